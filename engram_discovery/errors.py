@@ -1,0 +1,187 @@
+"""Every error that this package raises on purpose.
+
+    EngramDiscoveryError
+    ├─ SettingsError                    every problem of a load at once
+    ├─ PluginError
+    │  ├─ PluginLoadError               a plugin's module could not be imported
+    │  ├─ PluginConflictError           two distributions offer one provider
+    │  ├─ PluginIncompatibleError       wrong API version, unknown or misshaped hook
+    │  └─ ProviderNotFoundError         the settings name a provider that nobody offers
+    ├─ DiscoveryError                   one round of a source failed; never means "no peers"
+    ├─ RegistrationError                a registry refused, lost or did not answer
+    └─ MembershipError
+       ├─ BindError                     the gossip socket could not be opened
+       ├─ JoinError                     not one endpoint was joined
+       └─ NameConflictError             another live node runs under our node id
+
+Messages are lower case, without a full stop, and say the setting, where its value came from and what to do.
+No message ever holds a secret.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engram_discovery.settings.problems import Problem
+    from engram_discovery.types import JoinAttempt
+
+__all__ = [
+    "BindError",
+    "DiscoveryError",
+    "EngramDiscoveryError",
+    "FailureKind",
+    "JoinError",
+    "MembershipError",
+    "NameConflictError",
+    "PluginConflictError",
+    "PluginError",
+    "PluginIncompatibleError",
+    "PluginLoadError",
+    "ProviderNotFoundError",
+    "RegistrationError",
+    "SettingsError",
+]
+
+
+class FailureKind(StrEnum):
+    """Why a call to the outside failed: the vocabulary of logs, metrics and ``explain``."""
+
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
+    """The other side answers but cannot serve: no leader, no quorum, read-only, overloaded."""
+    DNS_FAILURE = "dns_failure"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    RATE_LIMITED = "rate_limited"
+    BAD_DATA = "bad_data"
+    CONFIG = "config"
+    """What we were told to use cannot work: a missing token file, a certificate that does not match."""
+    TLS = "tls"
+    PLUGIN_BUG = "plugin_bug"
+
+
+class EngramDiscoveryError(Exception):
+    """Base class of every error of this package."""
+
+
+class SettingsError(EngramDiscoveryError):
+    """The settings cannot be used. Holds every problem that was found, not only the first.
+
+    Attributes:
+        problems: The problems, sorted by key; each has key, origin, what was found and the remedy.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class PluginError(EngramDiscoveryError):
+    """Something is wrong with an installed plugin.
+
+    Attributes:
+        plugin: Name of the entry point or provider.
+        distribution: ``name version`` of the distribution that installed it, where known.
+    """
+
+    def __init__(self, message: str, *, plugin: str, distribution: str | None = None) -> None:
+        self.plugin = plugin
+        self.distribution = distribution
+        super().__init__(message)
+
+
+class PluginLoadError(PluginError):
+    """A plugin's module raised while it was imported."""
+
+
+class PluginConflictError(PluginError):
+    """Two distributions offer a provider of the same name."""
+
+
+class PluginIncompatibleError(PluginError):
+    """A plugin needs another version of the contract, or implements a hook that does not exist."""
+
+
+class ProviderNotFoundError(PluginError):
+    """The settings select a provider that no enabled plugin offers.
+
+    Attributes:
+        available: The names of the providers that could be selected, sorted.
+        install_hint: The command that installs the provider, if it is one of ours.
+    """
+
+    def __init__(
+        self, message: str, *, plugin: str, available: Sequence[str], install_hint: str | None
+    ) -> None:
+        self.available = tuple(available)
+        self.install_hint = install_hint
+        super().__init__(message, plugin=plugin)
+
+
+class _OutsideError(EngramDiscoveryError):
+    """A call to something outside this process failed."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: FailureKind,
+        retryable: bool = True,
+        retry_after: float | None = None,
+    ) -> None:
+        self.kind = kind
+        self.retryable = retryable
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class DiscoveryError(_OutsideError):
+    """One round of a source failed. The peers known so far stay known: an error is never an empty answer.
+
+    Attributes:
+        kind: What went wrong.
+        retryable: False when only a human can mend it. The source is asked again all the same, seldom.
+        retry_after: Seconds that the other side asked us to wait, if it did.
+    """
+
+
+class RegistrationError(_OutsideError):
+    """A registry refused, lost or did not answer. Never stops the node: the upkeep loop tries again.
+
+    ``kind`` is ``not_found`` when the registry no longer has our record and it must be registered anew.
+
+    Attributes:
+        kind: What went wrong.
+        retryable: False when only a human can mend it. It is tried again all the same, seldom.
+        retry_after: Seconds that the other side asked us to wait, if it did.
+    """
+
+
+class MembershipError(EngramDiscoveryError):
+    """The membership engine cannot do what was asked."""
+
+
+class BindError(MembershipError):
+    """The gossip socket could not be opened: address in use, not on this host, or not permitted."""
+
+
+class JoinError(MembershipError):
+    """Not one endpoint was joined.
+
+    Attributes:
+        attempts: What became of each endpoint that was tried.
+    """
+
+    def __init__(self, message: str, attempts: Sequence[JoinAttempt]) -> None:
+        self.attempts: tuple[JoinAttempt, ...] = tuple(attempts)
+        super().__init__(message)
+
+
+class NameConflictError(MembershipError):
+    """Another live node runs under our node id."""

@@ -1,0 +1,145 @@
+"""The hooks by which a plugin adds providers. All are synchronous, cheap and free of I/O.
+
+A plugin is a module named by an entry point of group ``engram_discovery``; one entry point per provider, under the
+provider's name. Objects made by the factories do the work; see ``protocols``. A complete plugin::
+
+    # pyproject.toml:  [project.entry-points.engram_discovery]
+    #                  file = "my_package.plugin"
+    from engram_discovery.hookspecs import hookimpl
+    from engram_discovery.types import ProviderInfo
+    from my_package.settings import FileSettings
+
+    @hookimpl
+    def engram_providers():
+        return [ProviderInfo(name="file", settings_model=FileSettings, summary="peers from a JSON file")]
+
+    @hookimpl
+    def engram_create_discoverer(provider, settings, context):
+        if provider != "file":
+            return None
+        from my_package.discoverer import FileDiscoverer  # the client library is imported here, not above
+
+        return FileDiscoverer(settings, context)
+
+Evolution: a later version may append arguments to a hook; pluggy passes a plugin only those it names. A change that
+would break a plugin raises ``API_VERSION``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from engram_discovery.address import Address
+    from engram_discovery.clock import Clock
+    from engram_discovery.log import Logger
+    from engram_discovery.protocols import Discoverer, HealthCheck, Membership, Registrar
+    from engram_discovery.types import NodeIdentity, ProviderInfo
+
+__all__ = ["API_VERSION", "PROJECT_NAME", "HookSpecs", "MembershipConfig", "PluginContext", "hookimpl", "hookspec"]
+
+#: Version of the contract between host and plugins.
+API_VERSION = 1
+
+#: Name of the pluggy project and of the entry point group.
+PROJECT_NAME = "engram_discovery"
+
+hookspec = pluggy.HookspecMarker(PROJECT_NAME)
+hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginContext:
+    """What the host hands to a factory: no host internals, no environment, no other plugin's settings.
+
+    Attributes:
+        provider: Name of the provider asked for.
+        identity: This node, or None where there is none (``engram-discovery discover``).
+        logger: A logger bound to the provider.
+        clock: The clock to use for every wait and age.
+        timeout: Seconds that the host allows for one call to the outside.
+        default_port: The port to use for an endpoint whose source names none.
+        user_agent: What to call ourselves to a server.
+    """
+
+    provider: str
+    identity: NodeIdentity | None
+    logger: Logger
+    clock: Clock
+    timeout: float = 5.0
+    default_port: int = 7946
+    user_agent: str = "engram-discovery"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipConfig:
+    """What a membership engine is built from.
+
+    Attributes:
+        identity: This node.
+        bind: Address to bind; may be a wildcard, and port 0 lets the system choose.
+        advertise: Address that others reach us at; never a wildcard. Port 0 means: the bound port.
+        api_addr: API address to tell the others.
+        keys: Gossip keys (base64, 32 bytes), the first encrypts; empty means plaintext.
+        spaces: Memory spaces to tell the others.
+        zone: Availability zone to tell the others.
+        forget_left_after: Seconds for which a member that left is still listed.
+        forget_dead_after: Seconds for which a dead member is still listed.
+        tuning: The table ``[cluster.swim]``, engine-specific.
+    """
+
+    identity: NodeIdentity
+    bind: Address
+    advertise: Address
+    api_addr: Address | None
+    keys: tuple[SecretStr, ...] = ()
+    spaces: tuple[str, ...] = ()
+    zone: str | None = None
+    forget_left_after: float = 60.0
+    forget_dead_after: float = 3600.0
+    tuning: Mapping[str, Any] = MappingProxyType({})
+
+
+class HookSpecs:
+    """The hooks of contract version 1. Arguments are passed by name; implement only the ones you need."""
+
+    @hookspec
+    def engram_providers(self) -> Iterable[ProviderInfo]:  # type: ignore[empty-body]
+        """Name the providers that this plugin offers. Called once, when the plugin is loaded."""
+
+    @hookspec(firstresult=True)
+    def engram_create_discoverer(
+        self, provider: str, settings: Any, context: PluginContext
+    ) -> Discoverer | None:
+        """Make a discoverer, or return None if the provider is another plugin's.
+
+        Args:
+            provider: The name asked for.
+            settings: An instance of the provider's settings model.
+            context: See ``PluginContext``.
+        """
+
+    @hookspec(firstresult=True)
+    def engram_create_registrar(
+        self, provider: str, settings: Any, context: PluginContext
+    ) -> Registrar | None:
+        """Make a registrar, or return None if the provider is another's or does not register."""
+
+    @hookspec
+    def engram_create_health_checks(
+        self, provider: str, settings: Any, context: PluginContext
+    ) -> Iterable[HealthCheck]:  # type: ignore[empty-body]
+        """Make the health checks of a provider; an empty list if it has none or is another plugin's."""
+
+    @hookspec(firstresult=True)
+    def engram_create_membership(
+        self, engine: str, settings: MembershipConfig, context: PluginContext
+    ) -> Membership | None:
+        """Make a membership engine, or return None if the engine is another plugin's."""

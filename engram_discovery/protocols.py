@@ -1,0 +1,161 @@
+"""What providers and engines look like. Structural: there is nothing to inherit from.
+
+All coroutines are called under a deadline of the host's and may be cancelled at any await; they must then close
+what they opened. None may block the event loop, read the environment, or configure logging.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from engram_discovery.types import (
+        CheckResult,
+        Empty,
+        Endpoint,
+        Found,
+        JoinReport,
+        Lease,
+        Member,
+        MembershipEvent,
+        NodeRecord,
+        NodeState,
+    )
+
+__all__ = ["Discoverer", "HealthCheck", "Membership", "Registrar", "WatchingDiscoverer"]
+
+
+@runtime_checkable
+class Discoverer(Protocol):
+    """Answers one question: where are our peers? The host refreshes, retries, remembers and logs."""
+
+    async def discover(self) -> Found | Empty:
+        """Ask once.
+
+        Returns:
+            ``Found`` with at least one endpoint, or ``Empty`` if the source says with authority that there is nobody.
+
+        Raises:
+            DiscoveryError: The source could not be asked or answered nonsense. The host keeps the peers it knows.
+        """
+
+    async def aclose(self) -> None:
+        """Release sockets and tasks. Called once, also after a failure; bounded by the host."""
+
+
+@runtime_checkable
+class WatchingDiscoverer(Discoverer, Protocol):
+    """A discoverer that is told of changes. The host still calls ``discover`` now and then, as a safety net."""
+
+    def watch(self) -> AsyncIterator[Found | Empty]:
+        """Yield the whole answer at once and after each change, for as long as the host iterates.
+
+        Raises:
+            DiscoveryError: From ``__anext__``; the host backs off and calls ``watch`` again.
+        """
+
+
+@runtime_checkable
+class Registrar(Protocol):
+    """Keeps one record in a registry. The host decides when: register, renew, verify, repair, deregister."""
+
+    async def register(self, node: NodeRecord) -> Lease:
+        """Create or replace our record. Idempotent: called again after a loss, a change of address or of credentials.
+
+        Raises:
+            RegistrationError: The registry refused or did not answer.
+        """
+
+    async def renew(self) -> Lease:
+        """Keep the record alive; called at a third of the granted TTL. Never called where ``Lease.ttl`` is None.
+
+        Raises:
+            RegistrationError: With kind ``not_found`` if the record is gone and must be registered anew.
+        """
+
+    async def verify(self) -> bool:
+        """Read our own record back and tell whether it is there and ours. A write's success proves nothing.
+
+        Raises:
+            RegistrationError: The registry could not be read.
+        """
+
+    async def deregister(self) -> None:
+        """Remove our record. Called once, at shutdown; succeeds if there is none.
+
+        Raises:
+            RegistrationError: The record may still be there.
+        """
+
+    async def aclose(self) -> None:
+        """Release sockets and tasks. Called once, also after a failure; bounded by the host."""
+
+
+@runtime_checkable
+class HealthCheck(Protocol):
+    """One check of something that the node depends on; shown in ``/cluster/health`` under ``checks``."""
+
+    @property
+    def name(self) -> str:
+        """A short constant name, such as ``consul``. It becomes a metric label: never an address."""
+
+    async def check(self) -> CheckResult:
+        """Look once. Any exception counts as critical."""
+
+
+@runtime_checkable
+class Membership(Protocol):
+    """A gossip engine: who is in the cluster, and in which state. Reads never wait and may come from any thread."""
+
+    @property
+    def capabilities(self) -> AbstractSet[str]:
+        """Any of ``suspect``, ``incarnation``, ``left``, ``encryption``, ``metadata``."""
+
+    @property
+    def local(self) -> Member:
+        """This node as it presents itself. Valid after ``start``."""
+
+    async def start(self) -> None:
+        """Open the socket and answer gossip. Joins nobody.
+
+        Raises:
+            BindError: The address is in use, not on this host, or not permitted.
+        """
+
+    async def join(self, endpoints: Sequence[Endpoint], *, timeout: float) -> JoinReport:
+        """Contact all endpoints at once; nothing takes longer than ``timeout`` seconds.
+
+        Returns:
+            What became of each. Failing to reach any is a report, not an exception.
+        """
+
+    def members(self, states: AbstractSet[NodeState] | None = None) -> tuple[Member, ...]:
+        """Return all members in the given states (default: all, departed ones included), this node first."""
+
+    def events(self) -> AsyncIterator[MembershipEvent]:
+        """Subscribe, from this call on, to changes of other members. Ends when the engine closes."""
+
+    def stats(self) -> dict[str, int]:
+        """Return the engine's counters by name."""
+
+    async def set_spaces(self, spaces: Sequence[str]) -> None:
+        """Tell the cluster which memory spaces this node holds. More than fit are counted, not dropped silently."""
+
+    async def rotate_key(self, action: str, key: str) -> tuple[str, ...]:
+        """Change the keyring of this node: ``install`` a key everywhere, then ``use`` it, then ``remove`` the old.
+
+        Returns:
+            The ids (never the keys) now installed, the one in use first.
+
+        Raises:
+            MembershipError: Not encrypted, or the engine refuses (a key in use cannot be removed).
+        """
+
+    async def leave(self, timeout: float) -> None:
+        """Tell the others that we go, waiting up to ``timeout`` seconds for the news to spread."""
+
+    async def aclose(self) -> None:
+        """Close socket, tasks and threads. Without ``leave`` before, the others see a crash."""

@@ -1,0 +1,30 @@
+"""What is wrong with the settings: every problem with its key, origin and remedy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the settings.
+
+    Attributes:
+        key: Dotted key, such as ``cluster.dns.port``; empty where no key is to blame.
+        found: What was expected and what was found: ``expected an integer 1..65535, got "http"``. Never a secret.
+        origin: Where the value came from: ``engram.toml:12``, ``ENGRAM_CLUSTER__DNS__PORT``; empty if nowhere.
+        remedy: What to do, if that is not obvious.
+    """
+
+    key: str
+    found: str
+    origin: str = ""
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.key}: {self.found}" if self.key else self.found
+        if self.origin:
+            text += f" (from {self.origin})"
+        return f"{text}; {self.remedy}" if self.remedy else text
