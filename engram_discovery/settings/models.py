@@ -9,9 +9,10 @@ from enum import StrEnum
 from pathlib import Path  # noqa: TC003  pydantic reads it at run time
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from engram_discovery.settings.values import BindAddress, Duration, Names, SecretList
+from engram_discovery.settings.names import Advertise, ClusterName, GossipKeys, NodeId, ProviderNames
+from engram_discovery.settings.values import BindAddress, Delay, Duration, Names, Table
 
 __all__ = [
     "RESERVED_TABLES",
@@ -28,12 +29,6 @@ __all__ = [
 ]
 
 
-class Table(BaseModel):
-    """A table of the settings file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
 class Placement(StrEnum):
     """How replicas are placed."""
 
@@ -47,7 +42,9 @@ class NetworkSettings(Table):
 
     swim_bind: BindAddress = Field("0.0.0.0:7946", description="Address for gossip, UDP and TCP.")
     api_bind: BindAddress = Field("0.0.0.0:50051", description="Address for the API, health and metrics.")
-    max_message_size: int = Field(4 * 1024 * 1024, ge=1024, description="Largest API message, in bytes.")
+    max_message_size: int = Field(
+        4 * 1024 * 1024, ge=1024, le=2**31 - 1, description="Largest API message, in bytes."
+    )
     connection_pool_size: int = Field(4, ge=1, description="API connections kept to each peer.")
 
 
@@ -91,7 +88,7 @@ class RegistrationSettings(Table):
     """Telling a registry that we are here, where the provider can."""
 
     enabled: bool = Field(default=True, description="Whether to register.")
-    drain: Duration = Field(0.0, description="Wait between turning unready and deregistering.")
+    drain: Delay = Field(0.0, description="Wait between turning unready and deregistering.")
 
 
 class PluginsSettings(Table):
@@ -99,13 +96,15 @@ class PluginsSettings(Table):
 
     allow: Names | None = Field(None, description="Only these; default: all that are installed.")
     deny: Names = Field((), description="Never these.")
-    strict: bool = Field(default=False, description="Whether a broken plugin that is not selected is an error too.")
+    strict: bool = Field(
+        default=False, description="Whether a broken plugin that is not selected is an error too."
+    )
 
 
 class SecuritySettings(Table):
     """Who may join."""
 
-    keys: SecretList = Field((), description="Gossip keys (base64, 32 bytes); the first one encrypts.")
+    keys: GossipKeys = Field((), description="Gossip keys (base64, 32 bytes); the first one encrypts.")
     strict: bool = Field(default=False, description="Whether to refuse to run unencrypted beyond loopback.")
 
 
@@ -113,12 +112,16 @@ class ClusterSettings(Table):
     """The table ``[cluster]``. Tables of providers are kept aside; see ``Settings.provider_tables``."""
 
     enabled: bool = Field(default=False, description="Whether to form a cluster; single-node otherwise.")
-    name: str = Field("engram", description="Name of the cluster: nodes of other clusters are never joined.")
-    node_id: str = Field("", description="Name of this node; made once and kept in data_dir if empty.")
-    data_dir: Path | None = Field(None, description="Where the node keeps its id, generation and known peers.")
-    discovery: Names = Field(("static",), description="Provider, or providers in order.")
+    name: ClusterName = Field(
+        "engram", description="Name of the cluster: nodes of other clusters are never joined."
+    )
+    node_id: NodeId = Field("", description="Name of this node; made once and kept in data_dir if empty.")
+    data_dir: Path | None = Field(
+        None, description="Where the node keeps its id, generation and known peers."
+    )
+    discovery: ProviderNames = Field(("static",), description="Provider, or providers in order.")
     discovery_mode: Literal["first", "union"] = Field("first", description="How several providers combine.")
-    advertise: str = Field("auto", description='"auto", an address, or "iface:NAME".')
+    advertise: Advertise = Field("auto", description='"auto", an address, or "iface:NAME".')
     expected_size: int | None = Field(None, ge=1, description="How many nodes the cluster should have.")
     zone: str | None = Field(None, description="Availability zone of this node.")
     spaces: Names = Field((), description="Memory spaces that this node holds.")
@@ -135,7 +138,5 @@ class ClusterSettings(Table):
     security: SecuritySettings = SecuritySettings()
 
 
-#: Names that no provider may have, because the host has a table of that name.
-RESERVED_TABLES = frozenset(
-    name for name, field in ClusterSettings.model_fields.items() if isinstance(field.default, Table)
-) | {"discovery", "cluster"}
+#: Names that no provider may have, because the host has a table or a key of that name.
+RESERVED_TABLES = frozenset(ClusterSettings.model_fields) | {"cluster"}
