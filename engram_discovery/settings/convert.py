@@ -1,7 +1,7 @@
 """Give a value the type that its field wants, and guess nothing.
 
-Text from the environment or the command line is read as the field wants it. Values from a file or a keyword have a
-type already: a quoted number is not a number, and ``true`` is not 1.
+Text from the environment or the command line is read as the field wants it. Values from a file or a keyword
+have a type already: a quoted number is not a number, and ``true`` is not 1.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engram_discovery.settings.fields import Kind, Want
-from engram_discovery.settings.origins import Leaf
 from engram_discovery.settings.values import split_list
+
+if TYPE_CHECKING:
+    from engram_discovery.settings.origins import Leaf
 
 __all__ = ["convert"]
 
@@ -56,17 +58,17 @@ def convert(leaf: Leaf, want: Want) -> Any:
 def _truth(value: Any, *, is_text: bool) -> bool:
     if is_text:
         value = _WORDS.get(value.lower())
-    if not isinstance(value, bool):
-        raise ValueError
-    return value
+    if isinstance(value, bool):
+        return value
+    raise ValueError
 
 
 def _integer(value: Any, *, is_text: bool) -> int:
     if is_text and _INTEGER.fullmatch(value):
         return int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError
-    return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError
 
 
 def _number(value: Any, *, is_text: bool) -> float:

@@ -1,7 +1,7 @@
 """Settings from text: ``ENGRAM_CLUSTER__NETWORK__SWIM_BIND=…`` and ``--set network.swim_bind=…``.
 
-Text has no type of its own. It stays as it was written until the model says what it wants: ``1e5`` is text for a
-node id and a number for a number.
+Text has no type of its own. It stays as it was written until the model says what it wants: ``1e5`` is text
+for a node id and a number for a number.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _SEPARATOR = "__"
 def from_environment(environ: Mapping[str, str]) -> tuple[Tree, list[Problem]]:
     """Read ``ENGRAM_CLUSTER__…`` variables; names are taken in lower case.
 
-    Variables of other parts of the program (``ENGRAM_STORAGE__…``) are left alone, near misses of ours are problems.
+    Variables of other parts of the program (``ENGRAM_STORAGE__…``) are left alone; near misses of ours are
+    problems.
     """
     tree: Tree = {}
     problems: list[Problem] = []
@@ -71,7 +72,7 @@ def from_mapping(overrides: Mapping[str, Any], layer: Layer = Layer.KEYWORD) -> 
 
 
 def full_path(key: str) -> list[str]:
-    """Split a dotted key. The leading ``cluster.`` may be left out; nothing inside it is called ``cluster``."""
+    """Split a dotted key. A leading ``cluster.`` may be left out: nothing inside the table has that name."""
     path = key.split(".")
     return path if path[0] == "cluster" else ["cluster", *path]
 

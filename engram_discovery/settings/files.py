@@ -10,12 +10,14 @@ import os
 import stat
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engram_discovery.settings.lines import key_lines
 from engram_discovery.settings.origins import Layer, Leaf, Origin, Tree
 from engram_discovery.settings.problems import Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "MAX_DEPTH",

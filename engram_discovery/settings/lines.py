@@ -1,17 +1,21 @@
 """Find the line of every key in a TOML document, which the standard library's parser does not tell.
 
-It scans a document that has already been parsed, so it needs no error handling: what it cannot follow has no line.
+It scans a document that has already been parsed, so it needs no error handling: what it cannot follow has no
+line.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["key_lines"]
 
-# Strings and comments are whole tokens, so that brackets, hashes and equals signs inside them do not count.
-_TOKEN = re.compile(
+# Strings and comments are whole lexemes, so that brackets, hashes and equals signs inside them do not count.
+_LEXEME = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}'
     r"|'''.*?'{3,5}"
     r'|"(?:\\.|[^"\\\n])*"'
@@ -32,35 +36,35 @@ def key_lines(text: str) -> dict[tuple[str, ...], int]:
     """
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
-    for line, tokens in _statements(text):
-        if tokens[0] == "[":
-            table = _path("".join(tokens).strip("[]"))
+    for line, lexemes in _statements(text):
+        if lexemes[0] == "[":
+            table = _path("".join(lexemes).strip("[]"))
             lines.setdefault(table, line)
-        elif "=" in tokens:
-            lines[(*table, *_path("".join(tokens[: tokens.index("=")])))] = line
+        elif "=" in lexemes:
+            lines[(*table, *_path("".join(lexemes[: lexemes.index("=")])))] = line
     return lines
 
 
 def _statements(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each header and each ``key = value`` as its tokens, joined over the lines of multi-line values."""
-    line, start, depth, tokens = 1, 1, 0, list[str]()
-    for match in _TOKEN.finditer(text):
-        token = match.group()
-        if token == "\n":
+    """Yield each header and each ``key = value`` as its lexemes, also where it has several lines."""
+    line, start, depth, lexemes = 1, 1, 0, list[str]()
+    for match in _LEXEME.finditer(text):
+        lexeme = match.group()
+        if lexeme == "\n":
             line += 1
-            if depth == 0 and tokens:
-                yield start, tokens
-                tokens = []
+            if depth == 0 and lexemes:
+                yield start, lexemes
+                lexemes = []
             continue
-        if token[0] == "#":
+        if lexeme[0] == "#":
             continue
-        if not tokens:
+        if not lexemes:
             start = line
-        tokens.append(token)
-        depth += (token in "[{") - (token in "]}")
-        line += token.count("\n")
-    if tokens:
-        yield start, tokens
+        lexemes.append(lexeme)
+        depth += (lexeme in "[{") - (lexeme in "]}")
+        line += lexeme.count("\n")
+    if lexemes:
+        yield start, lexemes
 
 
 def _path(text: str) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Load the settings: keyword > command line > ``ENGRAM_…`` > secrets file > settings files > defaults.
 
-dynaconf merges the layers, and nothing else: this is the only module that imports it. It is handed trees whose
-leaves are opaque objects, so it can neither guess a type, nor evaluate a ``@token``, nor concatenate lists; and a
-``Settings`` object that runs no loader, so it reads no environment, no further file and no hook.
+dynaconf merges the layers, and nothing else: this is the only module that imports it. It is handed trees
+whose leaves are opaque objects, so it can neither guess a type, nor evaluate a ``@token``, nor concatenate
+lists; and its ``Settings`` object runs no loader, so it reads no environment, no further file and no hook.
 """
 
 from __future__ import annotations
@@ -51,12 +51,13 @@ def load_settings(
     """Load and validate the settings. Blocks for the reading of a few small files; changes nothing outside.
 
     Args:
-        files: Settings files, later ones win. None: those that ``ENGRAM_CONFIG`` names (separated as in PATH), else
-            ``engram.toml`` in the working directory if there is one. A file that is named must exist.
-            ``.secrets.toml`` beside the last one is read too.
+        files: Settings files, later ones win. Without any: those that ``ENGRAM_CONFIG`` names
+            (separated as in PATH), else ``engram.toml`` in the working directory if there is one. A file
+            that is named must exist. ``.secrets.toml`` beside the last one is read too.
         environ: Instead of ``os.environ``, which is read nowhere else.
         overrides: Highest layer: nested tables, dotted keys, or ``"key=value"`` strings.
-        cli_overrides: ``"key=value"`` strings of the command line. In both, a leading ``cluster.`` may be left out.
+        cli_overrides: ``"key=value"`` strings of the command line. In both, a leading ``cluster.`` may
+            be left out.
         host: If given, the tables of the selected providers are validated too, and unknown tables warned of.
 
     Raises:
@@ -69,7 +70,7 @@ def load_settings(
 
 
 def settings_from(tree: Mapping[str, Any], *, host: Providers | None = None) -> Settings:
-    """Validate settings given as a plain mapping, ``{"cluster": {…}}``: no files, no environment, no dynaconf.
+    """Validate settings given as a plain mapping, ``{"cluster": {…}}``: no files and no environment.
 
     Raises:
         SettingsError: With every problem.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from engram_discovery.errors import PluginError, ProviderNotFoundError, SettingsError
 from engram_discovery.settings.models import RESERVED_TABLES, ClusterSettings
@@ -83,7 +83,7 @@ class Settings:
         outcome = _provider_table(self._tables, info)
         if outcome.model is None:
             raise SettingsError(outcome.problems)
-        return outcome.model
+        return cast("BaseModel", outcome.model)
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ def assemble(
     problems: list[Problem],
     warnings: Iterable[Problem] = (),
 ) -> Outcome:
-    """Validate the merged table ``[cluster]``: its own keys, the rules between them, the selected providers."""
+    """Validate the merged ``[cluster]``: its own keys, the rules between them, the selected providers."""
     own = {
         key: node
         for key, node in cluster.items()

@@ -1,4 +1,4 @@
-"""The kinds of value that only the host's own settings have: names of nodes, clusters and providers, gossip keys."""
+"""The kinds of value that only the host has: names of nodes, clusters and providers, gossip keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from engram_discovery.address import canonical_host, format_address, is_wildcard, parse_address
 from engram_discovery.settings.fields import Kind, Phrase
-from engram_discovery.settings.values import Names, SecretList
+from engram_discovery.settings.values import Names, SecretList, expect_text
 
 __all__ = ["GOSSIP_KEY_BYTES", "Advertise", "ClusterName", "GossipKeys", "NodeId", "ProviderNames"]
 
@@ -26,7 +26,7 @@ _INTERFACE = re.compile(r"iface:[A-Za-z0-9_.\-]{1,15}")
 
 
 def _node_id(value: Any) -> str:
-    if not isinstance(value, str) or (value and not _NODE_ID.fullmatch(value)):
+    if not (isinstance(value, str) and (not value or _NODE_ID.fullmatch(value))):
         raise ValueError(
             "expected at most 54 letters, digits, dots, hyphens and underscores, not starting with a sign"
         )
@@ -51,10 +51,9 @@ def _providers(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _advertise(value: Any) -> str:
+def _advertise(given: Any) -> str:
     """Accept ``auto``, ``iface:NAME``, or an address with or without a port; never a wildcard."""
-    if not isinstance(value, str):
-        raise ValueError('expected "auto", an address, or "iface:NAME"')
+    value = expect_text(given, '"auto", an address, or "iface:NAME"')
     if value == "auto" or _INTERFACE.fullmatch(value):
         return value
     if value.startswith("iface:"):

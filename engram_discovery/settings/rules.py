@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engram_discovery.address import is_loopback, is_wildcard, parse_address
 from engram_discovery.settings.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engram_discovery.settings.models import ClusterSettings
     from engram_discovery.settings.origins import Origins
 

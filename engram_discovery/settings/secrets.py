@@ -1,15 +1,14 @@
 """Secrets: never in a repr, readable from a file, and read again when the file changes.
 
-Any field of type ``Secret`` (or ``SecretStr``) takes ``token = "…"``, ``token = "file:/run/secrets/token"`` and
-``token_file = "/run/secrets/token"``. Kubernetes and Vault agents replace such files while the process runs.
+Any field of type ``Secret`` (or ``SecretStr``) takes ``token = "…"``, ``token = "file:/run/secrets/token"``
+and ``token_file = "/run/secrets/token"``. Kubernetes and Vault agents replace such files while the process
+runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -17,6 +16,9 @@ from pydantic import SecretStr
 from engram_discovery.settings.files import read_bounded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from engram_discovery.clock import Clock
 
 __all__ = ["MAX_SECRET_BYTES", "Secret", "read_secret"]
@@ -63,8 +65,9 @@ class Secret(SecretStr):
     ) -> None:
         """Read the file again every ``interval`` seconds and call ``on_change`` after each change.
 
-        Runs until cancelled by the task that owns it; returns at once for a secret without a file. It compares the
-        content, because a mounted volume replaces the file by switching a link and may keep its times.
+        Runs until cancelled by the task that owns it; returns at once for a secret without a file. It
+        compares the content, because a mounted volume replaces the file by switching a link and may keep
+        its times.
 
         Args:
             on_change: Called in the event loop, after ``get_secret_value`` gives the new one.
@@ -92,7 +95,8 @@ def read_secret(path: Path) -> tuple[str, bool]:
 
     Raises:
         OSError: The file cannot be opened.
-        ValueError: It is empty, larger than 64 KiB, not UTF-8, or no regular file. The message never repeats it.
+        ValueError: It is empty, larger than 64 KiB, not UTF-8, or no regular file. The message never
+            repeats it.
     """
     data, mode = read_bounded(path, MAX_SECRET_BYTES)
     try:

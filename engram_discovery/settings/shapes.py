@@ -15,8 +15,8 @@ __all__ = ["untag_discovery"]
 def untag_discovery(layers: list[Tree]) -> list[Problem]:
     """Rewrite the tagged table of each ``[cluster]`` layer in place, lowest precedence first.
 
-    A layer may give keys of the tagged table without ``type`` (``ENGRAM_CLUSTER__DISCOVERY__PORT``) if a layer below
-    says which single provider is meant.
+    A layer may give keys of the tagged table without ``type`` (``ENGRAM_CLUSTER__DISCOVERY__PORT``) if a
+    layer below says which single provider is meant.
     """
     problems: list[Problem] = []
     selected: Leaf | None = None

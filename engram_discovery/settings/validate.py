@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -16,6 +15,10 @@ from engram_discovery.settings.origins import Leaf, Tree, leaves
 from engram_discovery.settings.problems import Problem
 from engram_discovery.settings.redact import is_hidden, show
 from engram_discovery.settings.secrets import Secret, read_secret
+from engram_discovery.settings.values import expect_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Validated", "suggest", "validate", "written_forms"]
 
@@ -55,7 +58,7 @@ def validate(model: type[M], tree: Tree, path: tuple[str, ...]) -> Validated[M]:
 
 
 def written_forms(key: str, wanted: Want) -> tuple[str, ...]:
-    """Return the other keys by which a field may be written: ``refresh_sec``, ``refresh_ms``, ``token_file``."""
+    """Return the other keys of a field: ``refresh_sec`` and ``refresh_ms``, or ``token_file``."""
     if wanted.secret and wanted.kind is not Kind.TABLE:
         return (f"{key}_file",)
     return tuple(key + suffix for suffix in _SECONDS) if wanted.kind is Kind.DURATION else ()
@@ -103,7 +106,7 @@ class _Reading:
     def _by_field(
         self, tree: Tree, canonical: dict[str, str], path: tuple[str, ...]
     ) -> Iterator[tuple[str, str]]:
-        """Pair each field with the key that it is written by; the higher layer wins, two in one are a problem."""
+        """Pair each field with the key that it is written by: the higher layer's, if there are two."""
         chosen: dict[str, str] = {}
         for key, node in tree.items():
             if key not in canonical:
@@ -180,11 +183,10 @@ class _Reading:
         """Follow a ``file:`` reference; a secret that cannot be read is a problem and stays out."""
         if isinstance(value, SecretStr):
             return value
-        if not isinstance(value, str):
-            raise ValueError
-        if not value.startswith(_FILE_REFERENCE):
-            return Secret(value)
-        return self._read(leaf, value.removeprefix(_FILE_REFERENCE), path)
+        text = expect_text(value, "text")
+        if not text.startswith(_FILE_REFERENCE):
+            return Secret(text)
+        return self._read(leaf, text.removeprefix(_FILE_REFERENCE), path)
 
     def _from_file(self, leaf: Leaf, name: Any, wanted: Want, path: tuple[str, ...]) -> Any:
         secret = self._read(leaf, name, path)

@@ -4,10 +4,13 @@ A provider's model is short with them::
 
     class DnsSettings(Table):
         service: str = Field(description="Name to look up.")
-        port: Port = Field(7946, description="Port of the peers.")
-        refresh_interval: Duration = Field(30.0, description="Time between look-ups.")   # and refresh_interval_sec, _ms
-        token: Secret | None = Field(None, description="Token.")                          # and token_file
-        servers: tuple[PeerAddress, ...] = Field((), description="Servers to ask.")        # a list, or a,b,c
+        port: Port = Field(default=7946, description="Port of the peers.")
+        refresh_interval: Duration = Field(default=30.0, description="Time between look-ups.")
+        token: Secret | None = Field(default=None, description="Token of the server.")
+        servers: tuple[PeerAddress, ...] = Field(default=(), description="Servers to ask.")
+
+It also takes ``refresh_interval_sec`` and ``refresh_interval_ms``, ``token_file``, and ``servers`` as
+``a,b``.
 """
 
 from __future__ import annotations
@@ -87,16 +90,24 @@ def _above_zero(value: Any) -> float:
     return seconds
 
 
+def expect_text(value: Any, what: str) -> str:
+    """Return ``value`` if it is text.
+
+    Raises:
+        ValueError: It is not; pydantic takes no TypeError from a validator.
+    """
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"expected {what}")
+
+
 def _bind(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError('expected an address such as "0.0.0.0:7946"')
-    return format_address(parse_address(value))
+    return format_address(parse_address(expect_text(value, 'an address such as "0.0.0.0:7946"')))
 
 
 def _peer(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError('expected an address such as "engram-1.example.com:7946"')
-    return format_address(parse_address(value, default_port=DEFAULT_GOSSIP_PORT))
+    text = expect_text(value, 'an address such as "engram-1.example.com:7946"')
+    return format_address(parse_address(text, default_port=DEFAULT_GOSSIP_PORT))
 
 
 def split_list(text: str) -> list[str]:
@@ -108,7 +119,8 @@ def _names(value: Any) -> Any:
     return split_list(value) if isinstance(value, str) else value
 
 
-#: Seconds above zero, from 30, "30s" or "1m30s". The table also takes the key with ``_sec`` or ``_ms`` appended.
+#: Seconds above zero, from 30, "30s" or "1m30s". The table also takes the key with ``_sec`` or ``_ms`` at
+#: its end.
 Duration = Annotated[
     float, BeforeValidator(_above_zero), Phrase('a duration such as 30, "30s" or "1m30s"', Kind.DURATION)
 ]
@@ -118,8 +130,8 @@ Delay = Annotated[
     float, BeforeValidator(parse_duration), Phrase('a duration such as 0, "30s" or "1m30s"', Kind.DURATION)
 ]
 
-#: An address to listen at: ``host:port`` or ``[v6]:port``, in canonical spelling. Port 0 is refused: the others could
-#: not know which port the system chose.
+#: An address to listen at: ``host:port`` or ``[v6]:port``, in canonical spelling. Port 0 is refused: the
+#: others could not know which port the system chose.
 BindAddress = Annotated[str, BeforeValidator(_bind), Phrase("an address host:port")]
 
 #: An address to contact; the port may be left out and is then 7946.
