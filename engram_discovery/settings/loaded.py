@@ -98,11 +98,13 @@ class Outcome:
     Attributes:
         settings: The settings; None if there is any problem.
         problems: Everything that is wrong.
+        warnings: What an operator should look at.
         origins: Where everything came from, also if something is wrong.
     """
 
     settings: Settings | None
     problems: list[Problem]
+    warnings: list[Problem]
     origins: Origins
 
     def unwrap(self) -> Settings:
@@ -145,9 +147,9 @@ def assemble(
             noted += provider.warnings
         noted += _unknown_tables(tables, selected, plugins)
     if model is None or found:
-        return Outcome(None, found, origins)
+        return Outcome(None, found, noted, origins)
     raw = {name: RawTable(tree) for name, tree in tables.items()}
-    return Outcome(Settings(model, raw, origins, tuple(noted), tables), [], origins)
+    return Outcome(Settings(model, raw, origins, tuple(noted), tables), [], noted, origins)
 
 
 def _selected(name: str, tables: Tree, origins: Origins, host: Providers | None) -> Validated[Any]:
