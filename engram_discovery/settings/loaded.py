@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from engram_discovery.errors import PluginError, ProviderNotFoundError, SettingsError
+from engram_discovery.settings.forms import suggest
 from engram_discovery.settings.models import RESERVED_TABLES, ClusterSettings, PluginsSettings
 from engram_discovery.settings.origins import Leaf, Origins, Tree, leaves
 from engram_discovery.settings.problems import Problem
 from engram_discovery.settings.rules import broken_rules, exposed_without_key
-from engram_discovery.settings.validate import Validated, suggest, validate
+from engram_discovery.settings.validate import Validated, validate
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, SecretStr
 
 from engram_discovery.settings.fields import Kind, Want, want
+from engram_discovery.settings.forms import suggest, written_forms
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.redact import HIDDEN, is_hidden, show
-from engram_discovery.settings.validate import suggest, written_forms
 from engram_discovery.settings.values import format_duration
 
 if TYPE_CHECKING:

@@ -305,6 +305,8 @@ def test_settings_from_a_mapping_need_no_dynaconf() -> None:
         "assert 'dynaconf' not in sys.modules\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
 
     assert (done.returncode, done.stderr) == (0, "")
