@@ -13,6 +13,7 @@ import pytest
 from engram_discovery.errors import SettingsError
 from engram_discovery.settings import load_settings
 from engram_discovery.settings.files import MAX_FILE_BYTES
+from engram_discovery.settings.load import try_load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,13 +155,11 @@ def test_the_largest_file_is_bounded_in_time_and_in_its_error(tmp_path: Path, ta
     path.write_text("\n".join(lines))
 
     started = time.perf_counter()
-    try:
-        load_settings(path, environ={})
-    except SettingsError as error:
-        assert table != "storage"
-        assert len(error.problems) == 21
-        assert f"{len(lines) - 21} more unknown keys" in str(error)
+    outcome = try_load(path, environ={})
+
     assert time.perf_counter() - started < 10.0
+    assert len(outcome.problems) == (0 if table == "storage" else 21)
+    assert outcome.settings or f"{len(lines) - 21} more unknown keys" in str(outcome.problems[-1])
 
 
 def test_byte_order_mark_and_windows_lines_are_accepted(tmp_path: Path) -> None:

@@ -279,7 +279,7 @@ def test_switches_hooks_and_local_files_of_dynaconf_are_ignored_and_named(tmp_pa
     "text", ["@jinja {{ this }}", "@format {env[HOME]}", "@read_file /etc/hostname", "@int 5", "@none"]
 )
 def test_tokens_are_plain_text(load: Load, text: str) -> None:
-    """Settings are data: what would be a token of dynaconf's is the text that was written."""
+    """Settings are data: a token of dynaconf's is the text that was written."""
     from_file = load(f'[cluster]\nzone = "{text}"', cli_overrides=["name=x"])
     from_env = load(env={"ENGRAM_CLUSTER__ZONE": text}, cli_overrides=["name=x"])
 

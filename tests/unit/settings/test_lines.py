@@ -36,7 +36,9 @@ BLANKS = st.sampled_from(["", "\n", "# comment = 1\n", "  # [no.table]\n\n"])
 @st.composite
 def documents(draw: st.DrawFn) -> tuple[str, dict[tuple[str, ...], int]]:
     """Write a document key by key, and note where each stands."""
-    text, places, table = "", {}, ()
+    text = ""
+    places: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
     for number in range(draw(st.integers(1, 8))):
         text += draw(BLANKS)
         if draw(st.booleans()):
@@ -80,5 +82,5 @@ def test_keys_of_too_many_parts_are_refused(text: str) -> None:
     """The parts of a key are counted wherever a key can stand, before the parser spends its time on them."""
     key_lines(text, deepest=2)
 
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         key_lines(text, deepest=1)
