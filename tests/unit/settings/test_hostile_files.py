@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,7 @@ from engram_discovery.settings.files import MAX_FILE_BYTES
 from engram_discovery.settings.load import try_load
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from collections.abc import Callable
 
 CANARY = "canary-9f3c"

@@ -44,6 +44,8 @@ port = "http"
 
     file = tmp_path / "engram.toml"
     assert [str(problem) for problem in raised.value.problems] == [
+        f'cluster.dns.port: expected an integer 1..65535, got "http" (from {file}:7)',
+        "cluster.dns.service: required, but not set; set it",
         "cluster.enabld: unknown key (from ENGRAM_CLUSTER__ENABLD); did you mean enabled?",
         'cluster.join.timeout: expected a duration such as 30, "30s" or "1m30s" '
         f"(from {tmp_path / '.secrets.toml'}:2)",
@@ -54,7 +56,7 @@ port = "http"
 
 
 def test_problems_of_a_provider_come_with_those_between_keys(load: Load) -> None:
-    """Once the host's own keys are right, rules and providers are reported together."""
+    """Rules between keys, and every selected provider, are reported together."""
     toml = (
         '[cluster]\nenabled = true\nexpected_size = 1\ndiscovery = ["dns", "static"]\n'
         '[cluster.dns]\nport = "http"\n[cluster.static]\nseed_nodes = ["a:1", "b:0"]\nseeds = 1'
