@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr
@@ -13,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 from engram_discovery.settings.fields import Kind, Want, want
 from engram_discovery.settings.forms import suggest, written_forms
 from engram_discovery.settings.models import ClusterSettings
-from engram_discovery.settings.redact import HIDDEN, is_hidden, show
+from engram_discovery.settings.redact import HIDDEN, is_hidden, mask, show
 from engram_discovery.settings.values import format_duration
 
 if TYPE_CHECKING:
@@ -167,17 +166,15 @@ def _shown(leaf: Leaf, wanted: Want) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Turn a validated value into what JSON knows."""
+    """Turn a validated value into what JSON knows, without secrets."""
     if isinstance(value, SecretStr):
         return HIDDEN
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Path):
-        return str(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, BaseModel):
         return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+    return value if isinstance(value, int | float | bool) or value is None else mask(str(value))
