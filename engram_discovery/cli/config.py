@@ -91,7 +91,7 @@ def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
     click.echo(f"{explanation.key}: {explanation.description}")
     click.echo(f"  takes    {explanation.expected}\n  default  {explanation.default}")
     for number, (layer, value, origin) in enumerate(explanation.layers, start=1):
-        won = "  <- in force" if number == len(explanation.layers) else ""
+        won = "  <- in force" if number == len(explanation.layers) and not explanation.merged else ""
         click.echo(f"  {layer:<12} {value}  ({origin}){won}")
     if not explanation.layers:
         click.echo("  nobody set it: the default is in force")
@@ -195,7 +195,7 @@ def _print_rows(found: Sequence[Row]) -> None:
     text_width = max(len(row.text) for row in found)
     for row in found:
         line = f"{row.key:<{key_width}}  {row.text:<{text_width}}  {row.origin}"
-        click.secho(line, dim=row.is_default)
+        click.secho(line, dim=row.is_default or None)
 
 
 def _print_problems(problems: Sequence[Problem]) -> None:

@@ -30,8 +30,9 @@ from engram_discovery.settings.problems import Problem
 from engram_discovery.settings.shapes import untag_discovery
 
 if TYPE_CHECKING:
-    from engram_discovery.settings.loaded import HostOrFactory, Outcome, Settings
     from collections.abc import Iterable
+
+    from engram_discovery.settings.loaded import HostOrFactory, Outcome, Settings
 
 __all__ = ["DEFAULT_FILE", "load_settings", "merge", "settings_from", "try_load"]
 

@@ -12,9 +12,9 @@ from engram_discovery.settings.origins import Leaf, Origins, Tree
 from engram_discovery.settings.validate import Validated, validate
 
 if TYPE_CHECKING:
-    from engram_discovery.settings.problems import Problem
     from pydantic import BaseModel
 
+    from engram_discovery.settings.problems import Problem
     from engram_discovery.types import ProviderInfo
 
 __all__ = ["HostOrFactory", "Outcome", "Providers", "RawTable", "Settings", "provider_table"]

@@ -52,7 +52,9 @@ class Explanation:
         key: Dotted key.
         expected: What it takes, in words.
         description: What it means.
-        layers: Layer, value and origin of each layer that set it, lowest precedence first: the last one won.
+        layers: Layer, value and origin of each layer that set it, lowest precedence first: the last one won,
+            or, for a table of free keys, the last one that set each of them.
+        merged: Whether it is a table of free keys.
         default: The default for people, if there is one.
     """
 
@@ -60,6 +62,7 @@ class Explanation:
     expected: str
     description: str
     layers: tuple[tuple[str, str, str], ...]
+    merged: bool
     default: str
 
 
@@ -97,11 +100,14 @@ def explain(key: str, origins: Origins, models: Mapping[str, type[BaseModel]]) -
         for form in (name, *written_forms(name, wanted))
         for leaf in origins.layers_of(_sibling(key, form))
     ]
+    if wanted.kind is Kind.MAPPING:
+        below = [other for other in origins if other.startswith(f"{key}.")]
+        found += [leaf for other in below for leaf in origins.layers_of(other)]
     layers = tuple(
         (leaf.origin.layer.name.lower().replace("_", " "), _shown(leaf, wanted), str(leaf.origin))
         for leaf in sorted(found, key=lambda leaf: leaf.origin.layer)
     )
-    return Explanation(key, wanted.expected, description, layers, default)
+    return Explanation(key, wanted.expected, description, layers, wanted.kind is Kind.MAPPING, default)
 
 
 def wants_of(models: Mapping[str, type[BaseModel]]) -> dict[str, tuple[Want, str, str]]:

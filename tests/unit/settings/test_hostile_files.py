@@ -15,8 +15,8 @@ from engram_discovery.settings.files import MAX_FILE_BYTES
 from engram_discovery.settings.load import try_load
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable
+    from pathlib import Path
 
 CANARY = "canary-9f3c"
 

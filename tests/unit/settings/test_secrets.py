@@ -88,13 +88,23 @@ def test_one_newline_at_the_end_is_dropped(tmp_path: Path, content: bytes, value
     assert read_secret(_file(tmp_path, content))[0] == value
 
 
+def _make_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _make_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda path: path.unlink(), "no such file"),
     "empty": (lambda path: path.write_bytes(b"\n"), "empty"),
     "too large": (lambda path: path.write_bytes(b"x" * (MAX_SECRET_BYTES + 1)), "larger than 64 KiB"),
     "not text": (lambda path: path.write_bytes(b"\xff" + CANARY.encode()), "not UTF-8"),
-    "a directory": (lambda path: (path.unlink(), path.mkdir()), "a directory"),
-    "a pipe": (lambda path: (path.unlink(), os.mkfifo(path)), "a pipe"),
+    "a directory": (_make_directory, "a directory"),
+    "a pipe": (_make_pipe, "a pipe"),
 }
 
 
