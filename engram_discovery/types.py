@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from engram_discovery.address import Address, canonical_host, format_address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "CheckResult",
@@ -28,6 +31,7 @@ __all__ = [
     "NodeState",
     "ProviderInfo",
 ]
+
 
 def _nothing() -> Mapping[str, str]:
     return MappingProxyType({})

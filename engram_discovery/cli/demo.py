@@ -7,7 +7,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 from rich.console import Console, Group
@@ -31,8 +31,12 @@ View = tuple[list[dict[str, Any]], dict[str, Any]]
 
 
 @click.command(short_help="Watch three nodes on this machine find each other.")
-@click.option("--nodes", type=click.IntRange(2, 30), default=3, show_default=True, help="How many nodes to start.")
-@click.option("--exit", "leave", is_flag=True, help="End after the show, with status 0 if all of it was seen.")
+@click.option(
+    "--nodes", type=click.IntRange(2, 30), default=3, show_default=True, help="How many nodes to start."
+)
+@click.option(
+    "--exit", "leave", is_flag=True, help="End after the show, with status 0 if all of it was seen."
+)
 def demo(nodes: int, *, leave: bool) -> None:
     """Start real node processes on loopback from a static seed list, and kill one of them.
 
@@ -63,14 +67,19 @@ def _play(stage: Stage, processes: list[DemoNode], started: float) -> bool:
     stage.say(f"{count} processes started, each knows the same {count} seed addresses")
     if not stage.wait(lambda views: _all_see_all_alive(views, count), _FORMING_TIMEOUT):
         return stage.fail("the nodes did not find each other")
-    stage.say(f"all {count} nodes see {count} alive, {time.monotonic() - started:.1f} s after the first process started")
+    stage.say(
+        f"all {count} nodes see {count} alive, {time.monotonic() - started:.1f} s after the first process started"
+    )
     victim, survivors = processes[-1], processes[:-1]
     victim.kill()
     killed = time.monotonic()
     stage.say(f"{victim.node_id} killed with SIGKILL")
     steps: list[tuple[str, Callable[[dict[str, View]], bool]]] = [
         (f"{victim.node_id} is suspect", lambda views: _some_see(views, survivors, victim, "suspect")),
-        (f"{victim.node_id} is dead for every survivor", lambda views: _all_see(views, survivors, victim, "dead")),
+        (
+            f"{victim.node_id} is dead for every survivor",
+            lambda views: _all_see(views, survivors, victim, "dead"),
+        ),
         ("the health is no longer healthy", lambda views: _all_unhealthy(views, survivors)),
     ]
     for what, happened in steps:
@@ -90,7 +99,7 @@ class Stage:
         self._views: dict[str, View] = {}
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         return self
@@ -103,7 +112,9 @@ class Stage:
 
     def say(self, text: str) -> None:
         """Tell one step, with the time since the start."""
-        self._console.print(f"{time.monotonic() - self._started:6.1f} s  {text}", highlight=False, soft_wrap=True)
+        self._console.print(
+            f"{time.monotonic() - self._started:6.1f} s  {text}", highlight=False, soft_wrap=True
+        )
 
     def fail(self, text: str) -> bool:
         """Tell what went wrong with the last log lines of every node, and return False."""

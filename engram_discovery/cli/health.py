@@ -44,7 +44,12 @@ def _print(report: dict[str, object]) -> None:
     nodes = report["nodes"]
     if isinstance(nodes, list) and nodes:
         rows = [
-            (plain(n["id"]), plain(n["state"], STATE_STYLES.get(n["state"], "")), plain(n["addr"]), f"{n['last_seen']} s")
+            (
+                plain(n["id"]),
+                plain(n["state"], STATE_STYLES.get(n["state"], "")),
+                plain(n["addr"]),
+                f"{n['last_seen']} s",
+            )
             for n in nodes
         ]
         print_table(("NODE", "STATE", "GOSSIP", "UNCHANGED FOR"), rows)

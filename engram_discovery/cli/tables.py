@@ -66,7 +66,9 @@ def members_table(members: Sequence[Mapping[str, object]]) -> Table:
 def health_line(health: Mapping[str, object]) -> Text:
     """Say the body of ``/cluster/health`` in one line."""
     status = str(health["status"])
-    line = Text.assemble((status, STATE_STYLES.get(status, "")), f": {health['alive_nodes']} of {health['total_nodes']} alive")
+    line = Text.assemble(
+        (status, STATE_STYLES.get(status, "")), f": {health['alive_nodes']} of {health['total_nodes']} alive"
+    )
     for state in ("suspect", "dead", "left"):
         count = health[f"{state}_nodes"]
         if count:
