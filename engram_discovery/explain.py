@@ -104,6 +104,7 @@ class Explanation:
         """Return the same as plain JSON types."""
         return {
             "phase": self.phase.value,
+            "text": self.paragraph(),
             "awaiting": self.awaiting,
             "self": {"node_id": self.node_id, "addr": str(self.addr)},
             "alive": self.alive,

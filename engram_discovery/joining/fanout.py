@@ -14,7 +14,6 @@ from engram_discovery.types import JoinAttempt, JoinOutcome, JoinReport
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engram_discovery.clock import Clock
     from engram_discovery.protocols import Membership
     from engram_discovery.types import Endpoint
 
@@ -44,11 +43,10 @@ class FanOut:
     could still be needed, but one that is slow no longer counts as promising.
     """
 
-    def __init__(self, membership: Membership, clock: Clock, *, target: int, timeout: float) -> None:
+    def __init__(self, membership: Membership, *, target: int, timeout: float) -> None:
         self._membership = membership
-        self._clock = clock
         self._target = target
-        self._deadline = clock.monotonic() + timeout
+        self._deadline = _now() + timeout
         self._timeout = timeout
         self._running: dict[asyncio.Task[tuple[JoinAttempt, ...]], tuple[Endpoint, float]] = {}
         self._attempts: list[JoinAttempt] = []
@@ -74,10 +72,10 @@ class FanOut:
 
     @property
     def _left(self) -> float:
-        return self._deadline - self._clock.monotonic()
+        return self._deadline - _now()
 
     def _may_begin(self) -> bool:
-        now = self._clock.monotonic()
+        now = _now()
         promising = sum(now - began < SLOW_AFTER for _, began in self._running.values())
         wanted = self._target - self._joined
         return len(self._running) < MOST_AT_ONCE and promising < wanted and self._left > 0
@@ -85,13 +83,13 @@ class FanOut:
     def _begin(self, endpoint: Endpoint, timeout: float) -> None:
         contact = _contact(self._membership, endpoint, min(timeout, self._left))
         task = asyncio.create_task(contact, name=f"contact {endpoint}")
-        self._running[task] = (endpoint, self._clock.monotonic())
+        self._running[task] = (endpoint, _now())
 
     async def _wait(self, *, more: bool) -> None:
         """Wait for an answer, for the end, or until a slow contact makes room for another."""
         wait = max(0.0, self._left) + _GRACE
         if more:
-            now = self._clock.monotonic()
+            now = _now()
             aging = [
                 began + SLOW_AFTER - now for _, began in self._running.values() if now - began < SLOW_AFTER
             ]
@@ -112,6 +110,11 @@ class FanOut:
                 self._attempts.append(
                     JoinAttempt(endpoint, JoinOutcome.SILENT, "no answer before the deadline")
                 )
+
+
+def _now() -> float:
+    """Deadlines run on the loop's time, as those of ``asyncio.timeout`` do."""
+    return asyncio.get_running_loop().time()
 
 
 async def _contact(membership: Membership, endpoint: Endpoint, timeout: float) -> tuple[JoinAttempt, ...]:

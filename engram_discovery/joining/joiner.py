@@ -96,15 +96,16 @@ class Joiner:
         A source that hangs leaves at least half of the time to the contacts; its round goes on behind our
         back.
         """
-        deadline = self._clock.monotonic() + self._settings.timeout
+        now = asyncio.get_running_loop().time
+        deadline = now() + self._settings.timeout
         try:
             async with asyncio.timeout(self._settings.timeout / 2):
                 snapshot = await self._discovery.discover()
         except TimeoutError:
             snapshot = self._discovery.snapshot()
         async with self._busy:
-            left = deadline - self._clock.monotonic()
-            report = await self._contact_enough(self._contacts.strangers(snapshot.endpoints), timeout=left)
+            strangers = self._contacts.strangers(snapshot.endpoints)
+            report = await self._contact_enough(strangers, timeout=deadline - now())
         self._tell_if_wanted()
         return report
 
@@ -162,7 +163,7 @@ class Joiner:
     async def _contact(self, endpoints: Sequence[Endpoint], *, target: int, timeout: float) -> JoinReport:
         if not endpoints:
             return JoinReport()
-        report = await FanOut(self._membership, self._clock, target=target, timeout=timeout).run(endpoints)
+        report = await FanOut(self._membership, target=target, timeout=timeout).run(endpoints)
         self._contacts.record(report.attempts)
         self._counts.update(attempt.outcome.value for attempt in report.attempts)
         self._log(report)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from engram_discovery.clock import Clock
     from engram_discovery.log import Logger
 
 __all__ = ["CACHE_SOURCE", "PeerCache"]
@@ -41,14 +40,12 @@ class PeerCache:
     Args:
         path: The file; its directory is made if it is missing.
         cluster: Name of the cluster; a file of another one is ignored.
-        clock: For the time of writing, which is only for people.
         logger: For the events ``peers_cache.*``.
     """
 
-    def __init__(self, path: Path, *, cluster: str, clock: Clock, logger: Logger) -> None:
+    def __init__(self, path: Path, *, cluster: str, logger: Logger) -> None:
         self._path = path
         self._cluster = cluster
-        self._clock = clock
         self._logger = logger
         self._writable = True
         self._writing = threading.Lock()
@@ -69,7 +66,6 @@ class PeerCache:
             {
                 "format": _FORMAT,
                 "cluster": self._cluster,
-                "saved_at": round(self._clock.time(), 3),
                 "peers": [_to_json(endpoint) for endpoint in islice(endpoints, _MOST_PEERS)],
             },
             indent=1,

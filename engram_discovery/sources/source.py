@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.protocols import WatchingDiscoverer
 from engram_discovery.sources.answers import check_answer
+from engram_discovery.sources.backoff import Backoff
 from engram_discovery.sources.complaints import Complaints
 from engram_discovery.sources.isolation import Isolation
 from engram_discovery.sources.known import KnownPeers
@@ -76,7 +77,7 @@ class Source:
         self._plugin = Isolation(name, logger)
         self._known = KnownPeers(name, empty_confirmations=empty_confirmations)
         self._polling = Schedule(random, refresh_interval=refresh_interval)
-        self._rewatching = Schedule(random, refresh_interval=refresh_interval)
+        self._rewatching = Backoff(random)
         self._failing = Complaints(logger, clock, failed="discovery.failed", recovered="discovery.recovered")
         self._unwatched = Complaints(
             logger, clock, failed="discovery.watch_failed", recovered="discovery.watch_recovered"
@@ -234,7 +235,7 @@ class Source:
     async def _rewatch_for_ever(self) -> None:
         while True:
             error = await self._watch_until_it_fails()
-            wait = self._rewatching.after_failure(error)
+            wait = self._rewatching.next(error.retry_after)
             self._unwatched.failed(source=self.name, kind=error.kind.value, error=str(error))
             await self.refresh()
             await self._clock.sleep(wait)
@@ -272,7 +273,7 @@ class Source:
             await self._clock.sleep(_PAUSE_BETWEEN_CHANGES)
             answer = await self._plugin.call(lambda: _next(stream), timeout=None)
             if self._clock.monotonic() - began >= _PROVEN_AFTER:
-                self._rewatching.after_found(None)
+                self._rewatching.reset()
                 self._unwatched.recovered(source=self.name)
 
     async def _close(self, stream: AsyncIterator[Found | Empty]) -> None:

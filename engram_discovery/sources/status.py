@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "SourceStatus"]
 
-_NOTHING: Mapping[str, int] = MappingProxyType({})
+
+def _nothing() -> Mapping[str, int]:
+    return MappingProxyType({})
 
 
 class Outcome(StrEnum):
@@ -64,9 +66,9 @@ class SourceStatus:
     watching: bool = False
     quarantined: bool = False
     failures: int = 0
-    attempts: Mapping[str, int] = field(default=_NOTHING)
-    partial: Mapping[str, int] = field(default=_NOTHING)
-    rejected: Mapping[str, int] = field(default=_NOTHING)
+    attempts: Mapping[str, int] = field(default_factory=_nothing)
+    partial: Mapping[str, int] = field(default_factory=_nothing)
+    rejected: Mapping[str, int] = field(default_factory=_nothing)
     repairs: int = 0
 
     def as_dict(self) -> dict[str, Any]:

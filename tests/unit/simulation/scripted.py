@@ -22,7 +22,9 @@ def found(*numbers: int, **facts: Any) -> Found:
     return Found(peers(*numbers), **facts)
 
 
-def failure(kind: FailureKind = FailureKind.UNAVAILABLE, message: str = "away", **facts: Any) -> DiscoveryError:
+def failure(
+    kind: FailureKind = FailureKind.UNAVAILABLE, message: str = "away", **facts: Any
+) -> DiscoveryError:
     """Return an error to raise."""
     return DiscoveryError(message, kind=kind, **facts)
 
@@ -70,5 +72,3 @@ class ScriptedWatch(Scripted):
         self.watches += 1
         while True:
             yield await perform(await self.pushed.get())
-
-

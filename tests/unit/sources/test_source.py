@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from engram_discovery.errors import FailureKind
 from engram_discovery.sources import Outcome, Source
+from engram_discovery.types import Endpoint, Found
 from tests.unit.simulation.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
 from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, in_virtual_time
 
@@ -86,7 +87,7 @@ async def test_partial_answer_keeps_the_last_addresses_of_the_missing_targets() 
     """What a partial answer leaves out is still known; what it speaks of is replaced."""
     both = (*peers(1, meta={"target": "a"}), *peers(2, meta={"target": "b"}))
     moved = peers(3, meta={"target": "a"})
-    source = make_source(Scripted(found(1).__class__(both), found(1).__class__(moved, complete=False)))
+    source = make_source(Scripted(Found(both), Found(moved, complete=False)))
 
     await source.refresh()
     await source.refresh()
@@ -157,8 +158,8 @@ def test_whatever_a_plugin_does_is_one_failed_round(step: Any, kind: FailureKind
 @in_virtual_time
 async def test_one_bad_record_of_three_is_dropped_and_the_answer_is_partial() -> None:
     """Good records survive bad ones; hostile addresses are dropped and counted."""
-    hostile = found(1).endpoints[0].__class__("0.0.0.0", 7946)
-    source = make_source(Scripted(found(9).__class__((*peers(1), "nonsense", hostile))))  # type: ignore[arg-type]
+    hostile = Endpoint("0.0.0.0", 7946)
+    source = make_source(Scripted(Found((*peers(1), "nonsense", hostile))))  # type: ignore[arg-type]
 
     await source.refresh()
 
@@ -192,7 +193,7 @@ async def test_a_call_that_resists_cancellation_is_abandoned_and_named() -> None
     assert len(discoverer.asked_at) == 1
     assert "still runs" in source.status().error
     release.set()
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
     await source.refresh()
     assert source.snapshot() == peers(1)
     await source.aclose()
@@ -235,7 +236,9 @@ async def test_a_crashing_plugin_is_quarantined_with_growing_waits() -> None:
     source.start()
     await asyncio.sleep(3600)
 
-    gaps = [later - earlier for earlier, later in zip(discoverer.asked_at, discoverer.asked_at[1:], strict=False)]
+    gaps = [
+        later - earlier for earlier, later in zip(discoverer.asked_at, discoverer.asked_at[1:], strict=False)
+    ]
 
     assert source.status().quarantined
     assert max(gaps) <= 300
