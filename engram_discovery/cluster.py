@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from engram_discovery.settings import Settings
     from engram_discovery.settings.models import ClusterSettings
     from engram_discovery.sources import Discovery
-    from engram_discovery.types import Member, NodeIdentity
+    from engram_discovery.types import Endpoint, Member, NodeIdentity
 
 __all__ = ["initialize_cluster"]
 
@@ -184,7 +184,7 @@ class _Startup:
         bind = parse_address(cluster.network.swim_bind, allow_port_zero=True)
         api = parse_address(cluster.network.api_bind, allow_port_zero=True)
         interfaces = interface_addresses()
-        seeds = ()
+        seeds: tuple[Endpoint, ...] = ()
         if needs_seeds(cluster.advertise, bind, interfaces):
             seeds = (await discovery.discover()).endpoints
         advertise = await resolve_advertise(choose_advertise(cluster.advertise, bind, interfaces, seeds))

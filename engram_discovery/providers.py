@@ -54,7 +54,9 @@ class Providers:
         if cluster.data_dir is not None:
             cache = PeerCache(cluster.data_dir / "peers.json", cluster=cluster.name, logger=self.logger)
         sources = [self._source(name) for name in cluster.discovery]
-        return Discovery(sources, mode=cluster.discovery_mode, cache=cache, clock=self.clock, logger=self.logger)
+        return Discovery(
+            sources, mode=cluster.discovery_mode, cache=cache, clock=self.clock, logger=self.logger
+        )
 
     def health_checks(self) -> list[HealthCheck]:
         """Make the health checks of all selected providers."""
@@ -80,7 +82,12 @@ class Providers:
         context = self._context(name)
         discoverer = self.host.create_discoverer(name, self._table(name), context)
         return Source(
-            name, discoverer, clock=self.clock, logger=context.logger, random=self.random, timeout=context.timeout
+            name,
+            discoverer,
+            clock=self.clock,
+            logger=context.logger,
+            random=self.random,
+            timeout=context.timeout,
         )
 
     def _table(self, name: str) -> object:

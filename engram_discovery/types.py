@@ -75,7 +75,7 @@ class Endpoint:
             ValueError: The host is no host or the port is out of range.
         """
         object.__setattr__(self, "host", canonical_host(self.host))
-        if isinstance(self.port, bool) or not isinstance(self.port, int) or not 1 <= self.port <= 65535:
+        if type(self.port) is not int or not 1 <= self.port <= 65535:
             raise ValueError("expected a port 1..65535")
 
     @property

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import click
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 
 from engram_discovery.cli.demo_nodes import DemoNode, start_nodes
-from engram_discovery.cli.tables import STATE_STYLES, health_line, members_table, plain, table
+from engram_discovery.cli.tables import STATE_STYLES, console, health_line, members_table, plain, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,14 +52,11 @@ def demo(nodes: int, *, leave: bool) -> None:
         for process in processes:
             stack.callback(process.stop)
         stage = stack.enter_context(Stage(processes))
-        try:
-            seen = _play(stage, processes, started)
-            if seen and not leave:
-                stage.say("the survivors go on: press Ctrl-C to end")
-                while True:
-                    stage.wait(lambda _: False, 3600)
-        except KeyboardInterrupt:
-            sys.exit(0)
+        seen = _play(stage, processes, started)
+        if seen and not leave:
+            stage.say("the survivors go on: press Ctrl-C to end")
+            with suppress(KeyboardInterrupt):
+                stage.wait(lambda _: False, math.inf)
     sys.exit(0 if seen else 1)
 
 
@@ -94,7 +92,7 @@ class Stage:
 
     def __init__(self, processes: list[DemoNode]) -> None:
         self._processes = processes
-        self._console = Console()
+        self._console = console()
         self._started = time.monotonic()
         self._views: dict[str, View] = {}
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
@@ -108,7 +106,7 @@ class Stage:
         if self._live:
             self._live.stop()
         else:
-            self._console.print(self._picture(), soft_wrap=True)
+            self._console.print(self._picture())
 
     def say(self, text: str) -> None:
         """Tell one step, with the time since the start."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from engram_discovery.plugins import PluginHost
     from engram_discovery.settings import Settings
+    from engram_discovery.sources.snapshot import Snapshot
+    from engram_discovery.sources.status import SourceStatus
 
 __all__ = ["discover"]
 

@@ -36,11 +36,9 @@ def health(url: str, *, as_json: bool) -> None:
 
 
 def _print(report: dict[str, object]) -> None:
-    from rich.console import Console
+    from engram_discovery.cli.tables import STATE_STYLES, console, health_line, plain, print_table
 
-    from engram_discovery.cli.tables import STATE_STYLES, health_line, plain, print_table
-
-    Console().print(health_line(report))
+    console().print(health_line(report))
     nodes = report["nodes"]
     if isinstance(nodes, list) and nodes:
         rows = [

@@ -78,6 +78,7 @@ async def _serve(settings: Settings, host: PluginHost) -> int:
     logger.info("node.ready", api=str(api))
     status = await _until_stopped(context, signals)
     await _close(context, server, signals)
+    logger.info("node.stopped", status=status)
     return status
 
 
