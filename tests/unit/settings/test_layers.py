@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -10,9 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engram_discovery.errors import SettingsError
-from engram_discovery.settings import Layer, load_settings, settings_from
+from engram_discovery.settings import Layer, Origin, load_settings, settings_from
+from engram_discovery.settings.load import merge
+from engram_discovery.settings.origins import Leaf
+from tests.unit.settings.providers import Installed
 
 if TYPE_CHECKING:
     from tests.unit.settings.conftest import Load
@@ -284,6 +290,58 @@ def test_tokens_are_plain_text(load: Load, text: str) -> None:
     from_env = load(env={"ENGRAM_CLUSTER__ZONE": text}, cli_overrides=["name=x"])
 
     assert from_file.cluster.zone == from_env.cluster.zone == text
+
+
+def test_keys_at_the_top_that_steer_dynaconf_are_ignored_and_named(load: Load) -> None:
+    """A settings file includes no other file and switches nothing."""
+    settings = load('dynaconf_include = ["more.toml"]\n[cluster]\nzone = "a"', cli_overrides=["name=b"])
+
+    assert settings.cluster.zone == "a"
+    assert [warning.key for warning in settings.warnings] == ["dynaconf_include"]
+
+
+def test_keys_that_differ_in_case_or_by_a_space_are_different_keys(load: Load) -> None:
+    """Layers are merged by the very name of a key, in free tables too."""
+    toml = '[cluster]\nenabled = true\ndiscovery = "dns"\n[cluster.dns]\nservice = "x"\nmeta = { Rack = "a", a_b = "1" }'
+    overrides = {"cluster": {"dns": {"meta": {"rack": "b", "A B": "2"}}}}
+    installed = Installed()
+
+    provider: Any = load(toml, overrides=overrides, host=installed).provider_settings(
+        installed.provider("dns")
+    )
+
+    assert provider.meta == {"Rack": "a", "a_b": "1", "rack": "b", "A B": "2"}
+
+
+TREES = st.recursive(
+    st.integers().map(lambda value: Leaf(value, Origin(Layer.KEYWORD))),
+    lambda below: st.dictionaries(
+        st.sampled_from(["a", "A", "b", "a b", "a_b", "dynaconf_merge", "dynaconf_merge_unique"]),
+        below,
+        max_size=4,
+    ),
+    max_leaves=12,
+).filter(lambda tree: isinstance(tree, dict))
+
+
+def _reference(lower: Any, higher: Any) -> Any:
+    """Say in five lines what merging means."""
+    if not (isinstance(lower, dict) and isinstance(higher, dict)):
+        return higher
+    both = {key: _reference(lower[key], higher[key]) for key in lower if key in higher}
+    return {**lower, **higher, **both}
+
+
+@given(st.lists(TREES, min_size=2, max_size=4))
+def test_merging_is_what_it_says(trees: list[Any]) -> None:
+    """Tables are merged key by key, everything else is replaced, nothing is lost, and the layers stay as they were."""
+    before = repr(trees)
+    expected = functools.reduce(_reference, trees)
+
+    merged = merge(trees)
+
+    assert merged == expected
+    assert repr(trees) == before
 
 
 @pytest.mark.parametrize("key", ["dynaconf_merge", "dynaconf_include", "DYNACONF_MERGE_UNIQUE"])
