@@ -143,6 +143,6 @@ def _leaves(node: dict[str, Any], above: Origin) -> Tree:
 
 
 def _openness(path: Path, layer: Layer, mode: int) -> tuple[Problem, ...]:
-    if layer is not Layer.SECRETS or not mode & 0o077:
+    if layer is not Layer.SECRETS or not mode & stat.S_IROTH:
         return ()
     return (Problem("", f"{path} can be read by others", remedy=f"chmod 600 {path}"),)

@@ -245,9 +245,8 @@ CASES: list[list[str]] = [
 def test_no_command_prints_or_logs_a_secret(arguments: list[str], caplog: pytest.LogCaptureFixture) -> None:
     """Whatever is asked and whatever goes wrong, no output and no log holds a secret of any layer."""
     caplog.set_level(logging.DEBUG)
-    _write(
-        f'[cluster]\nenabled = true\n[cluster.security]\nkeys = ["{KEY}"]\n[cluster.other]\ntoken = "{CANARY}"'
-    )
+    security = f'[cluster.security]\nkeys = ["{KEY}"]\n'
+    _write(f'[cluster]\nenabled = true\n{security}[cluster.other]\ntoken = "{CANARY}"')
     _write(f'[cluster.other]\npassword = "{CANARY}"', ".secrets.toml")
     _write(f'[cluster.other]\ntoken = "{CANARY}', "broken.toml")
 

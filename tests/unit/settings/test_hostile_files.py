@@ -107,7 +107,7 @@ KINDS: list[tuple[Callable[[Path], None], str]] = [
 def test_what_is_no_readable_file_is_refused(
     tmp_path: Path, make: Callable[[Path], None], reason: str
 ) -> None:
-    """A directory, a pipe, a device, a loop of links and 100 MB are refused, and a pipe is never waited for."""
+    """A directory, a pipe, a device, a loop of links and 100 MB are refused; a pipe is not waited for."""
     (tmp_path / "d").mkdir()
     path = tmp_path / "d" / "e.toml"
     make(path)

@@ -47,7 +47,7 @@ def _sources(key: str, values: dict[Layer, str]) -> dict[str, Any]:
 @pytest.mark.parametrize("key", ["cluster.zone", "cluster.network.swim_bind"])
 @pytest.mark.parametrize(("lower", "higher"), list(combinations(LAYERS, 2)), ids=str)
 def test_the_higher_of_two_layers_wins(load: Load, key: str, lower: Layer, higher: Layer) -> None:
-    """Of every pair of layers the one with the higher precedence decides, at the top and in a nested table."""
+    """Of every pair of layers the one with the higher precedence decides, in a nested table too."""
     values = {lower: "127.0.0.1:1", higher: "127.0.0.1:2"}
 
     settings = load(**_sources(key, values))
@@ -222,7 +222,7 @@ def test_a_variable_that_was_meant_for_us_is_an_error(load: Load, variable: str,
 
 def test_a_misspelt_top_table_is_an_error(load: Load) -> None:
     """``[clutser]`` does not mean single-node."""
-    with pytest.raises(SettingsError, match="clutser: unknown table .* did you mean cluster"):
+    with pytest.raises(SettingsError, match=r"clutser: unknown table .* did you mean cluster"):
         load("[clutser]\nenabled = true")
 
 
@@ -257,7 +257,7 @@ print(*settings.warnings, sep="\\n")
 
 
 def test_switches_hooks_and_local_files_of_dynaconf_are_ignored_and_named(tmp_path: Path) -> None:
-    """Nothing of the environment or beside the file that dynaconf alone would obey has any effect but a warning."""
+    """What dynaconf alone would obey, in the environment or beside the file, has no effect but a warning."""
     (tmp_path / "engram.toml").write_text('[cluster]\nzone = "mine"\n[cluster.join]\ntimeout = 7')
     (tmp_path / ".secrets.toml").write_text("[cluster.health]\ninterval = 3")
     (tmp_path / "engram.local.toml").write_text('[cluster]\nzone = "local"')
@@ -334,7 +334,7 @@ def _reference(lower: Any, higher: Any) -> Any:
 
 @given(st.lists(TREES, min_size=2, max_size=4))
 def test_merging_is_what_it_says(trees: list[Any]) -> None:
-    """Tables are merged key by key, everything else is replaced, nothing is lost, and the layers stay as they were."""
+    """Tables are merged key by key, everything else is replaced, and the layers stay as they were."""
     before = repr(trees)
     expected = functools.reduce(_reference, trees)
 
@@ -354,7 +354,7 @@ def test_keys_that_steer_dynaconf_are_unknown(load: Load, key: str) -> None:
 
 
 def test_settings_from_a_mapping_need_no_dynaconf() -> None:
-    """A program that gives its settings in code does not pay for the import of dynaconf, nor does one file alone."""
+    """A program that gives its settings in code does not pay for the import of dynaconf."""
     script = (
         "import sys\n"
         "from engram_discovery.settings import settings_from\n"
