@@ -38,11 +38,10 @@ class HookCalls:
             PluginIncompatibleError: They do not fit; nothing is registered.
             PluginError: Looking at it raised or blocked.
         """
-        name = f"{candidate.name} {id(candidate)}"  # pluggy wants unique names; those in conflict are not
         problem = call_guarded(
             candidate,
             "its registration",
-            lambda: register_hooks(self._plugins, candidate.plugin, name=name),
+            lambda: register_hooks(self._plugins, candidate.plugin, name=candidate.label),
             timeout=self._timeout,
         )
         if problem:
