@@ -157,7 +157,11 @@ def test_two_entry_points_may_share_a_module(site):
     names = {host.provider(name).name for name in ("acme", "acme_catalog")}
 
     assert names == {"acme", "acme_catalog"}
-    assert [record.error for record in host.records() if record.name.startswith("acme")] == [None, None]
+    records = [record for record in host.records() if record.name.startswith("acme")]
+    assert [(record.providers, record.error) for record in records] == [
+        (("acme",), None),
+        (("acme_catalog",), None),
+    ]
 
 
 @pytest.mark.parametrize(

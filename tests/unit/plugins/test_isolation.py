@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from importlib import import_module
 
 import pytest
 
@@ -227,11 +228,32 @@ def engram_create_discoverer():
             plugins.create_discoverer("acme", None, context)
 
     assert threading.active_count() == threads + 1
-    __import__(site.module("acme-discovery", "acme")).go_on.set()
+    import_module(site.module("acme-discovery", "acme")).go_on.set()
     deadline = time.monotonic() + 5
     while threading.active_count() > threads and time.monotonic() < deadline:
         time.sleep(0.01)
     assert plugins.create_discoverer("acme", None, context)
+
+
+def test_a_refused_plugin_can_be_registered_once_it_is_mended(site, host):
+    """A plugin of the program that failed leaves nothing behind that is in the way of a second try."""
+    source = """
+        from itertools import count
+        calls = count()
+
+        @hookimpl
+        def engram_providers():
+            return offer("mine" if next(calls) else "BAD")
+    """
+    site.install("mine", mine=source)
+    module = import_module(site.module("mine", "mine"))
+    plugins = PluginHost(entry_points=[])
+    with pytest.raises(PluginIncompatibleError, match="registered by the program"):
+        plugins.register(module, name="mine")
+
+    plugins.register(module, name="mine")
+
+    assert plugins.provider("mine").name == "mine"
 
 
 def test_endless_offers_end(site, host):
