@@ -69,7 +69,7 @@ def python(
     wheels: Path,
     third_party: list[str],
 ) -> Path:
-    """Install the bare host into a clean environment; its own two distributions come from the wheels alone."""
+    """Install the bare host into a clean environment; our own distributions come from the wheels alone."""
     make: Callable[[Path], tuple[Path, Sequence[str | Path]]] = request.param
     interpreter, install = make(tmp_path_factory.mktemp("environment"))
     run(*install, *third_party)
