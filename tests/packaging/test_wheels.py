@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(2 * TIMEOUT)
 
-LIST = "from engram_discovery.cli.plugins import plugins_group; plugins_group(['--all', '--json'])"
-
 DISCOVER = """
 import asyncio
 from engram_discovery.clock import SystemClock
@@ -35,7 +33,8 @@ print(*found.endpoints)
 
 def test_the_bare_host_lists_static(python, tmp_path):
     """``pip install engram-discovery`` brings the default provider, and it loads."""
-    plugins = {plugin["name"]: plugin for plugin in json.loads(run(python, "-c", LIST, cwd=tmp_path))}
+    listed = json.loads(run(python.parent / "engram-discovery", "plugins", "--all", "--json", cwd=tmp_path))
+    plugins = {plugin["name"]: plugin for plugin in listed}
 
     assert plugins["static"]["state"] == "loaded"
     assert plugins["static"]["distribution"] == "engram-discovery-static"

@@ -96,6 +96,19 @@ def test_one_provider_is_described_for_programs(site):
     assert "canary" not in result.output
 
 
+def test_the_settings_rule_plugins_out(site, plugin_source, monkeypatch):
+    """``cluster.plugins.deny`` of the settings holds for the command too, whatever else is in the file."""
+    site.install("acme-discovery", acme=plugin_source("acme"))
+    (site.path / "engram.toml").write_text('[cluster]\ndiscovery = "nonsense"\nplugins.deny = ["acme"]\n')
+    monkeypatch.chdir(site.path)
+
+    result = CliRunner().invoke(plugins_group, ["--all", "--json"])
+
+    states = {plugin["name"]: plugin["state"] for plugin in json.loads(result.stdout)}
+    assert (states["acme"], states["static"]) == ("disabled", "loaded")
+    assert not site.imported("acme-discovery", "acme")
+
+
 def test_an_unknown_provider_is_a_usage_error(site):
     """``plugins show`` of what is not there ends with 2 and says how to get it."""
     result = run(site, "show", "consul")
