@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from importlib import import_module
@@ -116,6 +118,7 @@ def test_an_import_that_blocks_is_given_up(site, host):
             "needs version 0 .* pip install --upgrade that plugin$",
         ),
         ("@hookimpl\ndef engram_providers(): return ['acme']", "answered engram_providers with str"),
+        ("@hookimpl\ndef engram_providers(): return None", "answered engram_providers with None"),
         ("@hookimpl\ndef engram_providers(): return offer('Acme-X')", "offers a provider 'Acme-X'"),
         ("@hookimpl\ndef engram_providers(): return offer('acme') * 2", 'offers the provider "acme" twice'),
         (
@@ -210,6 +213,8 @@ def test_a_factory_that_misbehaves_is_named(site, host, context, body, said):
 def test_a_plugin_that_blocks_is_not_called_again(site, host, context):
     """A factory that hangs costs one thread, not one a try, and is called again once it came back."""
     factory = """
+import subprocess
+import sys
 import threading
 go_on = threading.Event()
 
@@ -279,6 +284,40 @@ def test_what_nobody_selected_is_logged_once(site, host, log, plugin_source):
         if (level, event) == ("warning", "plugin_unusable")
     ]
     assert warned.count("acme") == 1
+
+
+def test_a_process_full_of_broken_plugins_ends_as_if_they_were_not_there(site, plugin_source):
+    """Whatever they do at import, one that never returns included, the good one works and the exit is clean."""
+    bad = {
+        "missing": "import no_such_library",
+        "exits": "raise SystemExit(3)",
+        "cancelled": "import asyncio; raise asyncio.CancelledError",
+        "deep": "def deep(): deep()\ndeep()",
+        "hangs": "import time; time.sleep(60)",
+        "raises": "@hookimpl\ndef engram_providers(): raise OSError",
+        "answers_none": "@hookimpl\ndef engram_providers(): return None",
+    }
+    site.install("bad-discovery", **bad)
+    site.install("good-discovery", good=plugin_source("good"))
+    program = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from engram_discovery.plugins import PluginHost
+host = PluginHost(call_timeout=0.3)
+for record in host.load_all():
+    print(record.name, record.state)
+print(host.provider("good").name)
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(site.path)], capture_output=True, text=True, timeout=30
+    )
+
+    lines = dict(line.split() for line in done.stdout.splitlines()[:-1])
+    assert {lines[name] for name in bad} == {"failed", "incompatible"}
+    assert done.stdout.endswith("good\n")
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
 
 
 def test_strict_refuses_what_nobody_selected(site, host, plugin_source):
