@@ -36,11 +36,17 @@ def record(host, name="acme"):
     ("source", "said"),
     [
         ("import no_such_library", r"ModuleNotFoundError.*pip install --upgrade \"acme-discovery\"$"),
-        ("raise ValueError('two\\nlines')", "ValueError: two lines$"),
-        ("raise SystemExit(3)", "SystemExit: 3$"),
-        ("import asyncio; raise asyncio.CancelledError", "CancelledError$"),
+        (
+            "raise ValueError('two\\nlines')",
+            "ValueError: two lines; upgrade acme-discovery or tell its authors$",
+        ),
+        ("raise SystemExit(3)", "SystemExit: 3; upgrade acme-discovery or tell its authors$"),
+        (
+            "import asyncio; raise asyncio.CancelledError",
+            "CancelledError; upgrade acme-discovery or tell its authors$",
+        ),
         ("def deep(): deep()\ndeep()", "RecursionError: "),
-        ("raise GeneratorExit", "GeneratorExit$"),
+        ("raise GeneratorExit", "GeneratorExit; upgrade acme-discovery or tell its authors$"),
         ("def broken(:", "SyntaxError: "),
         ("class Mute(Exception):\n    def __str__(self): raise TypeError\nraise Mute", "Mute: "),
     ],
@@ -74,7 +80,10 @@ def test_an_import_that_blocks_is_given_up(site, host):
     plugins = host(call_timeout=0.05)
     before = time.monotonic()
 
-    with pytest.raises(PluginLoadError, match=NAMED + r"blocks in its import, for more than 0\.05 s"):
+    with pytest.raises(
+        PluginLoadError,
+        match=NAMED + r"blocks in its import, for more than 0\.05 s.*; upgrade acme-discovery",
+    ):
         plugins.provider("acme")
 
     assert time.monotonic() - before < 0.8
