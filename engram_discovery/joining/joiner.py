@@ -137,6 +137,7 @@ class Joiner:
             self._pace_factor = self._random.uniform(0.9, 1.1)
             endpoints = self._discovery.snapshot().endpoints
             self._contacts.keep_only(endpoints)
+            self._discovery.remember(self._outlook.live_endpoints())
             strangers = self._contacts.strangers(endpoints)
             if self._outlook.is_alone:
                 return await self._contact_enough(strangers, timeout=self._settings.timeout)
@@ -208,7 +209,6 @@ class Joiner:
     async def _tell_for_ever(self) -> None:
         while True:
             await self._clock.sleep(_LOOK_UP_EVERY)
-            self._discovery.remember(self._outlook.live_endpoints())
             self._tell_if_wanted()
 
     def _tell_if_wanted(self) -> None:

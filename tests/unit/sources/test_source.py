@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import pytest
+
 from engram_discovery.errors import FailureKind
 from engram_discovery.sources import Outcome, Source
 from engram_discovery.types import Endpoint, Found
