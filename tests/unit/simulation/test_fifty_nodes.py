@@ -1,4 +1,4 @@
-"""Fifty nodes, faulty sources, a cut, in virtual time: the promises hold for every seed, and a seed is a replay."""
+"""Fifty nodes, faulty sources, a cut, in virtual time: promises hold for every seed, and a seed is a replay."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -74,7 +74,7 @@ def make_node(network: Network, engine: SimulatedMembership, addresses: list[Add
         Source(name, discoverer, clock=clock, logger=logger, random=own)
         for name, discoverer in zip(registries, discoverers, strict=True)
     ]
-    mode = "first" if own.random() < 0.5 else "union"
+    mode: Literal["first", "union"] = "first" if own.random() < 0.5 else "union"
     discovery = Discovery(sources, mode=mode, cache=None, clock=clock, logger=logger)
     joiner = Joiner(
         engine,
@@ -156,7 +156,7 @@ def test_one_cluster_whatever_the_sources_do(seed: int) -> None:
 
 
 def test_a_seed_is_a_replay() -> None:
-    """The same seed gives the same run to the byte, in another process with other hashes too; another seed does not."""
+    """The same seed gives the same run to the byte, even in a process with other hashes; another seed does not."""
     here = digest(run_in_virtual_time(simulate(3))[0])
     other = digest(run_in_virtual_time(simulate(4))[0])
     replay = subprocess.run(

@@ -15,7 +15,7 @@ _LONGEST_REAL_WAIT = 5.0
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Turns waiting for a timer into a jump; waits for real only where nothing but a thread can wake the loop."""
+    """Turns waiting for a timer into a jump; waits for real only where a thread alone can wake the loop."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -231,7 +231,7 @@ async def test_a_source_that_comes_back_is_asked_within_35_seconds() -> None:
 
 @in_virtual_time
 async def test_a_crashing_plugin_is_quarantined_with_growing_waits() -> None:
-    """After five crashes in a row a plugin is asked seldom, at most five minutes apart, and the status says so."""
+    """After five crashes in a row a plugin is asked seldom, but every five minutes at least."""
     discoverer = Scripted(_bug)
     source = make_source(discoverer)
     source.start()
@@ -250,7 +250,7 @@ async def test_a_crashing_plugin_is_quarantined_with_growing_waits() -> None:
 
 @in_virtual_time
 async def test_an_outage_of_a_day_costs_few_lines_and_no_peer() -> None:
-    """First failure, powers of two, then every five minutes, and one line on the recovery with its duration."""
+    """First failure, powers of two, then every five minutes, and one line on the recovery."""
     logger = RecordingLogger()
     discoverer = Scripted(found(1, 2, 3), failure())
     source = make_source(discoverer, logger)
