@@ -1,4 +1,4 @@
-"""Fifty nodes, faulty sources, a cut, in virtual time: promises hold for every seed, and a seed is a replay."""
+"""Fifty nodes, faulty sources, a cut, in virtual time: promises hold for every seed; a seed is a replay."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_one_cluster_whatever_the_sources_do(seed: int) -> None:
 
 
 def test_a_seed_is_a_replay() -> None:
-    """The same seed gives the same run to the byte, even in a process with other hashes; another seed does not."""
+    """The same seed gives the same run to the byte, even in a process with other hashes."""
     here = digest(run_in_virtual_time(simulate(3))[0])
     other = digest(run_in_virtual_time(simulate(4))[0])
     replay = subprocess.run(

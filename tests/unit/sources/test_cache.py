@@ -11,31 +11,20 @@ import pytest
 
 from engram_discovery.sources import PeerCache
 from tests.unit.simulation.scripted import peers
+from tests.unit.simulation.virtual_time import RecordingLogger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 
-class Lines:
-    """A logger that keeps the warnings."""
-
-    def __init__(self) -> None:
-        self.warnings: list[tuple[str, dict[str, Any]]] = []
-
-    def warning(self, event: str, **facts: Any) -> None:
-        self.warnings.append((event, facts))
-
-    debug = info = error = bind = warning
+@pytest.fixture
+def lines() -> RecordingLogger:
+    return RecordingLogger()
 
 
 @pytest.fixture
-def lines() -> Lines:
-    return Lines()
-
-
-@pytest.fixture
-def cache(tmp_path: Path, lines: Lines) -> PeerCache:
+def cache(tmp_path: Path, lines: RecordingLogger) -> PeerCache:
     return PeerCache(tmp_path / "data" / "peers.json", cluster="engram", logger=lines)
 
 
@@ -48,23 +37,23 @@ async def test_what_was_saved_is_loaded(cache: PeerCache, tmp_path: Path) -> Non
     assert loaded == peers(2, 1)
     assert {(peer.source, peer.node_id) for peer in loaded} == {("cache", "n")}
     assert stat.S_IMODE((tmp_path / "data" / "peers.json").stat().st_mode) == 0o600
-    assert os.listdir(tmp_path / "data") == ["peers.json"]
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["peers.json"]
 
 
-async def test_a_missing_file_is_no_reason_to_warn(cache: PeerCache, lines: Lines) -> None:
+async def test_a_missing_file_is_no_reason_to_warn(cache: PeerCache, lines: RecordingLogger) -> None:
     """The first start has no memory."""
     assert await cache.load() == ()
-    assert lines.warnings == []
+    assert lines.lines == []
 
 
 async def test_the_memory_of_another_cluster_is_ignored(
-    cache: PeerCache, tmp_path: Path, lines: Lines
+    cache: PeerCache, tmp_path: Path, lines: RecordingLogger
 ) -> None:
     """A data directory that served another cluster must not lead us there."""
     await PeerCache(tmp_path / "data" / "peers.json", cluster="other", logger=lines).save(peers(1))
 
     assert await cache.load() == ()
-    assert "another cluster" in lines.warnings[0][1]["error"]
+    assert "another cluster" in lines.lines[0][3]["error"]
 
 
 def _whole(**changes: Any) -> bytes:
@@ -94,14 +83,14 @@ def _whole(**changes: Any) -> bytes:
     ],
 )
 async def test_what_cannot_be_read_is_ignored_with_a_warning(
-    cache: PeerCache, tmp_path: Path, lines: Lines, content: bytes
+    cache: PeerCache, tmp_path: Path, lines: RecordingLogger, content: bytes
 ) -> None:
     """Truncated, foreign, hostile or huge: no peers, one warning, no exception."""
     await cache.save(peers(1))
     (tmp_path / "data" / "peers.json").write_bytes(content)
 
     assert await cache.load() == ()
-    assert [event for event, _ in lines.warnings] == ["peers_cache.ignored"]
+    assert [event for _, _, event, _ in lines.lines] == ["peers_cache.ignored"]
 
 
 def _others_may_write(path: Path) -> None:
@@ -129,7 +118,7 @@ def _of_another_user(path: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [_others_may_write, _symlink, _fifo, _directory, _of_another_user])
 async def test_what_another_user_could_have_written_is_ignored(
-    cache: PeerCache, tmp_path: Path, lines: Lines, spoil: Callable[[Path], None]
+    cache: PeerCache, tmp_path: Path, lines: RecordingLogger, spoil: Callable[[Path], None]
 ) -> None:
     """Only a regular file that is ours alone is trusted; nothing blocks on a pipe."""
     await cache.save(peers(1))
@@ -139,10 +128,12 @@ async def test_what_another_user_could_have_written_is_ignored(
         pytest.skip("only root can give a file away")
 
     assert await cache.load() == ()
-    assert lines.warnings[0][0] == "peers_cache.ignored"
+    assert lines.lines[0][2] == "peers_cache.ignored"
 
 
-async def test_a_disk_that_cannot_be_written_is_told_once_and_survived(tmp_path: Path, lines: Lines) -> None:
+async def test_a_disk_that_cannot_be_written_is_told_once_and_survived(
+    tmp_path: Path, lines: RecordingLogger
+) -> None:
     """No room, no directory, no permission: one warning, then silence until it works again."""
     (tmp_path / "data").write_text("a file where the directory should be")
     cache = PeerCache(tmp_path / "data" / "peers.json", cluster="engram", logger=lines)
@@ -150,7 +141,7 @@ async def test_a_disk_that_cannot_be_written_is_told_once_and_survived(tmp_path:
     assert not await cache.save(peers(1))
     assert not await cache.save(peers(1))
 
-    assert [event for event, _ in lines.warnings] == ["peers_cache.not_written"]
+    assert [event for _, _, event, _ in lines.lines] == ["peers_cache.not_written"]
 
 
 async def test_a_write_that_fails_leaves_the_old_file(
@@ -166,7 +157,7 @@ async def test_a_write_that_fails_leaves_the_old_file(
     assert not await cache.save(peers(2))
 
     assert await cache.load() == peers(1)
-    assert os.listdir(tmp_path / "data") == ["peers.json"]
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["peers.json"]
 
 
 async def test_forgetting_removes_the_file(cache: PeerCache, tmp_path: Path) -> None:
@@ -177,4 +168,4 @@ async def test_forgetting_removes_the_file(cache: PeerCache, tmp_path: Path) -> 
     assert await cache.forget()
     await cache.save(peers(2))
 
-    assert os.listdir(tmp_path / "data") == []
+    assert [path.name for path in (tmp_path / "data").iterdir()] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from engram_discovery.errors import FailureKind
@@ -33,9 +34,9 @@ def make_cache(data_dir: Path, cluster: str = "engram") -> PeerCache:
     return PeerCache(data_dir / "peers.json", cluster=cluster, logger=RecordingLogger())
 
 
-async def collect(changes: AsyncIterator[Change], into: list[tuple[float, Change]]) -> None:
-    async for change in changes:
-        into.append((asyncio.get_running_loop().time(), change))
+async def collect(changes: AsyncIterator[Change]) -> list[tuple[float, Change]]:
+    now = asyncio.get_running_loop().time
+    return [(now(), change) async for change in changes]
 
 
 def told(endpoints: tuple[Endpoint, ...]) -> list[tuple[str, str]]:
@@ -164,8 +165,7 @@ async def test_changes_come_once_a_second_at_most_and_none_is_lost() -> None:
     discoverer = ScriptedWatch(found(1))
     discovery = make_discovery(discoverer)
     discovery.start()
-    seen: list[tuple[float, Change]] = []
-    consumer = asyncio.create_task(collect(discovery.changes(), seen))
+    consumer = asyncio.create_task(collect(discovery.changes()))
     for round_ in range(300):
         discoverer.pushed.put_nowait(found(*range(round_ % 7, round_ % 7 + 20)))
         await asyncio.sleep(0.2)
@@ -173,10 +173,10 @@ async def test_changes_come_once_a_second_at_most_and_none_is_lost() -> None:
     await asyncio.sleep(2)
 
     await discovery.aclose()
-    await consumer
+    seen = await consumer
 
     times = [at for at, _ in seen]
-    assert all(later - earlier >= 1.0 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 1.0 for earlier, later in pairwise(times))
     assert len(seen) >= 50
     versions = [change.snapshot.version for _, change in seen]
     assert versions == sorted(set(versions))

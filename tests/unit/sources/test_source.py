@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -237,9 +238,7 @@ async def test_a_crashing_plugin_is_quarantined_with_growing_waits() -> None:
     source.start()
     await asyncio.sleep(3600)
 
-    gaps = [
-        later - earlier for earlier, later in zip(discoverer.asked_at, discoverer.asked_at[1:], strict=False)
-    ]
+    gaps = [later - earlier for earlier, later in pairwise(discoverer.asked_at)]
 
     assert source.status().quarantined
     assert max(gaps) <= 300
