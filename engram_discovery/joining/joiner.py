@@ -78,9 +78,7 @@ class Joiner:
         self._contacts = Contacts(membership, is_self, clock=clock, random=random)
         self._outlook = Outlook(membership, discovery, self._contacts, expected_size=expected_size)
         self._counts: Counter[str] = Counter()
-        self._foreign = Complaints(
-            logger, clock, failed="join.foreign_cluster", recovered="join.no_longer_foreign"
-        )
+        self._foreign = Complaints(logger, clock, failed="join.foreign_cluster")
         self._busy = asyncio.Lock()
         self._looked_at = clock.monotonic()
         self._pace_factor = 1.0
@@ -164,7 +162,8 @@ class Joiner:
     async def _contact(self, endpoints: Sequence[Endpoint], *, target: int, timeout: float) -> JoinReport:
         if not endpoints:
             return JoinReport()
-        report = await FanOut(self._membership, target=target, timeout=timeout).run(endpoints)
+        effort = FanOut(self._membership, target=target, at_least=self._settings.min_peers, timeout=timeout)
+        report = await effort.run(endpoints)
         self._contacts.record(report.attempts)
         self._counts.update(attempt.outcome.value for attempt in report.attempts)
         self._log(report)

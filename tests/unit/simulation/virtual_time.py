@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import selectors
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 START = 1_000.0
 
@@ -28,7 +31,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """The standard loop on jumping time; ``asyncio.timeout`` and ``asyncio.sleep`` follow it. It has no threads."""
+    """The standard loop on jumping time, without threads; all of asyncio's timers follow it."""
 
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
@@ -37,9 +40,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(self, executor: Any, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Run it at once: a thread would end at another virtual time in every run."""
-        future = self.create_future()
+        future: asyncio.Future[T] = self.create_future()
         try:
             future.set_result(func(*args))
         except Exception as error:  # noqa: BLE001  it belongs to whoever awaits the future
