@@ -47,10 +47,6 @@ class Stepwise(Generic[T]):
             try:
                 yield waited_for
             except BaseException as error:  # noqa: BLE001  passed on to whom it is meant for
-                proceed = partial(_throw, inner, error)
+                proceed = partial(inner.throw, error)
             else:
                 proceed = partial(next, inner)
-
-
-def _throw(inner: Generator[Any, Any, Any], error: BaseException) -> Any:
-    return inner.throw(error)

@@ -25,7 +25,7 @@ from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, run_i
 NODES = 50
 SEEDS = range(20)
 FAULTS = 0.4
-STARTING, CUT_AT, MEND_AT, END_AT = 3, 10, 25, 48
+STARTING, CUT_AT, MEND_AT, END_AT = 3, 8, 18, 40
 
 
 class TracingLogger(RecordingLogger):
