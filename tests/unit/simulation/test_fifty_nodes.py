@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -21,6 +21,9 @@ from engram_discovery.types import Endpoint, JoinOutcome
 from tests.unit.simulation.faulty import FaultyDiscoverer
 from tests.unit.simulation.network import Network, SimulatedMembership
 from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, run_in_virtual_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 NODES = 50
 SEEDS = range(20)
@@ -65,10 +68,11 @@ class Node:
             await self.discovery.aclose()
 
 
-def make_node(network: Network, engine: SimulatedMembership, addresses: list[Address]) -> Node:
+def make_node(
+    network: Network, engine: SimulatedMembership, registries: Mapping[str, Sequence[Endpoint]]
+) -> Node:
     clock, logger = LoopClock(), TracingLogger(network, engine.node_id)
     own = random.Random(network.random.getrandbits(64))
-    registries = {name: [Endpoint(*addr, source=name) for addr in addresses] for name in ("consul", "dns")}
     discoverers = [FaultyDiscoverer(registry, own, faults=FAULTS) for registry in registries.values()]
     sources = [
         Source(name, discoverer, clock=clock, logger=logger, random=own)
@@ -115,7 +119,8 @@ async def simulate(seed: int) -> tuple[Network, list[Node]]:
     engines = [network.add(number) for number in range(NODES)]
     foreign = network.add(NODES, cluster="other")
     addresses = [*(engine.addr for engine in engines), foreign.addr, Address("10.7.7.7", 7946)]
-    nodes = [make_node(network, engine, addresses) for engine in engines]
+    registries = {name: [Endpoint(*addr, source=name) for addr in addresses] for name in ("consul", "dns")}
+    nodes = [make_node(network, engine, registries) for engine in engines]
     held: dict[Source, int] = {}
     alone_since: dict[str, float] = {}
     async with asyncio.TaskGroup() as group:
