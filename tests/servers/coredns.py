@@ -44,8 +44,8 @@ class CoreDns(ServerProcess):
     Args:
         directory: Where Corefile, zone files and log go.
         zones: Lines of each zone in master file syntax, without SOA and NS, as in
-            ``{"engram.test": ["n1 A 127.0.0.1"]}``.
-            Names are relative to the zone; the TTL is 5 s, as in Kubernetes, unless a ``$TTL`` line comes first.
+            ``{"engram.test": ["n1 A 127.0.0.1"]}``. Names are relative to the zone; the TTL is 5 s, as in
+            Kubernetes, unless a ``$TTL`` line comes first.
         options: Corefile lines for every zone, such as ``minimal`` (no additional section).
         extra: Corefile text after the zones; ``{host}`` and ``{port}`` are filled in.
         host: Address to listen on.

@@ -1,7 +1,7 @@
-"""Run a real server as a process that the test owns: start it, wait for it, stop, freeze, kill and restart it.
+"""Run a real server as a process that the test owns: start, wait for, stop, freeze, kill and restart it.
 
-It is ended by its process id, whatever becomes of the test. Its output goes to a file and is printed when it is
-closed; pytest shows it only where the test failed.
+It is ended by its process id, whatever becomes of the test. Its output goes to a file and is printed when it
+is closed; pytest shows it only where the test failed.
 """
 
 from __future__ import annotations
