@@ -1,0 +1,204 @@
+"""Where our peers are, by DNS: SRV records and the addresses of their targets, or plain address records."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from dns.rdatatype import RdataType
+
+from engram_discovery.address import canonical_host
+from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.types import Empty, Endpoint, Found
+from engram_discovery_dns.filters import rejection
+from engram_discovery_dns.kubernetes import readiness_hint
+from engram_discovery_dns.question import Form, question_for
+from engram_discovery_dns.records import select
+from engram_discovery_dns.targets import Addresses, TargetLookup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import dns.name
+    from dns.rrset import RRset
+
+    from engram_discovery.hookspecs import PluginContext
+    from engram_discovery_dns.client import DnsClient, Reply
+    from engram_discovery_dns.records import Selection
+    from engram_discovery_dns.settings import DnsSettings
+
+__all__ = ["DnsDiscoverer"]
+
+_SHORTEST_TTL = 1.0
+_OWN_SHARE = (
+    0.9  # of the host's deadline, so that what was found in time is answered before the host gives up
+)
+
+
+class DnsDiscoverer:
+    """Asks DNS once a call; the host refreshes, retries and remembers whole answers.
+
+    Args:
+        settings: The table ``[cluster.dns]``.
+        context: Logger, provider name and the host's deadline.
+        client: How DNS is asked.
+    """
+
+    def __init__(self, settings: DnsSettings, context: PluginContext, client: DnsClient) -> None:
+        self._settings = settings
+        self._source = context.provider
+        self._logger = context.logger
+        self._client = client
+        self._question = question_for(settings)
+        self._targets = TargetLookup(client, settings.family)
+        self._timeout = min(settings.timeout or context.timeout, context.timeout) * _OWN_SHARE
+        self._warned: dict[str, object] = {}
+
+    async def discover(self) -> Found | Empty:
+        """Ask once; see ``engram_discovery.protocols.Discoverer``.
+
+        Endpoints come in the order of RFC 2782. ``meta["target"]`` is the name that an address belongs to,
+        ``detail`` says which records answered, ``ttl`` is the smallest TTL, 1 s to ``refresh_interval``.
+
+        Raises:
+            DiscoveryError: DNS did not answer, or answered with an error, nonsense, or only a part.
+        """
+        answer = await self._answer(asyncio.get_running_loop().time() + self._timeout)
+        hint = readiness_hint(self._question.name, answer)
+        self._warn_once("dns.readiness_deadlock", hint, hint=hint)
+        if hint and isinstance(answer, Empty):
+            return Empty(f"{answer.reason}; {hint}", ttl=answer.ttl)
+        return answer
+
+    async def aclose(self) -> None:
+        """Do nothing: no socket outlives a call."""
+
+    async def _answer(self, deadline: float) -> Found | Empty:
+        form, name = self._question.form, self._question.name
+        if form is Form.ADDRESS:
+            return await self._by_address(deadline)
+        reply = await self._client.ask(name, RdataType.SRV, within=_left(deadline))
+        if reply.records is not None:
+            return await self._by_service(reply, reply.records, deadline)
+        if form is Form.AUTO:
+            return await self._by_address(deadline)
+        return Empty(f"{reply.no} for SRV {name}", self._ttl([reply.ttl]))
+
+    async def _by_address(self, deadline: float) -> Found | Empty:
+        name = self._question.name
+        addresses = await self._targets.look_up(name, within=_left(deadline))
+        self._refuse_partial([addresses])
+        ttl = self._ttl([addresses.ttl])
+        if not addresses.texts:
+            return Empty(f"{addresses.no} for {name}", ttl)
+        endpoints = [
+            Endpoint(host, self._question.port, source=self._source, ttl=addresses.ttl, meta=_meta(name))
+            for host in addresses.texts
+        ]
+        detail = f"A/AAAA {name} from {addresses.server}"
+        return Found(self._usable(endpoints), addresses.failure is None, ttl, detail)
+
+    async def _by_service(self, reply: Reply, rrset: RRset, deadline: float) -> Found | Empty:
+        selection = select(rrset, self._question.port)
+        self._report(selection)
+        if not selection.records:
+            return self._nobody_offers(reply, selection)
+        targets = await self._addresses(selection, reply, deadline)
+        self._refuse_partial(targets.values())
+        ttl = self._ttl([reply.ttl, *(addresses.ttl for addresses in targets.values())])
+        endpoints = [
+            Endpoint(
+                host,
+                record.port,
+                priority=record.priority,
+                weight=record.weight,
+                source=self._source,
+                ttl=reply.ttl,
+                meta=_meta(record.target.to_text(omit_final_dot=True)),
+            )
+            for record in selection.records
+            for host in targets[record.target].texts
+        ]
+        if not endpoints:
+            return Empty(f"no target of SRV {reply.name} has an address", ttl)
+        complete = all(addresses.failure is None for addresses in targets.values())
+        return Found(self._usable(endpoints), complete, ttl, f"SRV {reply.name} from {reply.server}")
+
+    async def _addresses(
+        self, selection: Selection, reply: Reply, deadline: float
+    ) -> Mapping[dns.name.Name, Addresses]:
+        names = {record.target for record in selection.records}
+        if self._question.form is Form.SRV_NAMES:
+            return {name: Addresses(_host_name(name), reply.ttl) for name in names}
+        return await self._targets.look_up_all(names, reply.additional, within=_left(deadline))
+
+    def _refuse_partial(self, lookups: Iterable[Addresses]) -> None:
+        """Raise if nothing could be looked up, or if the settings want all and a part could not."""
+        lookups = tuple(lookups)
+        failures = [addresses.failure for addresses in lookups if addresses.failure is not None]
+        answered = any(
+            addresses.texts for addresses in lookups if addresses.failure is None or addresses.fresh
+        )
+        if failures and (self._settings.partial == "fail" or not answered):
+            raise failures[0]
+        self._warn_once(
+            "dns.partial", len(failures), failed=len(failures), of=len(lookups), error=failures[:1]
+        )
+
+    def _nobody_offers(self, reply: Reply, selection: Selection) -> Empty:
+        if selection.offered:
+            raise DiscoveryError(f"SRV {reply.name}: every record has port 0", kind=FailureKind.BAD_DATA)
+        return Empty(
+            f'SRV {reply.name} says that the service is not offered (target ".")', self._ttl([reply.ttl])
+        )
+
+    def _report(self, selection: Selection) -> None:
+        self._warn_once("dns.records_without_port", selection.without_port, records=selection.without_port)
+        self._warn_once(
+            "dns.ambiguous_ports",
+            selection.ambiguous_ports,
+            ports=list(selection.ambiguous_ports),
+            remedy="set cluster.dns.port to one of them, or cluster.dns.port_name",
+        )
+
+    def _usable(self, endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+        """Drop what no peer can be, and duplicates; say once how many of which kind."""
+        rejected: Counter[str] = Counter()
+        usable: dict[Endpoint, None] = {}
+        for endpoint in endpoints:
+            reason = rejection(endpoint.host, self._settings.allowed_cidrs)
+            if reason is None:
+                usable.setdefault(endpoint)
+            else:
+                rejected[reason] += 1
+        self._warn_once("dns.addresses_rejected", dict(rejected), **rejected)
+        if not usable:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items()))
+            raise DiscoveryError(f"no address can be a peer's: {reasons}", kind=FailureKind.BAD_DATA)
+        return tuple(usable)
+
+    def _ttl(self, ttls: Iterable[float]) -> float:
+        return min(max(min(ttls), _SHORTEST_TTL), self._settings.refresh_interval)
+
+    def _warn_once(self, event: str, fact: object, **facts: object) -> None:
+        """Log a warning when ``fact`` is true and not what it was at the last look-up."""
+        if fact and self._warned.get(event) != fact:
+            self._logger.warning(event, service=self._question.name, **facts)
+        self._warned[event] = fact
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - asyncio.get_running_loop().time())
+
+
+def _meta(target: str) -> Mapping[str, str]:
+    return MappingProxyType({"target": target.removesuffix(".")})
+
+
+def _host_name(name: dns.name.Name) -> tuple[str, ...]:
+    try:
+        return (canonical_host(name.to_text()),)
+    except ValueError:
+        return ()
