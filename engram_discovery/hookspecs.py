@@ -28,7 +28,7 @@ would break a plugin raises ``API_VERSION``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,7 @@ class MembershipConfig:
     zone: str | None = None
     forget_left_after: float = 60.0
     forget_dead_after: float = 3600.0
-    tuning: Mapping[str, Any] = MappingProxyType({})
+    tuning: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class HookSpecs:

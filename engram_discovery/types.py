@@ -29,7 +29,8 @@ __all__ = [
     "ProviderInfo",
 ]
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+def _nothing() -> Mapping[str, str]:
+    return MappingProxyType({})
 
 
 # --- discovery ---------------------------------------------------------------------------------------------
@@ -59,7 +60,7 @@ class Endpoint:
     weight: int = field(default=0, compare=False, kw_only=True)
     zone: str | None = field(default=None, compare=False, kw_only=True)
     tags: tuple[str, ...] = field(default=(), compare=False, kw_only=True)
-    meta: Mapping[str, str] = field(default=_NOTHING, compare=False, kw_only=True)
+    meta: Mapping[str, str] = field(default_factory=_nothing, compare=False, kw_only=True)
     source: str = field(default="", compare=False, kw_only=True)
     ttl: float | None = field(default=None, compare=False, kw_only=True)
 
@@ -152,7 +153,7 @@ class NodeRecord:
     addr: Address
     api_addr: Address
     spaces: tuple[str, ...] = ()
-    meta: Mapping[str, str] = _NOTHING
+    meta: Mapping[str, str] = field(default_factory=_nothing)
     version: str = ""
 
 

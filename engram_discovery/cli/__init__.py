@@ -1,0 +1,1 @@
+"""The command ``engram-discovery``: one file a command, imported when it is called."""

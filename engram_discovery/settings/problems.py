@@ -13,8 +13,10 @@ class Problem:
 
     Attributes:
         key: Dotted key, such as ``cluster.dns.port``; empty where no key is to blame.
-        found: What was expected and what was found: ``expected an integer 1..65535, got "http"``. Never a secret.
-        origin: Where the value came from: ``engram.toml:12``, ``ENGRAM_CLUSTER__DNS__PORT``; empty if nowhere.
+        found: What was expected and what was found: ``expected an integer 1..65535, got "http"``. Never
+            a secret.
+        origin: Where the value came from: ``engram.toml:12``, ``ENGRAM_CLUSTER__DNS__PORT``; empty if
+            nowhere.
         remedy: What to do, if that is not obvious.
     """
 

@@ -1,47 +1,146 @@
-"""The kinds of value that a setting can be: durations, addresses, lists of names, secrets."""
+"""The kinds of value that a setting can be, for the host's models and for those of plugins.
+
+A provider's model is short with them::
+
+    class DnsSettings(Table):
+        service: str = Field(description="Name to look up.")
+        port: Port = Field(default=7946, description="Port of the peers.")
+        refresh_interval: Duration = Field(default=30.0, description="Time between look-ups.")
+        token: Secret | None = Field(default=None, description="Token of the server.")
+        servers: tuple[PeerAddress, ...] = Field(default=(), description="Servers to ask.")
+
+It also takes ``refresh_interval_sec`` and ``refresh_interval_ms``, ``token_file``, and ``servers`` as
+``a,b``.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from engram_discovery.address import format_address, parse_address
+from engram_discovery.address import DEFAULT_GOSSIP_PORT, format_address, parse_address
+from engram_discovery.settings.fields import Kind, Phrase
+from engram_discovery.settings.secrets import Secret
 
-__all__ = ["BindAddress", "Duration", "Names", "SecretList", "parse_duration"]
+__all__ = [
+    "BindAddress",
+    "Delay",
+    "Duration",
+    "Names",
+    "PeerAddress",
+    "Port",
+    "Secret",
+    "SecretList",
+    "Table",
+    "format_duration",
+    "parse_duration",
+]
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
+_NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+_EXPECTED = 'expected a duration such as 30, "30s" or "1m30s"'
+
+
+class Table(BaseModel):
+    """A table of the settings file: frozen, unknown keys refused, no value in any error."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False, validate_default=False
+    )
 
 
 def parse_duration(value: Any) -> float:
-    """Read seconds from a number or from text such as ``"30s"`` or ``"1m30s"``.
+    """Read seconds from a number or from text such as ``"30"``, ``"30s"``, ``"250ms"`` or ``"1m30s"``.
 
     Raises:
-        ValueError: It is no duration above zero.
+        ValueError: It is no duration, or below zero, or not finite.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError('expected a duration such as 30, "30s" or "1m30s"')
     if isinstance(value, str):
-        parts = _PART.findall(value)
-        if not parts or "".join(number + unit for number, unit in parts) != value:
-            raise ValueError('expected a duration such as 30, "30s" or "1m30s"')
-        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+        return _duration_text(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise ValueError(_EXPECTED)
     return float(value)
 
 
+def _duration_text(text: str) -> float:
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(_EXPECTED)
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def format_duration(seconds: float) -> str:
+    """Write a duration the way people do, to the millisecond: ``90.0`` as ``"1m30s"``."""
+    left, text = round(seconds * 1000), ""
+    for unit, size in _UNITS.items():
+        count, left = divmod(left, round(size * 1000))
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
+
+
+def _above_zero(value: Any) -> float:
+    seconds = parse_duration(value)
+    if seconds <= 0:
+        raise ValueError("expected a duration above zero")
+    return seconds
+
+
+def expect_text(value: Any, what: str) -> str:
+    """Return ``value`` if it is text.
+
+    Raises:
+        ValueError: It is not; pydantic takes no TypeError from a validator.
+    """
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"expected {what}")
+
+
 def _bind(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError('expected an address such as "0.0.0.0:7946"')
-    return format_address(parse_address(value))
+    return format_address(parse_address(expect_text(value, 'an address such as "0.0.0.0:7946"')))
+
+
+def _peer(value: Any) -> str:
+    text = expect_text(value, 'an address such as "engram-1.example.com:7946"')
+    return format_address(parse_address(text, default_port=DEFAULT_GOSSIP_PORT))
+
+
+def split_list(text: str) -> list[str]:
+    """Split a comma list, dropping white space and empty parts."""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _names(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    return split_list(value) if isinstance(value, str) else value
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration)]
-BindAddress = Annotated[str, BeforeValidator(_bind)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
-SecretList = Annotated[tuple[SecretStr, ...], BeforeValidator(_names)]
+#: Seconds above zero, from 30, "30s" or "1m30s". The table also takes the key with ``_sec`` or ``_ms`` at
+#: its end.
+Duration = Annotated[
+    float, BeforeValidator(_above_zero), Phrase('a duration such as 30, "30s" or "1m30s"', Kind.DURATION)
+]
+
+#: Like ``Duration``, but zero is allowed.
+Delay = Annotated[
+    float, BeforeValidator(parse_duration), Phrase('a duration such as 0, "30s" or "1m30s"', Kind.DURATION)
+]
+
+#: An address to listen at: ``host:port`` or ``[v6]:port``, in canonical spelling. Port 0 is refused: the
+#: others could not know which port the system chose.
+BindAddress = Annotated[str, BeforeValidator(_bind), Phrase("an address host:port")]
+
+#: An address to contact; the port may be left out and is then 7946.
+PeerAddress = Annotated[str, BeforeValidator(_peer), Phrase("an address host:port")]
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+#: Names, as a list or as text with commas.
+Names = Annotated[tuple[str, ...], BeforeValidator(_names), Phrase("a list of names", Kind.LIST)]
+
+#: Secrets, as a list or as text with commas; each may be a ``file:`` reference. See ``secrets``.
+SecretList = Annotated[tuple[SecretStr, ...], BeforeValidator(_names), Phrase("a list", Kind.LIST)]

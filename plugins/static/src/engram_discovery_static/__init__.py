@@ -1,0 +1,1 @@
+"""Static seed list for engram-discovery."""

@@ -1,0 +1,69 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engram_discovery.plugins import PluginHost
+    from engram_discovery.settings import Settings
+
+__all__ = ["DEFAULT_URL", "json_option", "load", "settings_options", "url_option"]
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+#: Where a node with the default settings answers.
+DEFAULT_URL = "http://127.0.0.1:50051"
+
+
+def settings_options(command: _Command) -> _Command:
+    """Add ``--config`` and ``--set``."""
+    command = click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Override one setting, such as cluster.node_id=n1. May be repeated.",
+    )(command)
+    return click.option(
+        "--config",
+        "-c",
+        "files",
+        multiple=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="Settings file; later ones win. Default: $ENGRAM_CONFIG, else engram.toml.",
+    )(command)
+
+
+def json_option(command: _Command) -> _Command:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def url_option(command: _Command) -> _Command:
+    """Add ``--url``."""
+    return click.option(
+        "--url", default=DEFAULT_URL, show_default=True, metavar="URL", help="API address of the node to ask."
+    )(command)
+
+
+def load(files: tuple[str, ...], overrides: tuple[str, ...]) -> tuple[Settings, PluginHost]:
+    """Load settings for a command, with the tables of the selected providers.
+
+    Raises:
+        SettingsError: Any of them is wrong.
+    """
+    from engram_discovery.plugins import PluginHost
+    from engram_discovery.settings import load_settings
+
+    host = PluginHost()
+    settings = load_settings(*files, cli_overrides=overrides, host=host)
+    plugins = settings.cluster.plugins
+    if plugins.allow is not None or plugins.deny or plugins.strict:
+        host = PluginHost(allow=plugins.allow, deny=plugins.deny, strict=plugins.strict)
+    return settings, host

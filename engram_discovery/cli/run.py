@@ -1,0 +1,140 @@
+"""``engram-discovery run``: one node, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from engram_discovery.cli.options import load, settings_options
+
+if TYPE_CHECKING:
+    from engram_discovery.context import ClusterContext
+    from engram_discovery.http.server import HttpServer
+    from engram_discovery.plugins import PluginHost
+    from engram_discovery.settings import Settings
+
+__all__ = ["run"]
+
+_T = TypeVar("_T")
+_HURRY = 0.25
+
+
+@click.command(short_help="Run one node until SIGTERM.")
+@settings_options
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="Least severe events to log, on standard error.",
+)
+def run(files: tuple[str, ...], overrides: tuple[str, ...], log_level: str) -> None:
+    """Run one node: form a cluster and serve health, members and metrics on network.api_bind.
+
+    Stops on SIGTERM or Ctrl-C: deregisters, says good-bye to the cluster and closes. A second signal skips the waits.
+
+    \b
+    Example:
+      engram-discovery run --config engram.toml --set cluster.node_id=n1
+    """
+    from engram_discovery.cli.logs import configure_logging
+
+    settings, host = load(files, overrides)
+    configure_logging(log_level)
+    sys.exit(asyncio.run(_serve(settings, host)))
+
+
+async def _serve(settings: Settings, host: PluginHost) -> int:
+    from prometheus_client import CollectorRegistry
+
+    from engram_discovery.address import parse_address
+    from engram_discovery.cluster import initialize_cluster
+    from engram_discovery.http.routes import cluster_app
+    from engram_discovery.http.server import HttpServer, bind_socket
+    from engram_discovery.log import get_logger
+
+    signals = _Signals()
+    logger = get_logger("engram_discovery")
+    api = parse_address(settings.cluster.network.api_bind)
+    listener = bind_socket(api, "cluster.network.api_bind")
+    registry = CollectorRegistry()
+    starting = asyncio.ensure_future(
+        initialize_cluster(settings, host=host, registry=registry, logger=logger)
+    )
+    try:
+        context = await signals.unless_stopped(starting)
+    except BaseException:
+        listener.close()
+        raise
+    if context is None:
+        listener.close()
+        return 0
+    server = HttpServer(cluster_app(context, registry=registry, logger=logger), listener)
+    server.start()
+    logger.info("node.ready", api=str(api))
+    status = await _until_stopped(context, signals)
+    await _close(context, server, signals)
+    return status
+
+
+async def _until_stopped(context: ClusterContext, signals: _Signals) -> int:
+    from engram_discovery.context import Distributed
+
+    if not isinstance(context, Distributed):
+        await signals.stop.wait()
+        return 0
+    replaced = asyncio.ensure_future(context.conflict.wait())
+    error = await signals.unless_stopped(replaced)
+    if error is None:
+        return 0
+    click.echo(f"engram-discovery: {error}", err=True)
+    return 1
+
+
+async def _close(context: ClusterContext, server: HttpServer, signals: _Signals) -> None:
+    """Close the node, then the server, which tells "not ready" until then; a second signal cuts every wait short."""
+
+    async def close() -> None:
+        try:
+            await context.aclose()
+        finally:
+            await server.aclose()
+
+    closing = asyncio.ensure_future(close())
+    hurry = asyncio.ensure_future(signals.hurry.wait())
+    await asyncio.wait({closing, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    hurry.cancel()
+    while not closing.done():
+        closing.cancel()
+        await asyncio.wait({closing}, timeout=_HURRY)
+    if not closing.cancelled():
+        closing.result()
+
+
+class _Signals:
+    """SIGTERM and SIGINT as events. SIGHUP is ignored: a closed terminal must not kill a node."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.hurry = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._received)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    async def unless_stopped(self, task: asyncio.Future[_T]) -> _T | None:
+        """Await a task, or cancel it and return None when a signal comes first."""
+        stopped = asyncio.ensure_future(self.stop.wait())
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+        return None if task.cancelled() else task.result()
+
+    def _received(self) -> None:
+        (self.hurry if self.stop.is_set() else self.stop).set()

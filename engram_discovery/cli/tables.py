@@ -1,0 +1,83 @@
+"""Tables for people. Text from the network is shown as plain text, never as markup or control characters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["STATE_STYLES", "health_line", "members_table", "plain", "print_table", "table"]
+
+#: Colours of states and statuses.
+STATE_STYLES = {
+    "alive": "green",
+    "suspect": "yellow",
+    "dead": "red",
+    "left": "dim",
+    "healthy": "green",
+    "degraded": "yellow",
+    "critical": "bold red",
+}
+
+
+def plain(value: object, style: str = "") -> Text:
+    """Make a cell of text as it is, with control characters escaped."""
+    text = "-" if value is None else str(value)
+    shown = text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+    return Text(shown, style=style)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
+    """Make a table; cells that are ``Text`` keep their style."""
+    made = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
+    return made
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
+    """Print a table on standard output, at full width when that is no terminal."""
+    console = Console()
+    console.print(table(columns, rows, title), soft_wrap=not console.is_terminal)
+
+
+def members_table(members: Sequence[Mapping[str, object]]) -> Table:
+    """Show the body of ``/cluster/nodes``."""
+    rows = [
+        (
+            plain(m["id"]),
+            plain(m["state"], STATE_STYLES.get(str(m["state"]), "")),
+            plain(m["addr"]),
+            plain(m["api_addr"]),
+            plain(m["incarnation"]),
+            plain(m["last_update"]),
+            plain(_spaces(m)),
+        )
+        for m in members
+    ]
+    return table(("NODE", "STATE", "GOSSIP", "API", "INCARNATION", "LAST CHANGE", "SPACES"), rows)
+
+
+def health_line(health: Mapping[str, object]) -> Text:
+    """Say the body of ``/cluster/health`` in one line."""
+    status = str(health["status"])
+    line = Text.assemble((status, STATE_STYLES.get(status, "")), f": {health['alive_nodes']} of {health['total_nodes']} alive")
+    for state in ("suspect", "dead", "left"):
+        count = health[f"{state}_nodes"]
+        if count:
+            line.append(f", {count} {state}")
+    if "expected_nodes" in health:
+        line.append(f", {health['expected_nodes']} expected")
+    return line
+
+
+def _spaces(member: Mapping[str, object]) -> str:
+    spaces = member.get("spaces")
+    shown = ", ".join(map(str, spaces)) if isinstance(spaces, list) else ""
+    omitted = member.get("spaces_omitted")
+    return f"{shown} and {omitted} more" if omitted else shown or "-"

@@ -1,0 +1,338 @@
+"""Start-up: from settings to a running member of a cluster, in eight steps, and back.
+
+    0. ``cluster.enabled = false``: a ``SingleNode``, without a socket, thread, task or plugin
+    1. node id and generation            5. discover, and join the seeds under one deadline
+    2. bind and advertise addresses      6. health monitoring
+    3. membership: gossip is received    7. healing: looking for peers for ever
+    4. discovery                         8. registration, where a provider offers it
+
+Closing goes the other way: unready, deregister, stop healing and health, leave, close. Every step of it is bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+import engram_discovery
+from engram_discovery.address import Address, format_address, is_loopback, is_wildcard, parse_address
+from engram_discovery.advertise import (
+    SelfFilter,
+    choose_advertise,
+    interface_addresses,
+    needs_seeds,
+    resolve_advertise,
+)
+from engram_discovery.clock import SystemClock
+from engram_discovery.conflict import ConflictGuard
+from engram_discovery.context import Distributed, SingleNode
+from engram_discovery.errors import SettingsError
+from engram_discovery.health import ClusterHealth
+from engram_discovery.hookspecs import MembershipConfig, PluginContext
+from engram_discovery.identity import DataDirLock, load_identity
+from engram_discovery.joining import Joiner
+from engram_discovery.log import get_logger
+from engram_discovery.plugins import PluginHost
+from engram_discovery.registration import Registration
+from engram_discovery.settings.problems import Problem
+from engram_discovery.sources import Discovery, PeerCache, Source
+from engram_discovery.types import NodeRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from prometheus_client import CollectorRegistry
+
+    from engram_discovery.clock import Clock
+    from engram_discovery.log import Logger
+    from engram_discovery.protocols import HealthCheck, Membership
+    from engram_discovery.settings import Settings
+    from engram_discovery.settings.models import ClusterSettings
+    from engram_discovery.types import Member, NodeIdentity
+
+__all__ = ["initialize_cluster"]
+
+_LEAVE_TIMEOUT = 2.0
+_CLOSE_TIMEOUT = 5.0
+
+
+async def initialize_cluster(
+    settings: Settings,
+    *,
+    host: PluginHost | None = None,
+    registry: CollectorRegistry | None = None,
+    logger: Logger | None = None,
+    clock: Clock | None = None,
+    random: Random | None = None,
+) -> SingleNode | Distributed:
+    """Start this node as the settings say.
+
+    Takes ``join.timeout`` (5 s) at the most before it runs alone and goes on looking. May be called several times in
+    one process with different settings.
+
+    Args:
+        settings: From ``load_settings`` or ``settings_from``.
+        host: Plugins to use; default: the installed ones, by the settings ``plugins.allow`` and ``plugins.deny``.
+        registry: A Prometheus registry to put our metrics on, until closed; none by default.
+        logger: Where to log; default: structlog if the program configured it, else the standard library.
+        clock: Source of time, for tests.
+        random: Source of chance, for tests.
+
+    Raises:
+        SettingsError: The settings cannot work on this machine.
+        PluginError: The selected provider is missing or broken.
+        BindError: The gossip address cannot be bound.
+        JoinError: ``join.required_within`` passed and nobody was joined.
+    """
+    logger = logger or get_logger("engram_discovery")
+    for problem in settings.warnings:
+        logger.warning("settings.warning", problem=str(problem))
+    if not settings.cluster.enabled:
+        logger.info("cluster.single_node")
+        return SingleNode(settings)
+    startup = _Startup(
+        settings,
+        host or _default_host(settings.cluster, logger),
+        registry,
+        logger,
+        clock or SystemClock(),
+        random or Random(),
+    )
+    async with AsyncExitStack() as stack:
+        context = await startup.run(stack)
+        context._closing = stack.pop_all()  # noqa: SLF001  the context takes over what start-up opened
+    return context
+
+
+def _default_host(cluster: ClusterSettings, logger: Logger) -> PluginHost:
+    plugins = cluster.plugins
+    return PluginHost(allow=plugins.allow, deny=plugins.deny, strict=plugins.strict, logger=logger)
+
+
+@dataclass(slots=True)
+class _Startup:
+    """The steps of a start. Each puts what it opens on the stack, so that a failure closes what came before it."""
+
+    settings: Settings
+    host: PluginHost
+    registry: CollectorRegistry | None
+    logger: Logger
+    clock: Clock
+    random: Random
+
+    async def run(self, stack: AsyncExitStack) -> Distributed:
+        cluster = self.settings.cluster
+        identity = self._identify(stack)
+        discovery = self._discovery(stack, identity)
+        bind, advertise, api = await self._addresses(discovery)
+        membership = await self._membership(stack, identity, bind, advertise, api)
+        is_self = SelfFilter(bind, membership.local.addr, interface_addresses())
+        joiner = await self._join(stack, membership, discovery, is_self)
+        health = self._health(stack, membership, identity)
+        conflict = self._guard(stack, membership, joiner)
+        registrations = self._register(stack, identity, membership.local, api)
+        self.logger.info(
+            "cluster.started",
+            node_id=identity.node_id,
+            cluster=identity.cluster,
+            addr=format_address(membership.local.addr),
+            members=len(membership.members()),
+        )
+        return Distributed(
+            node_id=identity.node_id,
+            membership=membership,
+            health=health,
+            discovery=discovery,
+            identity=identity,
+            joiner=joiner,
+            registrations=registrations,
+            conflict=conflict,
+            settings=self.settings,
+            _closing=stack,
+        )
+
+    def _identify(self, stack: AsyncExitStack) -> NodeIdentity:
+        cluster = self.settings.cluster
+        if cluster.data_dir is not None:
+            lock = DataDirLock(cluster.data_dir)
+            lock.acquire()
+            stack.callback(lock.release)
+        return load_identity(
+            node_id=cluster.node_id,
+            cluster=cluster.name,
+            data_dir=cluster.data_dir,
+            clock=self.clock,
+            logger=self.logger,
+        )
+
+    def _discovery(self, stack: AsyncExitStack, identity: NodeIdentity) -> Discovery:
+        cluster = self.settings.cluster
+        sources = [self._source(name, identity) for name in cluster.discovery]
+        cache = None
+        if cluster.data_dir is not None:
+            cache = PeerCache(cluster.data_dir / "peers.json", cluster=cluster.name, logger=self.logger)
+        discovery = Discovery(
+            sources, mode=cluster.discovery_mode, cache=cache, clock=self.clock, logger=self.logger
+        )
+        stack.push_async_callback(self._closing, "discovery", discovery.aclose)
+        return discovery
+
+    def _source(self, provider: str, identity: NodeIdentity) -> Source:
+        info = self.host.provider(provider)
+        context = self._context(provider, identity)
+        discoverer = self.host.create_discoverer(provider, self.settings.provider_settings(info), context)
+        return Source(
+            provider, discoverer, clock=self.clock, logger=context.logger, random=self.random, timeout=context.timeout
+        )
+
+    def _context(self, provider: str, identity: NodeIdentity) -> PluginContext:
+        return PluginContext(
+            provider=provider,
+            identity=identity,
+            logger=self.logger.bind(provider=provider),
+            clock=self.clock,
+            user_agent=f"engram-discovery/{engram_discovery.__version__}",
+        )
+
+    async def _addresses(self, discovery: Discovery) -> tuple[Address, Address, Address]:
+        """Give gossip bind, gossip advertise and API address; asks the sources only if the machine leaves a choice."""
+        cluster = self.settings.cluster
+        bind = parse_address(cluster.network.swim_bind, allow_port_zero=True)
+        api = parse_address(cluster.network.api_bind, allow_port_zero=True)
+        interfaces = interface_addresses()
+        seeds = ()
+        if needs_seeds(cluster.advertise, bind, interfaces):
+            seeds = (await discovery.discover()).endpoints
+        advertise = await resolve_advertise(choose_advertise(cluster.advertise, bind, interfaces, seeds))
+        self._check_exposure(bind)
+        return bind, advertise, api._replace(host=advertise.host) if is_wildcard(api.host) else api
+
+    def _check_exposure(self, bind: Address) -> None:
+        """Warn, or refuse, if gossip without a key can be reached from other machines."""
+        security = self.settings.cluster.security
+        if security.keys or is_loopback(bind.host):
+            return
+        found = f"gossip on {format_address(bind)} is neither encrypted nor authenticated"
+        remedy = "set cluster.security.keys (make one with `engram-discovery keygen`)"
+        if security.strict:
+            raise SettingsError([Problem("cluster.security.keys", found, remedy=remedy)])
+        self.logger.warning("security.plaintext", problem=found, remedy=remedy)
+
+    async def _membership(
+        self, stack: AsyncExitStack, identity: NodeIdentity, bind: Address, advertise: Address, api: Address
+    ) -> Membership:
+        cluster = self.settings.cluster
+        config = MembershipConfig(
+            identity=identity,
+            bind=bind,
+            advertise=advertise,
+            api_addr=api,
+            keys=cluster.security.keys,
+            spaces=cluster.spaces,
+            zone=cluster.zone,
+            forget_left_after=cluster.health.forget_left_after,
+            forget_dead_after=cluster.health.forget_dead_after,
+            tuning=cluster.swim.model_dump(),
+        )
+        membership = self.host.create_membership("kinship", config, self._context("kinship", identity))
+        await membership.start()
+        stack.push_async_callback(self._closing, "membership", membership.aclose)
+        stack.push_async_callback(self._closing, "leave", lambda: membership.leave(_LEAVE_TIMEOUT))
+        return membership
+
+    async def _join(
+        self, stack: AsyncExitStack, membership: Membership, discovery: Discovery, is_self: SelfFilter
+    ) -> Joiner:
+        cluster = self.settings.cluster
+        joiner = Joiner(
+            membership,
+            discovery,
+            is_self=is_self,
+            settings=cluster.join,
+            expected_size=cluster.expected_size,
+            clock=self.clock,
+            logger=self.logger,
+            random=self.random,
+        )
+        stack.push_async_callback(self._closing, "joiner", joiner.aclose)
+        await joiner.join_once()
+        discovery.start()
+        joiner.start()
+        return joiner
+
+    def _health(self, stack: AsyncExitStack, membership: Membership, identity: NodeIdentity) -> ClusterHealth:
+        cluster = self.settings.cluster
+        health = ClusterHealth(
+            membership,
+            cluster.health,
+            expected_size=cluster.expected_size,
+            checks=self._checks(identity),
+            clock=self.clock,
+            logger=self.logger,
+        )
+        health.start()
+        stack.push_async_callback(self._closing, "health", health.aclose)
+        if self.registry is not None:
+            from engram_discovery import metrics  # prometheus_client, only for those who give a registry
+
+            stack.callback(self.registry.unregister, metrics.register(self.registry, health))
+        return health
+
+    def _checks(self, identity: NodeIdentity) -> list[HealthCheck]:
+        checks: list[HealthCheck] = []
+        for provider in self.settings.cluster.discovery:
+            settings = self.settings.provider_settings(self.host.provider(provider))
+            checks += self.host.create_health_checks(provider, settings, self._context(provider, identity))
+        return checks
+
+    def _guard(self, stack: AsyncExitStack, membership: Membership, joiner: Joiner) -> ConflictGuard:
+        async def give_way() -> None:
+            await joiner.aclose()
+            await membership.leave(_LEAVE_TIMEOUT)
+
+        guard = ConflictGuard(membership, give_way, self.logger)
+        guard.start()
+        stack.push_async_callback(self._closing, "conflict guard", guard.aclose)
+        return guard
+
+    def _register(
+        self, stack: AsyncExitStack, identity: NodeIdentity, local: Member, api: Address
+    ) -> tuple[Registration, ...]:
+        cluster = self.settings.cluster
+        if not cluster.registration.enabled:
+            return ()
+        node = NodeRecord(
+            identity=identity,
+            addr=local.addr,
+            api_addr=api,
+            spaces=cluster.spaces,
+            version=engram_discovery.__version__,
+        )
+        registrations = []
+        for provider in cluster.discovery:
+            context = self._context(provider, identity)
+            settings = self.settings.provider_settings(self.host.provider(provider))
+            registrar = self.host.create_registrar(provider, settings, context)
+            if registrar is None:
+                continue
+            registration = Registration(
+                provider, registrar, node, clock=self.clock, random=self.random, logger=context.logger
+            )
+            registration.start()
+            drain = cluster.registration.drain
+            stack.push_async_callback(
+                self._closing, "registration", lambda r=registration: r.aclose(drain=drain), extra=drain
+            )
+            registrations.append(registration)
+        return tuple(registrations)
+
+    async def _closing(self, what: str, close: Callable[[], Awaitable[None]], extra: float = 0.0) -> None:
+        """Close one thing, bounded; what cannot be closed is told, and the rest is closed all the same."""
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT + extra):
+                await close()
+        except Exception as error:  # noqa: BLE001  shutdown goes on whatever one part raises; it is logged
+            self.logger.warning("cluster.close_failed", part=what, error=str(error) or type(error).__name__)

@@ -1,0 +1,83 @@
+"""Two live nodes with one node id: the older run yields, loudly.
+
+This happens to a cloned disk, a copied settings file, or an orchestrator that starts a replacement while the old
+process still runs. The newer run has the higher generation and stays; the older one leaves the cluster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from engram_discovery.address import format_address
+from engram_discovery.errors import NameConflictError
+from engram_discovery.types import EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from engram_discovery.log import Logger
+    from engram_discovery.protocols import Membership
+    from engram_discovery.types import Member
+
+__all__ = ["ConflictGuard"]
+
+
+class ConflictGuard:
+    """Waits for a newer run of our own node id, and then gives way once.
+
+    Args:
+        membership: Tells of the conflict.
+        give_way: Stops looking for peers and leaves the cluster.
+        logger: Told what happened and what to do.
+    """
+
+    def __init__(self, membership: Membership, give_way: Callable[[], Awaitable[None]], logger: Logger) -> None:
+        self._membership = membership
+        self._give_way = give_way
+        self._logger = logger
+        self._task: asyncio.Task[None] | None = None
+        self._replaced = asyncio.Event()
+        self._message = ""
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another run has taken our place."""
+        return self._replaced.is_set()
+
+    def start(self) -> None:
+        """Start watching. Call once, on the event loop."""
+        self._task = asyncio.create_task(self._watch(), name="engram-conflict-guard")
+
+    async def wait(self) -> NameConflictError:
+        """Wait until another run has taken our place, and return the error that says so."""
+        await self._replaced.wait()
+        return NameConflictError(self._message)
+
+    async def aclose(self) -> None:
+        """Stop watching."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        async for event in self._membership.events():
+            if event.kind is EventKind.CONFLICT and event.member is not None:
+                await self._yield_to(event.member)
+                return
+
+    async def _yield_to(self, newer: Member) -> None:
+        self._message = (
+            f"node id {newer.node_id} is in use by a newer run at {format_address(newer.addr)} "
+            f"(generation {newer.generation}); this one leaves the cluster: "
+            "stop one of the two, or give them different values of cluster.node_id or cluster.data_dir"
+        )
+        self._logger.error(
+            "identity.replaced",
+            node_id=newer.node_id,
+            by=format_address(newer.addr),
+            generation=newer.generation,
+            remedy="stop one of the two, or give them different values of cluster.node_id or cluster.data_dir",
+        )
+        self._replaced.set()
+        await self._give_way()

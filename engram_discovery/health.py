@@ -1,0 +1,255 @@
+"""Is the cluster healthy? Counts of members by state, the verdict, and the log lines when it changes.
+
+The rules are the specification's: ratio = alive / (alive + suspect + dead), where a node that left counts as dead until
+it is forgotten; below 0.5 critical, below 0.8 degraded; nobody at all counts as 1.0. ``expected_size`` replaces the
+denominator where it is larger, so that nodes that never came do not look healthy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engram_discovery.address import format_address
+from engram_discovery.types import CheckResult, CheckStatus, EventKind, HealthStatus, NodeState
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from engram_discovery.clock import Clock
+    from engram_discovery.log import Logger
+    from engram_discovery.protocols import HealthCheck, Membership
+    from engram_discovery.settings.models import HealthSettings
+    from engram_discovery.types import Member, MembershipEvent
+
+__all__ = ["ClusterHealth", "HealthReport", "NodeHealth", "Verdict", "judge"]
+
+_CHECK_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The counts and what they mean.
+
+    Attributes:
+        status: Healthy, degraded or critical.
+        total: Members counted, this node included.
+        alive: Alive ones.
+        suspect: Suspect ones.
+        dead: Dead ones and those that left.
+        left: How many of ``dead`` left on purpose.
+        ratio: Share of alive ones, 1.0 for an empty view.
+    """
+
+    status: HealthStatus
+    total: int
+    alive: int
+    suspect: int
+    dead: int
+    left: int
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHealth:
+    """One node in a report.
+
+    Attributes:
+        id: Its node id.
+        addr: Its gossip address.
+        state: Its state.
+        last_seen: Whole seconds since our view of it last changed; 0 for this node.
+        spaces: The memory spaces that it told.
+        spaces_omitted: How many more it holds that did not fit into gossip.
+    """
+
+    id: str
+    addr: str
+    state: NodeState
+    last_seen: int
+    spaces: tuple[str, ...]
+    spaces_omitted: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """What ``/cluster/health`` shows.
+
+    Attributes:
+        verdict: Counts and status.
+        expected_size: The setting, if there is one.
+        nodes: Every member, this node first.
+        checks: The last result of every health check, by name.
+    """
+
+    verdict: Verdict
+    expected_size: int | None
+    nodes: tuple[NodeHealth, ...]
+    checks: Mapping[str, CheckResult]
+
+    @property
+    def status(self) -> HealthStatus:
+        """The verdict's status."""
+        return self.verdict.status
+
+
+def judge(members: Sequence[Member], settings: HealthSettings, expected_size: int | None = None) -> Verdict:
+    """Count members and say what that means."""
+    counts = Counter(member.state for member in members)
+    alive, suspect, left = counts[NodeState.ALIVE], counts[NodeState.SUSPECT], counts[NodeState.LEFT]
+    total = len(members)
+    denominator = max(total, expected_size or 0)
+    ratio = alive / denominator if denominator else 1.0
+    if ratio < settings.critical_below:
+        status = HealthStatus.CRITICAL
+    elif ratio < settings.degraded_below:
+        status = HealthStatus.DEGRADED
+    else:
+        status = HealthStatus.HEALTHY
+    return Verdict(status, total, alive, suspect, counts[NodeState.DEAD] + left, left, ratio)
+
+
+class ClusterHealth:
+    """Watches the members: tells changes as they happen and looks at the whole every ``health.interval``.
+
+    Args:
+        membership: The view.
+        settings: Interval and thresholds.
+        expected_size: How many nodes there should be, if known.
+        checks: Checks of what the node depends on, looked at every interval.
+        clock: Times ages and the interval.
+        logger: Told of every change.
+    """
+
+    def __init__(
+        self,
+        membership: Membership,
+        settings: HealthSettings,
+        *,
+        expected_size: int | None,
+        checks: Sequence[HealthCheck] = (),
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
+        self._membership = membership
+        self._settings = settings
+        self._expected_size = expected_size
+        self._checks = tuple(checks)
+        self._clock = clock
+        self._logger = logger
+        self._results: dict[str, CheckResult] = {}
+        self._status = HealthStatus.HEALTHY
+        self._since = clock.monotonic()
+        self._looks = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start the two loops: events and interval. Call once, on the event loop."""
+        self._tasks = [
+            asyncio.create_task(self._follow_events(self._membership.events()), name="engram-health-events"),
+            asyncio.create_task(self._look_for_ever(), name="engram-health"),
+        ]
+
+    async def aclose(self) -> None:
+        """Stop the loops."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    def verdict(self) -> Verdict:
+        """Count the current view. Never waits; callable from any thread."""
+        return judge(self._membership.members(), self._settings, self._expected_size)
+
+    def report(self) -> HealthReport:
+        """Describe the current view in full. Never waits; callable from any thread."""
+        members = self._membership.members()
+        now = self._clock.monotonic()
+        return HealthReport(
+            verdict=judge(members, self._settings, self._expected_size),
+            expected_size=self._expected_size,
+            nodes=tuple(_node(member, now) for member in members),
+            checks=dict(self._results),
+        )
+
+    async def look(self) -> Verdict:
+        """Run the checks, judge the view and log: every interval, and whenever a caller wants it now."""
+        await self._run_checks()
+        verdict = self.verdict()
+        self._looks += 1
+        self._tell(verdict, repeat=self._looks & (self._looks - 1) == 0)
+        return verdict
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            await self.look()
+            await self._clock.sleep(self._settings.interval)
+
+    async def _follow_events(self, events: AsyncIterator[MembershipEvent]) -> None:
+        async for event in events:
+            self._log_event(event)
+            self._tell(self.verdict(), repeat=False)
+
+    async def _run_checks(self) -> None:
+        results = await asyncio.gather(*(self._run(check) for check in self._checks))
+        self._results = {check.name: result for check, result in zip(self._checks, results, strict=True)}
+
+    async def _run(self, check: HealthCheck) -> CheckResult:
+        try:
+            async with asyncio.timeout(_CHECK_TIMEOUT):
+                return await check.check()
+        except TimeoutError:
+            return CheckResult(CheckStatus.CRITICAL, f"no result within {_CHECK_TIMEOUT:.0f} s")
+        except Exception as error:  # noqa: BLE001  a provider's check may raise anything; it is shown, not hidden
+            return CheckResult(CheckStatus.CRITICAL, f"{type(error).__name__}: {error}")
+
+    def _tell(self, verdict: Verdict, *, repeat: bool) -> None:
+        """Log a change of status at once, and a bad one again at the 1st, 2nd, 4th, 8th … look."""
+        changed = verdict.status is not self._status
+        if not changed and (verdict.status is HealthStatus.HEALTHY or not repeat):
+            return
+        facts = {
+            "status": str(verdict.status),
+            "alive": verdict.alive,
+            "suspect": verdict.suspect,
+            "dead": verdict.dead,
+            "total": verdict.total,
+            "expected": self._expected_size,
+        }
+        if changed:
+            now = self._clock.monotonic()
+            facts |= {"was": str(self._status), "was_for_seconds": round(now - self._since, 1)}
+            self._status, self._since, self._looks = verdict.status, now, 0
+        log = {
+            HealthStatus.HEALTHY: self._logger.info,
+            HealthStatus.DEGRADED: self._logger.warning,
+            HealthStatus.CRITICAL: self._logger.error,
+        }
+        log[verdict.status](f"health.{verdict.status}", **facts)
+
+    def _log_event(self, event: MembershipEvent) -> None:
+        member = event.member
+        if member is None:
+            self._logger.warning("member.events_lost", count=event.count)
+            return
+        bad = event.kind in {EventKind.SUSPECTED, EventKind.DIED, EventKind.CONFLICT}
+        log = self._logger.warning if bad else self._logger.info
+        log(
+            f"member.{event.kind}",
+            node_id=member.node_id,
+            addr=format_address(member.addr),
+            generation=member.generation,
+        )
+
+
+def _node(member: Member, now: float) -> NodeHealth:
+    return NodeHealth(
+        member.node_id,
+        format_address(member.addr),
+        member.state,
+        0 if member.is_self else int(now - member.updated_at),
+        member.spaces,
+        member.spaces_omitted,
+    )

@@ -1,0 +1,331 @@
+"""The embedded engine: SWIM with Lifeguard by ``kinship``, in Rust on its own thread.
+
+A busy or blocked event loop, or a C extension that holds the GIL, therefore never gets this node declared dead.
+
+We use kinship's blocking interface from threads that we own and join. Its asyncio interface resolves futures from the
+Rust thread, which crashed the interpreter (SIGABRT or SIGSEGV) when it ended soon after ``close``; the blocking one
+did not. Its events are read on a thread too, so that the view stays current while the event loop is blocked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import kinship
+from kinship.blocking import Cluster
+
+from engram_discovery.address import Address, format_address, is_wildcard, parse_address
+from engram_discovery.errors import BindError, DiscoveryError, MembershipError
+from engram_discovery.hookspecs import MembershipConfig, PluginContext, hookimpl
+from engram_discovery.membership import metadata
+from engram_discovery.membership.contact import knock
+from engram_discovery.membership.naming import gossip_name, read_name
+from engram_discovery.membership.subscriptions import Subscription, Subscriptions
+from engram_discovery.membership.table import MemberTable
+from engram_discovery.resolve import resolve
+from engram_discovery.types import (
+    EventKind,
+    JoinAttempt,
+    JoinOutcome,
+    JoinReport,
+    Member,
+    MembershipEvent,
+    NodeState,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from engram_discovery.clock import Clock
+    from engram_discovery.log import Logger
+    from engram_discovery.types import Endpoint
+
+__all__ = ["KinshipMembership", "engram_create_membership"]
+
+_T = TypeVar("_T")
+_CONCURRENT_JOINS = 16
+_CLOSE_TIMEOUT = 2.0
+_STATES = {
+    kinship.State.ALIVE: NodeState.ALIVE,
+    kinship.State.SUSPECT: NodeState.SUSPECT,
+    kinship.State.DEAD: NodeState.DEAD,
+    kinship.State.LEFT: NodeState.LEFT,
+}
+
+
+@hookimpl
+def engram_create_membership(
+    engine: str, settings: MembershipConfig, context: PluginContext
+) -> KinshipMembership | None:
+    """Make the embedded engine, under the name ``kinship``."""
+    if engine != "kinship":
+        return None
+    return KinshipMembership(settings, clock=context.clock, logger=context.logger)
+
+
+class KinshipMembership:
+    """Membership by an embedded kinship node. One instance is one run: start once, close once."""
+
+    capabilities = frozenset({"suspect", "incarnation", "left", "encryption", "metadata"})
+
+    def __init__(self, config: MembershipConfig, *, clock: Clock, logger: Logger) -> None:
+        self._config = config
+        self._clock = clock
+        self._logger = logger
+        self._spaces = config.spaces
+        self._local_state = NodeState.ALIVE
+        self._started_at = clock.monotonic()
+        self._cluster: Cluster | None = None
+        self._pump: threading.Thread | None = None
+        self._threads = ThreadPoolExecutor(_CONCURRENT_JOINS, thread_name_prefix="engram-gossip")
+        self._subscriptions = Subscriptions()
+        self._table = MemberTable(
+            config.identity.node_id,
+            config.identity.generation,
+            forget_left_after=config.forget_left_after,
+            forget_dead_after=config.forget_dead_after,
+            clock=clock,
+        )
+
+    # --- life ----------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Bind and answer gossip; see ``Membership.start``."""
+        cluster = Cluster(_engine_config(self._config))
+        try:
+            await self._call(cluster.start)
+        except OSError as error:
+            self._threads.shutdown(wait=False)
+            raise BindError(_bind_message(self._config.bind, error)) from error
+        self._cluster = cluster
+        events = cluster.events()
+        loop = asyncio.get_running_loop()
+        self._pump = threading.Thread(
+            target=self._read_events, args=(events, loop), name="engram-gossip-events", daemon=True
+        )
+        self._pump.start()
+
+    async def leave(self, timeout: float) -> None:
+        """Say good-bye and wait for the news to spread."""
+        self._local_state = NodeState.LEFT
+        await self._call(functools.partial(self._running.leave, timeout))
+
+    async def aclose(self) -> None:
+        """Stop the engine and its threads; leaves first, briefly, if ``leave`` was not called."""
+        if self._cluster is not None:
+            await self._call(functools.partial(self._cluster.close, _CLOSE_TIMEOUT))
+        if self._pump is not None:
+            await self._call(functools.partial(self._pump.join, _CLOSE_TIMEOUT))
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._subscriptions.close()
+
+    # --- reading -------------------------------------------------------------------------------------------
+
+    @property
+    def local(self) -> Member:
+        """This node as it presents itself."""
+        raw = self._running.local
+        return Member(
+            node_id=self._config.identity.node_id,
+            generation=self._config.identity.generation,
+            addr=self._advertised(raw.addr),
+            api_addr=self._config.api_addr,
+            state=self._local_state,
+            incarnation=raw.incarnation,
+            updated_at=self._started_at,
+            spaces=self._spaces,
+            zone=self._config.zone,
+            is_self=True,
+        )
+
+    def members(self, states: AbstractSet[NodeState] | None = None) -> tuple[Member, ...]:
+        """Return this node, then the others by node id."""
+        everybody = (self.local, *self._table.members())
+        if states is None:
+            return everybody
+        return tuple(member for member in everybody if member.state in states)
+
+    def events(self) -> Subscription:
+        """Subscribe, from now on."""
+        return self._subscriptions.subscribe()
+
+    def stats(self) -> dict[str, int]:
+        """Return kinship's counters."""
+        stats = self._running.stats()
+        return {name: getattr(stats, name) for name in stats.__slots__}
+
+    # --- acting --------------------------------------------------------------------------------------------
+
+    async def join(self, endpoints: Sequence[Endpoint], *, timeout: float) -> JoinReport:
+        """Contact all endpoints at once, 16 at a time."""
+        gate = asyncio.Semaphore(_CONCURRENT_JOINS)
+        deadline = asyncio.get_running_loop().time() + timeout
+
+        async def attempt(endpoint: Endpoint) -> JoinAttempt:
+            try:
+                async with asyncio.timeout_at(deadline), gate:
+                    return await self._join_one(endpoint, deadline)
+            except TimeoutError:
+                return JoinAttempt(endpoint, JoinOutcome.SILENT, f"no answer within {timeout:.1f} s")
+
+        return JoinReport(tuple(await asyncio.gather(*map(attempt, endpoints))))
+
+    async def set_spaces(self, spaces: Sequence[str]) -> None:
+        """Tell the cluster which memory spaces this node holds."""
+        meta = metadata.encode(self._config.api_addr, self._config.zone, spaces)
+        await self._call(functools.partial(self._running.set_meta, meta))
+        self._spaces = tuple(spaces)
+
+    async def rotate_key(self, action: str, key: str) -> tuple[str, ...]:
+        """Install, use or remove a gossip key on this node."""
+        keyring = self._running.keyring
+        steps: dict[str, Callable[[str], None]] = {
+            "install": keyring.install,
+            "use": keyring.use,
+            "remove": keyring.remove,
+        }
+        try:
+            await self._call(functools.partial(steps[action], key))
+        except KeyError:
+            raise MembershipError(f"expected install, use or remove, got {action!r}") from None
+        except (kinship.KinshipError, ValueError) as error:
+            raise MembershipError(f"cannot {action} the gossip key: {error}") from None
+        return tuple(keyring.key_ids())
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    @property
+    def _running(self) -> Cluster:
+        if self._cluster is None:
+            raise MembershipError("the membership engine is not started")
+        return self._cluster
+
+    async def _call(self, function: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+    async def _join_one(self, endpoint: Endpoint, deadline: float) -> JoinAttempt:
+        now = asyncio.get_running_loop().time
+        try:
+            addresses = await resolve(endpoint.host, endpoint.port, timeout=max(0.0, deadline - now()))
+        except DiscoveryError as error:
+            return JoinAttempt(endpoint, JoinOutcome.UNRESOLVABLE, str(error))
+        outcome, detail = JoinOutcome.UNRESOLVABLE, "the name has no address"
+        for address in addresses:
+            outcome, detail = await self._contact(address, max(0.1, deadline - now()))
+            if outcome in {JoinOutcome.JOINED, JoinOutcome.SELF}:
+                break
+        return JoinAttempt(endpoint, outcome, detail)
+
+    async def _contact(self, address: Address, timeout: float) -> tuple[JoinOutcome, str]:
+        failure = await knock(address, timeout)
+        if failure is not None:
+            return failure
+        text = format_address(address)
+        try:
+            answered = await self._call(functools.partial(self._running.join, [text], timeout=timeout))
+        except kinship.JoinError:
+            return JoinOutcome.FOREIGN, "it listens, but not with our cluster name and key"
+        # An address that leads back to us by another way answers like a peer, but brings nobody else.
+        if answered and len(self._running.members()) > 1:
+            return JoinOutcome.JOINED, ""
+        return JoinOutcome.SELF, "it is this node"
+
+    def _advertised(self, engine_addr: str) -> Address:
+        return Address(self._config.advertise.host, self._config.advertise.port or parse_address(engine_addr).port)
+
+    def _read_events(self, events: Iterable[Any], loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            self._publish(loop, self._table.resync(self._live_runs()))
+            for event in events:
+                if not self._publish(loop, self._digest(event)):
+                    return
+        except kinship.KinshipClosed as error:
+            self._logger.error("membership.stopped", error=str(error))
+
+    def _publish(self, loop: asyncio.AbstractEventLoop, events: tuple[MembershipEvent, ...]) -> bool:
+        """Hand events to the loop; False if it is gone, because the program ended without closing us."""
+        if events:
+            try:
+                loop.call_soon_threadsafe(self._subscriptions.publish, events)
+            except RuntimeError:
+                return False
+        return True
+
+    def _digest(self, event: Any) -> tuple[MembershipEvent, ...]:
+        match event:
+            case kinship.EventsLost(count=count):
+                lost = MembershipEvent(EventKind.LOST, count=count)
+                return (lost, *self._table.resync(self._live_runs()))
+            case kinship.NameConflict() | kinship.UserMessage():
+                return ()
+            case _:
+                return self._table.apply(self._member(event.member))
+
+    def _live_runs(self) -> list[Member]:
+        own = self._running.local.name
+        return [self._member(raw) for raw in self._running.members() if raw.name != own]
+
+    def _member(self, raw: kinship.Member) -> Member:
+        node_id, generation = read_name(raw.name)
+        told = metadata.decode(raw.meta)
+        return Member(
+            node_id=node_id,
+            generation=generation or raw.epoch,
+            addr=parse_address(raw.addr),
+            api_addr=told.api_addr,
+            state=_STATES[raw.state],
+            incarnation=raw.incarnation,
+            updated_at=self._clock.monotonic(),
+            spaces=told.spaces,
+            spaces_omitted=told.spaces_omitted,
+            zone=told.zone,
+        )
+
+
+def _engine_config(config: MembershipConfig) -> kinship.Config:
+    """Translate our configuration into kinship's.
+
+    Raises:
+        MembershipError: kinship refuses a value; it names the field.
+    """
+    bind, advertise = config.bind, config.advertise
+    fields: dict[str, Any] = {
+        "name": gossip_name(config.identity.node_id, config.identity.generation),
+        "cluster": config.identity.cluster,
+        "bind": format_address(bind),
+        "meta": metadata.encode(config.api_addr, config.zone, config.spaces),
+        # kinship's own cap of 16 streams an address holds up nodes that start together on one machine.
+        "max_inbound_streams": 512,
+        "max_inbound_streams_per_ip": 512,
+        "join_retries": 1,
+        "max_members": 10_000,
+        "event_buffer": 16_384,
+    }
+    if advertise.port and (is_wildcard(bind.host) or advertise != bind):
+        fields["advertise"] = format_address(advertise)
+    if config.keys:
+        fields["keys"] = [key.get_secret_value() for key in config.keys]
+    else:
+        fields["insecure_plaintext"] = True
+    tuning = {key: value for key, value in config.tuning.items() if value is not None}
+    preset = {"lan": kinship.Config.lan, "wan": kinship.Config.wan, "local": kinship.Config.local}
+    try:
+        return preset[tuning.pop("profile", "lan")](**{**fields, **tuning})
+    except (kinship.ConfigError, ValueError) as error:
+        raise MembershipError(f"cluster.swim: {error}") from error
+
+
+def _bind_message(bind: Address, error: OSError) -> str:
+    reasons = {
+        98: "another process uses it; find it with `ss -lntup`, or choose another cluster.network.swim_bind",
+        99: "this host has no such address; set cluster.network.swim_bind to one that `ip address` lists",
+        13: "ports below 1024 need privileges; choose a higher port in cluster.network.swim_bind",
+    }
+    text = str(error)
+    number = next((n for n in reasons if f"os error {n}" in text or error.errno == n), None)
+    return f"cannot bind gossip to {format_address(bind)}: {reasons.get(number or 0, text)}"

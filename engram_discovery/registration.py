@@ -1,0 +1,214 @@
+"""Registration as a desired state: made, renewed, read back, repaired for ever, and removed at shutdown.
+
+A registry is the last to be trusted: a write that it accepted proves nothing (an agent without a quorum accepts too),
+so a node counts as registered only when a read shows it. Nothing in here ever stops the node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+
+from engram_discovery.errors import FailureKind, RegistrationError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from random import Random
+
+    from engram_discovery.clock import Clock
+    from engram_discovery.log import Logger
+    from engram_discovery.protocols import Registrar
+    from engram_discovery.types import Lease, NodeRecord
+
+__all__ = ["Registration", "RegistrationState"]
+
+_T = TypeVar("_T")
+_CALL_TIMEOUT = 5.0
+_VERIFY_EVERY = 30.0
+_RETRY_BASE = 0.25
+_RETRY_CAP = 30.0
+_RETRY_HOPELESS = 15.0
+
+
+class RegistrationState(StrEnum):
+    """Where our record stands."""
+
+    PENDING = "pending"
+    UNVERIFIED = "unverified"
+    """Accepted by the registry, but no read has shown it yet."""
+    REGISTERED = "registered"
+    LOST = "lost"
+    DRAINING = "draining"
+
+
+#: States in which the record must be made (again).
+_UNMADE = frozenset({RegistrationState.PENDING, RegistrationState.UNVERIFIED, RegistrationState.LOST})
+
+
+class Registration:
+    """Keeps one record in one registry.
+
+    Args:
+        provider: Name of the provider, for logs and metrics.
+        registrar: Talks to the registry.
+        node: The record.
+        clock: Times renewals and retries.
+        random: Spreads them.
+        logger: Told of every change of state.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        registrar: Registrar,
+        node: NodeRecord,
+        *,
+        clock: Clock,
+        random: Random,
+        logger: Logger,
+    ) -> None:
+        self.provider = provider
+        self._registrar = registrar
+        self._node = node
+        self._clock = clock
+        self._random = random
+        self._logger = logger
+        self._state = RegistrationState.PENDING
+        self._since = clock.monotonic()
+        self._ttl: float | None = None
+        self._alive_at = clock.monotonic()
+        self._failures = 0
+        self._failing_since = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self.last_error: RegistrationError | None = None
+        self.renewals = 0
+        self.repairs: dict[str, int] = {}
+
+    @property
+    def state(self) -> RegistrationState:
+        """Where our record stands."""
+        return self._state
+
+    @property
+    def age(self) -> float:
+        """Seconds for which the state has been what it is."""
+        return self._clock.monotonic() - self._since
+
+    def start(self) -> None:
+        """Start the upkeep. Call once, on the event loop; never waits for the registry."""
+        self._task = asyncio.create_task(self._keep(), name=f"engram-registration-{self.provider}")
+
+    async def aclose(self, *, drain: float = 0.0) -> None:
+        """Stop the upkeep, wait ``drain`` seconds, remove the record. Never raises; bounded by one call's deadline."""
+        self._enter(RegistrationState.DRAINING)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            await self._clock.sleep(drain)
+            async with asyncio.timeout(_CALL_TIMEOUT):
+                await self._registrar.deregister()
+            self._logger.info("registration.removed", provider=self.provider)
+        except (RegistrationError, TimeoutError) as error:
+            self._logger.warning(
+                "registration.left_behind",
+                provider=self.provider,
+                error=str(error) or "timed out",
+                expires_in=self._ttl,
+            )
+        finally:
+            await self._release()
+
+    async def _release(self) -> None:
+        async with asyncio.timeout(_CALL_TIMEOUT):
+            await self._registrar.aclose()
+
+    async def _keep(self) -> None:
+        while True:
+            try:
+                due = await self._step()
+            except RegistrationError as error:
+                due = self._failed(error)
+            except Exception as error:  # noqa: BLE001  a third party's registrar may raise anything: named, retried
+                due = self._failed(
+                    RegistrationError(f"{type(error).__name__}: {error}", kind=FailureKind.PLUGIN_BUG)
+                )
+            await self._clock.sleep(due)
+
+    async def _step(self) -> float:
+        """Do what is due, and return the seconds until something is due again."""
+        if self._state in _UNMADE:
+            self._granted(await _bounded(self._registrar.register(self._node)))
+            self._enter(RegistrationState.UNVERIFIED)
+        elif self._ttl is not None:
+            self._granted(await _bounded(self._registrar.renew()))
+            self.renewals += 1
+        if not await _bounded(self._registrar.verify()):
+            raise self._unseen()
+        self._enter(RegistrationState.REGISTERED)
+        self._recovered()
+        due = _VERIFY_EVERY * self._random.uniform(0.8, 1.2)
+        return due if self._ttl is None else min(due, self._ttl / 3)
+
+    def _granted(self, lease: Lease) -> None:
+        self._ttl = lease.ttl
+        self._alive_at = self._clock.monotonic()
+
+    def _unseen(self) -> RegistrationError:
+        if self._state is RegistrationState.REGISTERED:
+            return RegistrationError("our record is gone from the registry", kind=FailureKind.NOT_FOUND)
+        return RegistrationError("accepted, but a read does not show it", kind=FailureKind.UNAVAILABLE)
+
+    def _failed(self, error: RegistrationError) -> float:
+        """Take in a failure, and return the seconds until the next try."""
+        self.last_error = error
+        if not self._failures:
+            self._failing_since = self._clock.monotonic()
+        self._failures += 1
+        self._judge_loss(error)
+        if self._failures & (self._failures - 1) == 0:
+            self._logger.warning(
+                "registration.failed",
+                provider=self.provider,
+                state=str(self._state),
+                kind=str(error.kind),
+                error=str(error),
+                tries=self._failures,
+            )
+        if error.retry_after is not None:
+            return error.retry_after
+        delay = min(_RETRY_CAP, _RETRY_BASE * 2.0 ** min(self._failures - 1, 16)) * self._random.uniform(0.5, 1.0)
+        return delay if error.retryable else max(delay, _RETRY_HOPELESS)
+
+    def _judge_loss(self, error: RegistrationError) -> None:
+        """Decide whether the record is lost, and must be made anew."""
+        if self._state is not RegistrationState.REGISTERED:
+            return
+        expired = self._ttl is not None and self._clock.monotonic() - self._alive_at >= self._ttl
+        if error.kind is FailureKind.NOT_FOUND or expired:
+            reason = "lost" if error.kind is FailureKind.NOT_FOUND else "expired"
+            self.repairs[reason] = self.repairs.get(reason, 0) + 1
+            self._enter(RegistrationState.LOST)
+
+    def _recovered(self) -> None:
+        if self._failures:
+            after = round(self._clock.monotonic() - self._failing_since, 1)
+            self._logger.info("registration.recovered", provider=self.provider, after_seconds=after)
+        self._failures = 0
+        self.last_error = None
+
+    def _enter(self, state: RegistrationState) -> None:
+        if state is self._state:
+            return
+        if state is RegistrationState.REGISTERED:
+            self._logger.info("registration.made", provider=self.provider, ttl=self._ttl)
+        self._state, self._since = state, self._clock.monotonic()
+
+
+async def _bounded(call: Awaitable[_T]) -> _T:
+    try:
+        async with asyncio.timeout(_CALL_TIMEOUT):
+            return await call
+    except TimeoutError:
+        raise RegistrationError(f"no answer within {_CALL_TIMEOUT:.0f} s", kind=FailureKind.TIMEOUT) from None

@@ -1,0 +1,142 @@
+"""What a field of a model wants, read from its annotation: the one place that looks inside pydantic's fields.
+
+Loading, error messages, ``config show``, the schema and the reference all ask here, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, PlainValidator, SecretStr, WrapValidator
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+__all__ = ["Kind", "Phrase", "Want", "want"]
+
+
+class Kind(StrEnum):
+    """The kinds of setting that are told apart before validation."""
+
+    TRUTH = "bool"
+    INTEGER = "int"
+    NUMBER = "float"
+    TEXT = "str"
+    LIST = "list"
+    MAPPING = "mapping"
+    TABLE = "table"
+    DURATION = "duration"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """What a type wants, in words; stands in ``Annotated`` beside the validator of a type of ``values``."""
+
+    text: str
+    kind: Kind = Kind.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What one field wants.
+
+    Attributes:
+        kind: Its kind.
+        secret: Whether it holds secrets, alone or in a list or mapping.
+        expected: In words: ``an integer 1..65535``.
+        item: What each element of a list wants, in words.
+        model: The model of a table.
+    """
+
+    kind: Kind
+    secret: bool
+    expected: str
+    item: str = ""
+    model: type[BaseModel] | None = None
+
+
+_SCALARS: Mapping[Any, tuple[Kind, str]] = {
+    bool: (Kind.TRUTH, "true or false"),
+    int: (Kind.INTEGER, "an integer"),
+    float: (Kind.NUMBER, "a number"),
+    str: (Kind.TEXT, "text"),
+}
+
+
+def want(field: FieldInfo) -> Want:
+    """Tell what a field of a pydantic model wants."""
+    return _want(field.annotation, tuple(field.metadata))
+
+
+def _want(annotation: Any, metadata: tuple[Any, ...]) -> Want:
+    annotation, metadata = _bare(annotation, metadata)
+    secret = _holds_secrets(annotation)
+    phrase = next((item for item in metadata if isinstance(item, Phrase)), None)
+    if phrase:
+        return Want(phrase.kind, secret, phrase.text, _item(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return Want(Kind.TABLE, secret, "a table", model=annotation)
+    origin = get_origin(annotation) or annotation
+    if origin in {list, tuple, set, frozenset}:
+        return Want(Kind.LIST, secret, "a list", _item(annotation))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return Want(Kind.MAPPING, secret, "a table")
+    choices = _choices(annotation)
+    if choices:
+        return Want(Kind.OTHER, secret, "one of " + ", ".join(f'"{choice}"' for choice in choices))
+    if annotation in _SCALARS and not any(
+        isinstance(item, BeforeValidator | PlainValidator | WrapValidator) for item in metadata
+    ):
+        kind, text = _SCALARS[annotation]
+        return Want(kind, secret, text + _bounds(metadata))
+    return Want(Kind.OTHER, secret, "text" if secret else "")
+
+
+def _bare(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    """Peel ``X | None`` and ``Annotated`` off."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation, *inner = get_args(annotation)
+            metadata = (*inner, *metadata)
+            continue
+        rest = [option for option in get_args(annotation) if option is not types.NoneType]
+        if get_origin(annotation) not in {Union, types.UnionType} or len(rest) != 1:
+            return annotation, metadata
+        annotation = rest[0]
+
+
+def _item(annotation: Any) -> str:
+    options = [option for option in get_args(annotation) if option is not ...]
+    return _want(options[0], ()).expected if len(options) == 1 else ""
+
+
+def _holds_secrets(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, SecretStr):
+        return True
+    return any(_holds_secrets(option) for option in get_args(annotation))
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return tuple(member.value for member in annotation)
+    return ()
+
+
+def _bounds(metadata: tuple[Any, ...]) -> str:
+    found = {
+        name: getattr(item, name)
+        for item in metadata
+        for name in ("ge", "gt", "le", "lt")
+        if hasattr(item, name)
+    }
+    if "ge" in found and "le" in found:
+        return f" {found['ge']}..{found['le']}"
+    words = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
+    return "".join(f" {words[name]} {limit}" for name, limit in found.items())

@@ -1,0 +1,160 @@
+"""Read settings files: bounded, never blocking on a pipe, and with an error that names file, line and rule.
+
+Nothing here raises for a bad file; it returns the problem, so that all files are looked at, and so that no
+traceback passes through a frame that holds a file's text.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engram_discovery.settings.lines import key_lines
+from engram_discovery.settings.origins import Layer, Leaf, Origin, Tree
+from engram_discovery.settings.problems import Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_FILE_BYTES",
+    "SECRETS_FILE",
+    "SettingsFile",
+    "read_bounded",
+    "read_settings_file",
+]
+
+#: A settings file of a hundred nodes has a few kilobytes; what is larger is the wrong file.
+MAX_FILE_BYTES = 1024 * 1024
+
+#: Tables deeper than this are refused before anything walks them.
+MAX_DEPTH = 16
+
+#: Name of the secrets file, looked for beside the settings file.
+SECRETS_FILE = ".secrets.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFile:
+    """What one file gave.
+
+    Attributes:
+        tree: Its tables, empty if there was a problem.
+        problems: What keeps the file from being used.
+        warnings: What an operator should look at.
+    """
+
+    tree: Tree
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+def read_settings_file(path: Path, layer: Layer, *, named_by: str = "") -> SettingsFile:
+    """Read one TOML file into leaves with origins. Blocks for one bounded read; raises nothing."""
+    try:
+        data, mode = read_bounded(path, MAX_FILE_BYTES)
+    except (OSError, ValueError) as error:
+        return SettingsFile({}, (_unreadable(path, error, named_by),))
+    document = _parse(data)
+    if isinstance(document, str):
+        return SettingsFile({}, (Problem("", document, origin=str(path)),))
+    text, tables = document
+    if _too_deep(tables, MAX_DEPTH):
+        return SettingsFile(
+            {}, (Problem("", f"tables are nested deeper than {MAX_DEPTH}", origin=str(path)),)
+        )
+    tree = _leaves(tables, (), _Places(path, layer, key_lines(text)))
+    return SettingsFile(tree, warnings=_openness(path, layer, mode))
+
+
+def read_bounded(path: Path, limit: int) -> tuple[bytes, int]:
+    """Read a regular file of at most ``limit`` bytes; return its bytes and its mode.
+
+    It is opened without waiting, so a pipe or a device is refused rather than waited for.
+
+    Raises:
+        OSError: It cannot be opened.
+        ValueError: It is no regular file, or too large. The message says which.
+    """
+    _expect_regular(path.stat().st_mode)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        _expect_regular(mode)
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"larger than {limit // 1024} KiB")
+    return data, mode
+
+
+def _expect_regular(mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise ValueError("a directory, not a file")
+    if not stat.S_ISREG(mode):
+        raise ValueError("a pipe, socket or device, not a regular file")
+
+
+def _unreadable(path: Path, error: OSError | ValueError, named_by: str) -> Problem:
+    by = f" (named by {named_by})" if named_by else ""
+    if isinstance(error, FileNotFoundError):
+        return Problem("", f"settings file not found: {path}{by}", remedy="create it or name another one")
+    reason = (error.strerror or "unreadable").lower() if isinstance(error, OSError) else str(error)
+    return Problem("", f"settings file cannot be used: {path}{by}: {reason}")
+
+
+def _parse(data: bytes) -> tuple[str, dict[str, Any]] | str:
+    """Return text and tables, or the reason why not, which never repeats a value from the file."""
+    try:
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 (byte {error.start})"
+    try:
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return f"not valid TOML: {_lower_first(str(error))}"
+    except RecursionError:
+        return "not valid TOML: nested too deeply"
+    except ValueError:
+        return "not valid TOML: a number is out of range"
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _too_deep(node: Any, allowed: int) -> bool:
+    if isinstance(node, dict):
+        return allowed == 0 or any(_too_deep(child, allowed - 1) for child in node.values())
+    if isinstance(node, list):
+        return allowed == 0 or any(_too_deep(child, allowed - 1) for child in node)
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    path: Path
+    layer: Layer
+    lines: dict[tuple[str, ...], int]
+
+    def origin(self, path: tuple[str, ...]) -> Origin:
+        known = next((self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), None)
+        return Origin(self.layer, str(self.path), known, self.path.parent)
+
+
+def _leaves(node: dict[str, Any], path: tuple[str, ...], places: _Places) -> Tree:
+    return {
+        key: _leaves(value, (*path, key), places)
+        if isinstance(value, dict)
+        else Leaf(value, places.origin((*path, key)))
+        for key, value in node.items()
+    }
+
+
+def _openness(path: Path, layer: Layer, mode: int) -> tuple[Problem, ...]:
+    if layer is not Layer.SECRETS or not mode & 0o077:
+        return ()
+    return (Problem("", f"{path} can be read by others", remedy=f"chmod 600 {path}"),)

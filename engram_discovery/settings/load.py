@@ -1,0 +1,206 @@
+"""Load the settings: keyword > command line > ``ENGRAM_…`` > secrets file > settings files > defaults.
+
+dynaconf merges the layers, and nothing else: this is the only module that imports it. It is handed trees
+whose leaves are opaque objects, so it can neither guess a type, nor evaluate a ``@token``, nor concatenate
+lists; and its ``Settings`` object runs no loader, so it reads no environment, no further file and no hook.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from engram_discovery.settings.environment import (
+    CONFIG_VARIABLE,
+    from_assignments,
+    from_environment,
+    from_mapping,
+)
+from engram_discovery.settings.files import SECRETS_FILE, read_settings_file
+from engram_discovery.settings.loaded import Outcome, Providers, Settings, assemble
+from engram_discovery.settings.origins import Layer, Leaf, Origins, Tree
+from engram_discovery.settings.problems import Problem
+from engram_discovery.settings.shapes import untag_discovery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["DEFAULT_FILE", "load_settings", "merge", "settings_from"]
+
+#: Read if it exists and no file is named.
+DEFAULT_FILE = "engram.toml"
+
+#: What dynaconf alone would pick up beside a settings file, and execute or merge.
+_IGNORED_FILES = ("dynaconf_hooks.py", ".secrets.local.toml")
+
+
+def load_settings(
+    *files: str | Path,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | Sequence[str] = (),
+    cli_overrides: Sequence[str] = (),
+    host: Providers | None = None,
+) -> Settings:
+    """Load and validate the settings. Blocks for the reading of a few small files; changes nothing outside.
+
+    Args:
+        files: Settings files, later ones win. Without any: those that ``ENGRAM_CONFIG`` names
+            (separated as in PATH), else ``engram.toml`` in the working directory if there is one. A file
+            that is named must exist. ``.secrets.toml`` beside the last one is read too.
+        environ: Instead of ``os.environ``, which is read nowhere else.
+        overrides: Highest layer: nested tables, dotted keys, or ``"key=value"`` strings.
+        cli_overrides: ``"key=value"`` strings of the command line. In both, a leading ``cluster.`` may
+            be left out.
+        host: If given, the tables of the selected providers are validated too, and unknown tables warned of.
+
+    Raises:
+        SettingsError: With every problem of all layers and of all selected providers.
+    """
+    outcome = _load(files, os.environ if environ is None else environ, overrides, cli_overrides, host)
+    # They may hold secrets, and a traceback that shows local variables starts at this frame.
+    del environ, overrides, cli_overrides
+    return outcome.unwrap()
+
+
+def settings_from(tree: Mapping[str, Any], *, host: Providers | None = None) -> Settings:
+    """Validate settings given as a plain mapping, ``{"cluster": {…}}``: no files and no environment.
+
+    Raises:
+        SettingsError: With every problem.
+    """
+    layers = _Layers()
+    layers.add(from_mapping(tree))
+    del tree  # it may hold secrets; see load_settings
+    return layers.outcome(host).unwrap()
+
+
+def merge(layers: Sequence[Tree]) -> Tree:
+    """Merge tables of leaves, later ones over earlier ones: tables key by key, everything else replaced."""
+    if len(layers) < 2:
+        return dict(layers[0]) if layers else {}
+    store = _dynaconf()(dynaconf_skip_loaders=True, dynaconf_skip_validators=True, dynaboxify=False)
+    for layer in layers:
+        store.set(
+            "cluster",
+            _copy(layer),
+            loader_identifier="layer",
+            merge=True,
+            validate=False,
+            dotted_lookup=False,
+        )
+    return cast("Tree", store.get("CLUSTER"))
+
+
+def _dynaconf() -> Any:
+    """Import dynaconf, which one layer alone does without: it takes longer than all the rest."""
+    if "dynaconf.base" not in sys.modules:
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # it warns of old variables that are none of our business
+            importlib.import_module("dynaconf.base")
+    return sys.modules["dynaconf.base"].Settings
+
+
+def _copy(tree: Tree) -> Tree:
+    return {key: node if isinstance(node, Leaf) else _copy(node) for key, node in tree.items()}
+
+
+@dataclass(slots=True)
+class _Layers:
+    """The tables ``[cluster]`` of all layers, lowest precedence first, and what was found on the way."""
+
+    trees: list[Tree] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def add(self, read: tuple[Tree, list[Problem]]) -> None:
+        tree, problems = read
+        self.problems += problems
+        cluster = tree.get("cluster", {})
+        if isinstance(cluster, Leaf):
+            self.problems.append(Problem("cluster", "expected a table", str(cluster.origin)))
+        elif cluster:
+            self.problems += _foreign_keys(cluster)
+            self.trees.append(cluster)
+
+    def add_file(self, path: Path, layer: Layer, named_by: str = "") -> None:
+        file = read_settings_file(path, layer, named_by=named_by)
+        self.warnings += file.warnings
+        self.add((file.tree, [*file.problems, *_misspelt_top(file.tree, path)]))
+
+    def outcome(self, host: Providers | None) -> Outcome:
+        self.problems += untag_discovery(self.trees)
+        effective = merge(self.trees)
+        origins = Origins({"cluster": effective}, tuple({"cluster": tree} for tree in self.trees))
+        return assemble(effective, origins, host, self.problems, self.warnings)
+
+
+def _load(
+    files: Sequence[str | Path],
+    environ: Mapping[str, str],
+    overrides: Mapping[str, Any] | Sequence[str],
+    cli_overrides: Sequence[str],
+    host: Providers | None,
+) -> Outcome:
+    layers = _Layers()
+    paths, named_by = _named_files(files, environ)
+    for path in paths:
+        layers.add_file(path, Layer.FILE, named_by)
+    secrets = (paths[-1].parent if paths else Path()) / SECRETS_FILE
+    if os.path.lexists(secrets):
+        layers.add_file(secrets, Layer.SECRETS)
+    layers.add(from_environment(environ))
+    layers.add(from_assignments(cli_overrides))
+    layers.add(from_mapping(overrides) if isinstance(overrides, Mapping) else from_assignments(overrides))
+    layers.warnings += _ignored(paths, environ)
+    return layers.outcome(host)
+
+
+def _named_files(files: Sequence[str | Path], environ: Mapping[str, str]) -> tuple[list[Path], str]:
+    """Return the files to read, and who named them."""
+    if files:
+        return [Path(file) for file in files], ""
+    named = [Path(file) for file in environ.get(CONFIG_VARIABLE, "").split(os.pathsep) if file]
+    if named:
+        return named, CONFIG_VARIABLE
+    return ([Path(DEFAULT_FILE)] if os.path.lexists(DEFAULT_FILE) else []), ""
+
+
+def _misspelt_top(tree: Tree, path: Path) -> Iterable[Problem]:
+    """Refuse ``[clutser]``; other tables belong to other parts of the program."""
+    for key in tree:
+        if key != "cluster" and get_close_matches(key.lower(), ["cluster"], cutoff=0.75):
+            yield Problem(key, "unknown table", str(path), "did you mean cluster?")
+
+
+def _foreign_keys(tree: Tree) -> list[Problem]:
+    """Take dynaconf's own keys out of a table, before it acts on them, and report them."""
+    found = []
+    for key in [key for key in tree if key.lower().startswith("dynaconf_")]:
+        node = tree.pop(key)
+        found.append(Problem(key, "unknown key", str(node.origin) if isinstance(node, Leaf) else ""))
+    for node in tree.values():
+        if isinstance(node, dict):
+            found += _foreign_keys(node)
+    return found
+
+
+def _ignored(paths: Sequence[Path], environ: Mapping[str, str]) -> Iterable[Problem]:
+    """Name what dynaconf would have obeyed, in case somebody counts on it."""
+    names = sorted(name for name in environ if name.endswith("_FOR_DYNACONF"))
+    if names:
+        yield Problem("", f"ignored, because settings are data: {', '.join(names)}", "environment")
+    for path in paths:
+        for name in (*_IGNORED_FILES, f"{path.stem}.local{path.suffix}"):
+            beside = path.parent / name
+            if beside.exists():
+                yield Problem(
+                    "", f"ignored: {beside}", remedy="name it as a further settings file if it is one"
+                )

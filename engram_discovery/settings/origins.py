@@ -1,0 +1,106 @@
+"""Where every value came from: the layers in order, and a leaf that carries its origin through the merge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path  # noqa: TC003  a field of a public dataclass, resolved by introspection
+from typing import Any, TypeAlias
+
+__all__ = ["Layer", "Leaf", "Origin", "Origins", "Tree", "leaves"]
+
+
+class Layer(IntEnum):
+    """The layers, in rising precedence. Later files win over earlier ones within ``FILE``."""
+
+    DEFAULT = 0
+    FILE = 1
+    SECRETS = 2
+    ENVIRONMENT = 3
+    COMMAND_LINE = 4
+    KEYWORD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value came from; ``str()`` is what people see.
+
+    Attributes:
+        layer: The layer.
+        name: Path of the file, name of the variable, or ``--set KEY``.
+        line: Line in the file, where the scanner can tell.
+        directory: Directory that relative ``*_file`` paths are relative to; None for the working directory.
+    """
+
+    layer: Layer
+    name: str = ""
+    line: int | None = None
+    directory: Path | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        if self.line is not None:
+            return f"{self.name}:{self.line}"
+        return self.name or self.layer.name.lower().replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """One value with its origin. Opaque on purpose: what merges the layers can neither read nor convert it.
+
+    Attributes:
+        value: The value as it was written. May be a secret, so it is in no repr.
+        origin: Where it came from.
+        is_text: Whether the value is text that has no type of its own (environment, command line).
+    """
+
+    value: Any = field(repr=False)
+    origin: Origin
+    is_text: bool = False
+
+
+Tree: TypeAlias = dict[str, Any]
+"""Tables as dicts, everything else (lists included) as ``Leaf``."""
+
+
+def leaves(tree: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Leaf]]:
+    """Yield every leaf below ``tree`` with its path."""
+    for key, node in tree.items():
+        if isinstance(node, Leaf):
+            yield (*prefix, key), node
+        else:
+            yield from leaves(node, (*prefix, key))
+
+
+class Origins(Mapping[str, Origin]):
+    """Dotted key to the origin of its effective value; keys that are not here have their default.
+
+    ``layers_of`` tells every layer that set a key. The repr shows no value.
+    """
+
+    __slots__ = ("_effective", "_layers")
+
+    def __init__(self, effective: Tree, layers: tuple[Tree, ...] = ()) -> None:
+        self._effective = {".".join(path): leaf for path, leaf in leaves(effective)}
+        self._layers = layers or (effective,)
+
+    def __getitem__(self, key: str) -> Origin:
+        return self._effective[key].origin
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._effective)
+
+    def __len__(self) -> int:
+        return len(self._effective)
+
+    def __repr__(self) -> str:
+        return f"Origins({len(self)} keys)"
+
+    def leaf(self, key: str) -> Leaf | None:
+        """Return the effective leaf of a key, or None if the key has its default."""
+        return self._effective.get(key)
+
+    def layers_of(self, key: str) -> tuple[Leaf, ...]:
+        """Return what each layer says of a key, lowest precedence first; the last one won."""
+        path = tuple(key.split("."))
+        return tuple(leaf for layer in self._layers for found, leaf in leaves(layer) if found == path)

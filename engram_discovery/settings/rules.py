@@ -1,0 +1,60 @@
+"""Rules between settings: what each key allows alone, but not together with another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engram_discovery.address import is_loopback, is_wildcard, parse_address
+from engram_discovery.settings.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engram_discovery.settings.models import ClusterSettings
+    from engram_discovery.settings.origins import Origins
+
+__all__ = ["broken_rules", "exposed_without_key"]
+
+
+def broken_rules(cluster: ClusterSettings, origins: Origins) -> Iterator[Problem]:
+    """Yield a problem for every rule between keys that the settings of an enabled cluster break."""
+    for key, found, remedy in _broken(cluster):
+        yield Problem(key, found, str(origins.get(key, "")), remedy)
+
+
+def exposed_without_key(cluster: ClusterSettings) -> bool:
+    """Tell whether gossip goes beyond this machine unencrypted."""
+    return not cluster.security.keys and not is_loopback(parse_address(cluster.network.swim_bind).host)
+
+
+def _broken(cluster: ClusterSettings) -> Iterator[tuple[str, str, str]]:
+    size, factor = cluster.expected_size, cluster.replication.factor
+    if size is not None and factor > size:
+        found = f"{factor} replicas need as many nodes, but cluster.expected_size is {size}"
+        yield "cluster.replication.factor", found, "lower the one or raise the other"
+    if size is None and cluster.ready_requires == "expected_size":
+        yield "cluster.ready_requires", "cluster.expected_size is not set", "set it"
+    if cluster.health.critical_below > cluster.health.degraded_below:
+        found = f"{cluster.health.critical_below} is above cluster.health.degraded_below"
+        yield "cluster.health.critical_below", found, "critical starts where degraded ends, or below"
+    yield from _network(cluster)
+    yield from _swim(cluster)
+    both = sorted(set(cluster.plugins.allow or ()) & set(cluster.plugins.deny))
+    if both:
+        yield "cluster.plugins.deny", f"{', '.join(both)} allowed and denied", "keep one"
+    if cluster.security.strict and exposed_without_key(cluster):
+        found = f"cluster.security.strict needs a gossip key to listen at {cluster.network.swim_bind}"
+        yield "cluster.security.keys", found, "set a key (32 random bytes in base64) or listen at 127.0.0.1"
+
+
+def _network(cluster: ClusterSettings) -> Iterator[tuple[str, str, str]]:
+    swim, api = parse_address(cluster.network.swim_bind), parse_address(cluster.network.api_bind)
+    if swim.port == api.port and (swim.host == api.host or is_wildcard(swim.host) or is_wildcard(api.host)):
+        found = f"collides with cluster.network.swim_bind ({cluster.network.swim_bind}) on port {api.port}"
+        yield "cluster.network.api_bind", found, "give each its own port"
+
+
+def _swim(cluster: ClusterSettings) -> Iterator[tuple[str, str, str]]:
+    interval, timeout = cluster.swim.probe_interval, cluster.swim.probe_timeout
+    if interval is not None and timeout is not None and timeout >= interval:
+        yield "cluster.swim.probe_timeout", "not below cluster.swim.probe_interval", "keep it shorter"

@@ -1,0 +1,109 @@
+"""Secrets: never in a repr, readable from a file, and read again when the file changes.
+
+Any field of type ``Secret`` (or ``SecretStr``) takes ``token = "…"``, ``token = "file:/run/secrets/token"``
+and ``token_file = "/run/secrets/token"``. Kubernetes and Vault agents replace such files while the process
+runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from engram_discovery.settings.files import read_bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from engram_discovery.clock import Clock
+
+__all__ = ["MAX_SECRET_BYTES", "Secret", "read_secret"]
+
+#: A token, a password or a key; what is larger is the wrong file.
+MAX_SECRET_BYTES = 64 * 1024
+
+
+class Secret(SecretStr):
+    """A secret, from a file or not. ``get_secret_value`` gives what the file held when it was last read.
+
+    Attributes:
+        path: The file, or None for a secret that was written into the settings.
+    """
+
+    def __init__(self, secret_value: str, path: Path | None = None) -> None:
+        super().__init__(secret_value)
+        self.path = path
+
+    def refresh(self) -> bool:
+        """Read the file again; blocks for one small read. Does nothing for a secret without a file.
+
+        Returns:
+            Whether the secret is another one now.
+
+        Raises:
+            OSError: The file is gone or cannot be read. The last good value stays.
+            ValueError: The file is empty, too large or not text. The last good value stays.
+        """
+        if self.path is None:
+            return False
+        value, _ = read_secret(self.path)
+        changed = value != self._secret_value
+        self._secret_value = value
+        return changed
+
+    async def watch(
+        self,
+        on_change: Callable[[], None],
+        *,
+        clock: Clock,
+        interval: float = 10.0,
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """Read the file again every ``interval`` seconds and call ``on_change`` after each change.
+
+        Runs until cancelled by the task that owns it; returns at once for a secret without a file. It
+        compares the content, because a mounted volume replaces the file by switching a link and may keep
+        its times.
+
+        Args:
+            on_change: Called in the event loop, after ``get_secret_value`` gives the new one.
+            clock: Waits between two reads.
+            interval: Seconds between two reads.
+            on_error: Called with each failure to read; the last good value stays in use.
+        """
+        while self.path is not None:
+            await clock.sleep(interval)
+            try:
+                changed = await asyncio.to_thread(self.refresh)
+            except (OSError, ValueError) as error:
+                if on_error is not None:
+                    on_error(error)
+                continue
+            if changed:
+                on_change()
+
+
+def read_secret(path: Path) -> tuple[str, bool]:
+    """Read a secret from a file, without the one newline that editors append.
+
+    Returns:
+        The secret, and whether others than the owner and its group can read the file.
+
+    Raises:
+        OSError: The file cannot be opened.
+        ValueError: It is empty, larger than 64 KiB, not UTF-8, or no regular file. The message never
+            repeats it.
+    """
+    data, mode = read_bounded(path, MAX_SECRET_BYTES)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    text = text[: -len("\r\n")] if text.endswith("\r\n") else text.removesuffix("\n")
+    if not text:
+        raise ValueError("empty")
+    return text, bool(mode & stat.S_IROTH)

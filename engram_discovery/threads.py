@@ -1,0 +1,44 @@
+"""Run a function that may hang on a thread that nothing ever has to wait for.
+
+An executor joins its threads when the interpreter exits, so a hanging ``getaddrinfo`` would hold that up.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["start_daemon_thread"]
+
+T = TypeVar("T")
+
+
+def start_daemon_thread(function: Callable[[], T], *, name: str) -> Future[T]:
+    """Start ``function`` on a daemon thread of its own, in a copy of the caller's context; return at once.
+
+    Returns:
+        A future that holds the result or whatever was raised, ``SystemExit`` included.
+
+    Raises:
+        RuntimeError: The system has no thread left.
+    """
+    future: Future[T] = Future()
+    context = contextvars.copy_context()
+
+    def work() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            result = context.run(function)
+        except BaseException as error:  # noqa: BLE001  it reaches whoever waits on the future
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    threading.Thread(target=work, name=name, daemon=True).start()
+    return future

@@ -1,0 +1,134 @@
+"""Turn the list of seed nodes into addresses, anew each time it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from typing import TYPE_CHECKING
+
+from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.resolve import resolve
+from engram_discovery.types import Empty, Endpoint, Found
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from engram_discovery.address import Address
+    from engram_discovery.hookspecs import PluginContext
+    from engram_discovery_static.settings import StaticSettings
+
+__all__ = ["StaticDiscoverer"]
+
+#: Look-ups at once; each has a thread and a socket of its own.
+_MOST_LOOKUPS = 64
+
+#: Share of the host's deadline that the look-ups may take, so that the names that did resolve get through.
+_SHARE = 0.8
+
+#: Seconds after which an answer with unresolved names should be fetched again.
+_RETRY_SEC = 5.0
+
+Answer = tuple["Address", ...] | DiscoveryError
+
+
+class StaticDiscoverer:
+    """Resolves every name in parallel, to every address, IPv4 and IPv6; IP addresses pass as they are.
+
+    A name that does not resolve stays a seed under its name and makes the answer incomplete. It is logged
+    when it stops resolving and when it resolves again, not each time. Nothing is resolved until asked.
+
+    Args:
+        settings: The seed nodes.
+        context: Logger, deadline and the provider's name.
+        look_up: How to resolve one name; ``resolve`` unless a test scripts it.
+    """
+
+    def __init__(
+        self,
+        settings: StaticSettings,
+        context: PluginContext,
+        *,
+        look_up: Callable[..., Awaitable[tuple[Address, ...]]] = resolve,
+    ) -> None:
+        self._seeds = settings.seeds
+        self._context = context
+        self._look_up = look_up
+        self._unresolved: set[Address] = set()
+
+    async def discover(self) -> Found | Empty:
+        """Return all addresses of all seed nodes, each once, in the order of the list.
+
+        Raises:
+            DiscoveryError: Not one seed node is an IP address or resolves.
+        """
+        if not self._seeds:
+            return Empty("no seed nodes are configured")
+        names = [seed for seed in self._seeds if not _is_literal(seed.host)]
+        answers = await self._resolve(names)
+        failures = {seed: answer for seed, answer in answers.items() if isinstance(answer, DiscoveryError)}
+        self._log_changes(failures)
+        if len(failures) == len(self._seeds):
+            raise _nothing_resolves(failures)
+        return Found(
+            tuple(dict.fromkeys(self._endpoints(answers))),
+            complete=not failures,
+            ttl=_RETRY_SEC if failures else None,
+            detail=f"{len(self._seeds)} seed nodes, {len(failures)} unresolved" if failures else "",
+        )
+
+    async def aclose(self) -> None:
+        """Do nothing: nothing is held between calls."""
+
+    async def _resolve(self, names: Sequence[Address]) -> dict[Address, Answer]:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._context.timeout * _SHARE
+        slots = asyncio.Semaphore(_MOST_LOOKUPS)
+
+        async def one(seed: Address) -> Answer:
+            try:
+                async with asyncio.timeout_at(deadline), slots:
+                    return await self._look_up(seed.host, seed.port, timeout=deadline - loop.time())
+            except DiscoveryError as error:
+                return error
+            except TimeoutError:
+                return DiscoveryError(f"{seed.host}: no time left to look it up", kind=FailureKind.TIMEOUT)
+
+        # Names that failed last time go last: a resolver that hangs on them must not starve the others.
+        urgent_first = sorted(names, key=lambda seed: seed in self._unresolved)
+        async with asyncio.TaskGroup() as group:
+            tasks = {seed: group.create_task(one(seed)) for seed in urgent_first}
+        return {seed: task.result() for seed, task in tasks.items()}
+
+    def _endpoints(self, answers: Mapping[Address, Answer]) -> list[Endpoint]:
+        endpoints = []
+        for seed in self._seeds:
+            answer = answers.get(seed, (seed,))
+            addresses = (seed,) if isinstance(answer, DiscoveryError) else answer
+            endpoints += [Endpoint(*address, source=self._context.provider) for address in addresses]
+        return endpoints
+
+    def _log_changes(self, failures: Mapping[Address, DiscoveryError]) -> None:
+        logger = self._context.logger
+        for seed in failures.keys() - self._unresolved:
+            logger.warning(
+                "seed_unresolved", seed=str(seed), error=str(failures[seed]), retry="on every refresh"
+            )
+        for seed in self._unresolved - failures.keys():
+            logger.info("seed_resolved", seed=str(seed))
+        self._unresolved = set(failures)
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _nothing_resolves(failures: Mapping[Address, DiscoveryError]) -> DiscoveryError:
+    errors = list(failures.values())
+    shown = "; ".join(str(error) for error in errors[:3]) + ("; …" if len(errors) > 3 else "")
+    timed_out = all(error.kind is FailureKind.TIMEOUT for error in errors)
+    kind = FailureKind.TIMEOUT if timed_out else FailureKind.DNS_FAILURE
+    return DiscoveryError(f"none of the {len(errors)} seed nodes resolves: {shown}", kind=kind)

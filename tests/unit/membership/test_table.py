@@ -1,0 +1,154 @@
+"""The folding of runs into nodes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engram_discovery.address import Address
+from engram_discovery.membership.table import MemberTable
+from engram_discovery.testing import FakeClock, make_member
+from engram_discovery.types import EventKind, NodeState
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def table(clock: FakeClock) -> MemberTable:
+    return MemberTable("self", 5, forget_left_after=60, forget_dead_after=3600, clock=clock)
+
+
+def kinds(events: tuple) -> list[EventKind]:
+    return [event.kind for event in events]
+
+
+def test_a_new_member_joins(table: MemberTable) -> None:
+    """A run never seen before is a join."""
+    events = table.apply(make_member("a"))
+
+    assert kinds(events) == [EventKind.JOINED]
+    assert [m.node_id for m in table.members()] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        (NodeState.ALIVE, NodeState.SUSPECT, EventKind.SUSPECTED),
+        (NodeState.SUSPECT, NodeState.ALIVE, EventKind.RECOVERED),
+        (NodeState.SUSPECT, NodeState.DEAD, EventKind.DIED),
+        (NodeState.ALIVE, NodeState.LEFT, EventKind.LEFT),
+        (NodeState.DEAD, NodeState.ALIVE, EventKind.JOINED),
+    ],
+)
+def test_a_change_of_state_is_one_event(
+    table: MemberTable, before: NodeState, after: NodeState, kind: EventKind
+) -> None:
+    """Every step between states has its own event, and the view shows the new state."""
+    table.apply(make_member("a", before))
+
+    events = table.apply(make_member("a", after))
+
+    assert kinds(events) == [kind]
+    assert table.members()[0].state is after
+
+
+def test_the_same_news_twice_is_no_event(table: MemberTable) -> None:
+    """Repetition changes nothing."""
+    table.apply(make_member("a"))
+
+    assert table.apply(make_member("a", updated_at=2000.0)) == ()
+    assert table.members()[0].updated_at == 1000.0
+
+
+def test_changed_metadata_is_an_update(table: MemberTable) -> None:
+    """New spaces of a living member are told."""
+    table.apply(make_member("a"))
+
+    events = table.apply(replace(make_member("a"), spaces=("x",)))
+
+    assert kinds(events) == [EventKind.UPDATED]
+    assert table.members()[0].spaces == ("x",)
+
+
+def test_a_restarted_node_is_one_node(table: MemberTable) -> None:
+    """A newer run replaces the older at once, wherever it lives; news of the old run's death changes nothing."""
+    old = make_member("a")
+    new = replace(old, generation=2, addr=Address("127.0.0.9", 7946))
+    table.apply(old)
+
+    events = table.apply(new)
+    late = table.apply(replace(old, state=NodeState.DEAD))
+
+    assert kinds(events) == [EventKind.JOINED]
+    assert late == ()
+    assert table.members() == (new,)
+
+
+def test_an_older_run_of_ourselves_is_no_member(table: MemberTable) -> None:
+    """The run of ours that crashed is not listed while the engine has not buried it."""
+    events = table.apply(replace(make_member("self"), generation=4))
+
+    assert events == ()
+    assert table.members() == ()
+
+
+def test_a_newer_run_of_ourselves_is_a_conflict(table: MemberTable) -> None:
+    """Another live process under our id is told, and never listed as a member."""
+    events = table.apply(replace(make_member("self"), generation=6))
+
+    assert kinds(events) == [EventKind.CONFLICT]
+    assert table.members() == ()
+
+
+async def test_departed_members_are_forgotten_in_time(table: MemberTable, clock: FakeClock) -> None:
+    """Who left is listed for a minute, who died for an hour, who lives for ever."""
+    for node_id, state in (("l", NodeState.LEFT), ("d", NodeState.DEAD), ("a", NodeState.ALIVE)):
+        table.apply(make_member(node_id, state, port=1 + ord(node_id)))
+
+    await clock.advance(59)
+    before = [m.node_id for m in table.members()]
+    await clock.advance(1)
+    after_left = [m.node_id for m in table.members()]
+    await clock.advance(3540)
+    after_dead = [m.node_id for m in table.members()]
+
+    assert (before, after_left, after_dead) == (["a", "d", "l"], ["a", "d"], ["a"])
+
+
+def test_a_dead_node_whose_address_is_taken_over_is_forgotten(table: MemberTable) -> None:
+    """A replacement under a new id at the old address does not leave the dead one in the count."""
+    table.apply(make_member("old", NodeState.DEAD))
+
+    table.apply(make_member("new"))
+
+    assert [m.node_id for m in table.members()] == ["new"]
+
+
+def test_resync_finds_what_was_missed(table: MemberTable) -> None:
+    """After lost events, who is no longer live has died and who is new has joined."""
+    table.apply(make_member("a", port=1))
+    table.apply(make_member("gone", port=2))
+
+    events = table.resync([make_member("a", port=1), make_member("b", port=3)])
+
+    assert kinds(events) == [EventKind.JOINED, EventKind.DIED]
+    assert {m.node_id: m.state for m in table.members()} == {
+        "a": NodeState.ALIVE,
+        "b": NodeState.ALIVE,
+        "gone": NodeState.DEAD,
+    }
+
+
+def test_reads_are_immutable_snapshots(table: MemberTable) -> None:
+    """A snapshot taken earlier does not change, and an unchanged view is not built again."""
+    table.apply(make_member("a"))
+    first = table.members()
+
+    table.apply(make_member("b", port=1))
+
+    assert [m.node_id for m in first] == ["a"]
+    assert table.members() is table.members()

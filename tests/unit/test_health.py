@@ -1,0 +1,170 @@
+"""The verdict, the report, and what is logged when it changes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engram_discovery.health import ClusterHealth, judge
+from engram_discovery.settings.models import HealthSettings
+from engram_discovery.testing import FakeClock, FakeMembership, make_member
+from engram_discovery.types import CheckResult, CheckStatus, EventKind, HealthStatus, NodeState
+
+ALIVE, SUSPECT, DEAD, LEFT = NodeState.ALIVE, NodeState.SUSPECT, NodeState.DEAD, NodeState.LEFT
+
+
+class Recorder:
+    """A logger that remembers level and event."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, dict[str, Any]]] = []
+
+    def __getattr__(self, level: str) -> Any:
+        return lambda event, **facts: self.lines.append((level, event, facts))
+
+    @property
+    def events(self) -> list[tuple[str, str]]:
+        return [(level, event) for level, event, _ in self.lines]
+
+
+def members(*states: NodeState) -> list[Any]:
+    return [make_member(f"n{i}", state, port=1 + i, is_self=i == 0) for i, state in enumerate(states)]
+
+
+def health_of(membership: FakeMembership, clock: FakeClock, **kwargs: Any) -> tuple[ClusterHealth, Recorder]:
+    log = Recorder()
+    kwargs.setdefault("expected_size", None)
+    return ClusterHealth(membership, HealthSettings(), clock=clock, logger=log, **kwargs), log
+
+
+@pytest.mark.parametrize(
+    ("states", "expected", "status"),
+    [
+        ([], None, HealthStatus.HEALTHY),
+        ([ALIVE], None, HealthStatus.HEALTHY),
+        ([ALIVE, SUSPECT, DEAD], None, HealthStatus.CRITICAL),
+        ([ALIVE, ALIVE, DEAD], None, HealthStatus.DEGRADED),
+        ([ALIVE] * 4 + [DEAD], None, HealthStatus.HEALTHY),
+        ([ALIVE, ALIVE, LEFT], None, HealthStatus.DEGRADED),
+        ([ALIVE, DEAD], None, HealthStatus.DEGRADED),
+        ([ALIVE, ALIVE], 5, HealthStatus.CRITICAL),
+        ([ALIVE] * 4, 5, HealthStatus.HEALTHY),
+        ([ALIVE, ALIVE, DEAD], 2, HealthStatus.DEGRADED),
+    ],
+)
+def test_the_verdict_follows_the_specification(
+    states: list[NodeState], expected: int | None, status: HealthStatus
+) -> None:
+    """Below half alive is critical, below four fifths degraded, nobody is healthy, and the missing count."""
+    assert judge(members(*states), HealthSettings(), expected).status is status
+
+
+def test_left_counts_as_dead_and_is_told_apart() -> None:
+    """The counts add up to the total."""
+    verdict = judge(members(ALIVE, SUSPECT, DEAD, LEFT), HealthSettings())
+
+    assert (verdict.total, verdict.alive, verdict.suspect, verdict.dead, verdict.left) == (4, 1, 1, 2, 1)
+
+
+async def test_the_report_shows_every_node() -> None:
+    """Each node has id, address, state, whole seconds since its last change, and spaces."""
+    clock = FakeClock()
+    other = replace(make_member("b", SUSPECT, port=2), spaces=("x",), spaces_omitted=3)
+    health, _ = health_of(FakeMembership([make_member("a", is_self=True), other]), clock)
+
+    await clock.advance(7.9)
+    report = health.report()
+
+    assert [(n.id, n.addr, n.state, n.last_seen) for n in report.nodes] == [
+        ("a", "127.0.0.1:7946", ALIVE, 0),
+        ("b", "127.0.0.1:2", SUSPECT, 7),
+    ]
+    assert (report.nodes[1].spaces, report.nodes[1].spaces_omitted) == (("x",), 3)
+    assert report.status is HealthStatus.DEGRADED
+
+
+async def test_a_change_is_logged_when_it_happens() -> None:
+    """The event and the new status are in the log before the next look."""
+    clock = FakeClock()
+    membership = FakeMembership(members(ALIVE, ALIVE))
+    health, log = health_of(membership, clock)
+    health.start()
+    await clock.advance(1)
+
+    membership.see(EventKind.SUSPECTED, make_member("n1", SUSPECT, port=2))
+    membership.see(EventKind.DIED, make_member("n1", DEAD, port=2))
+    membership.see(EventKind.JOINED, make_member("n1", ALIVE, port=2))
+    await clock.advance(0)
+    await health.aclose()
+
+    assert log.events == [
+        ("warning", "member.suspected"),
+        ("warning", "health.degraded"),
+        ("warning", "member.died"),
+        ("info", "member.joined"),
+        ("info", "health.healthy"),
+    ] or log.events == [
+        ("warning", "member.suspected"),
+        ("warning", "member.died"),
+        ("info", "member.joined"),
+    ]
+
+
+async def test_a_bad_status_is_repeated_ever_more_seldom() -> None:
+    """In an hour of critical health there are a handful of lines, not 360."""
+    clock = FakeClock()
+    health, log = health_of(FakeMembership(members(ALIVE, DEAD, DEAD)), clock)
+    health.start()
+
+    await clock.advance(3600)
+    await health.aclose()
+
+    assert {event for event in log.events} == {("error", "health.critical")}
+    assert 5 <= len(log.events) <= 12
+
+
+class Checks:
+    """A check whose behaviour is chosen by the test."""
+
+    name = "registry"
+
+    def __init__(self, behaviour: Any) -> None:
+        self._behaviour = behaviour
+
+    async def check(self) -> CheckResult:
+        return await self._behaviour()
+
+
+async def _passing() -> CheckResult:
+    return CheckResult(CheckStatus.PASSING, "fine")
+
+
+async def _raising() -> CheckResult:
+    raise RuntimeError("boom")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "output"),
+    [(_passing, CheckStatus.PASSING, "fine"), (_raising, CheckStatus.CRITICAL, "RuntimeError: boom")],
+)
+async def test_checks_are_shown_whatever_they_do(behaviour: Any, status: CheckStatus, output: str) -> None:
+    """A check that raises is critical, with its reason; it does not stop the monitoring."""
+    health, _ = health_of(FakeMembership(), FakeClock(), checks=[Checks(behaviour)])
+
+    await health.look()
+
+    assert health.report().checks["registry"] == CheckResult(status, output)
+
+
+async def test_closing_ends_the_loops() -> None:
+    """No task is left."""
+    health, _ = health_of(FakeMembership(), FakeClock())
+    before = asyncio.all_tasks()
+    health.start()
+
+    await health.aclose()
+
+    assert asyncio.all_tasks() == before
