@@ -7,42 +7,25 @@ variant of it on the search list is said not to exist (the rule of Prometheus' `
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import dns.exception
-import dns.message
-import dns.name
-import dns.rdatatype
-import dns.resolver
-
-from engram_discovery.address import format_address
 from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery_dns.nameserver import GarbageError, TruncatedOverTcpError
-from engram_discovery_dns.resolv_conf import search_variants
+from engram_discovery_dns.nameserver import GarbageError, Nameserver, TruncatedError
+from engram_discovery_dns.wire import Answer, CnameError, MalformedError, Query, Rcode, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator
 
-    from dns.asyncresolver import Resolver
-    from dns.rrset import RRset
+    from engram_discovery_dns.resolv_conf import ResolvConf, ResolverConfiguration
+    from engram_discovery_dns.wire import Kind
 
-    from engram_discovery_dns.resolv_conf import ResolverConfiguration
+__all__ = ["DnsClient", "Reply", "Round"]
 
-__all__ = ["DnsClient", "Reply"]
-
-_DEEPEST_CNAME_CHAIN = 8
-_WORDS: Mapping[type, str] = MappingProxyType(
-    {
-        dns.exception.Timeout: "no answer",
-        dns.message.Truncated: "truncated over UDP",
-        dns.message.ChainTooLong: "a loop of CNAMEs",
-        TruncatedOverTcpError: "more than 64 KiB: truncated over TCP",
-        GarbageError: "no DNS message that answers the question",
-        EOFError: "connection closed",
-    }
-)
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 1.0
+_ANSWERED = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,124 +34,138 @@ class Reply:
 
     Attributes:
         name: The variant of the name that answered.
-        records: The records; None if there are none.
-        additional: What the server added unasked.
-        ttl: The smallest TTL involved, in seconds; of a no, the negative TTL.
+        answer: The records, and what came with them.
         server: Who answered, as ``address:port``.
-        no: Why there are no records: ``NXDOMAIN`` or ``NODATA``.
     """
 
     name: str
-    records: RRset | None
-    additional: tuple[RRset, ...] = ()
-    ttl: float = 0.0
-    server: str = ""
-    no: str = ""
+    answer: Answer
+    server: str
+
+    @property
+    def no(self) -> str:
+        """Why there are no records, in the words of DNS; empty if there are some."""
+        if self.answer.records:
+            return ""
+        return "NXDOMAIN" if self.answer.rcode == Rcode.NXDOMAIN else "NODATA"
+
+
+@dataclass(frozen=True, slots=True)
+class _Miss:
+    """One try that did not lead to an answer; ``ask_again`` if the same server may do better next time."""
+
+    kind: FailureKind
+    words: str
+    ask_again: bool = False
 
 
 class DnsClient:
-    """Asks the machine's resolvers. Holds no sockets between questions.
+    """Asks the machine's name servers, or those of the settings.
 
     Args:
         configuration: Where to ask, and with which search list.
     """
 
-    def __init__(self, configuration: ResolverConfiguration) -> None:
+    def __init__(self, configuration: ResolvConf) -> None:
         self._configuration = configuration
 
-    async def ask(self, name: str | dns.name.Name, kind: dns.rdatatype.RdataType, *, within: float) -> Reply:
-        """Ask for records, with retries and every name server, for ``within`` seconds at most.
-
-        Args:
-            name: A name to which the search list applies unless it ends with a dot, or an absolute name.
-            kind: The type of record.
-            within: Seconds for all variants of the name together.
+    @contextmanager
+    def round(self, within: float) -> Iterator[Round]:
+        """Open a round of questions that share sockets and end ``within`` seconds from now.
 
         Raises:
-            DiscoveryError: No variant has records, and not every one was answered.
+            DiscoveryError: There is no usable resolver configuration.
         """
-        resolver = self._configuration.resolver()
-        variants = [name] if isinstance(name, dns.name.Name) else search_variants(resolver, name)
+        configuration = self._configuration.current()
+        servers = [Nameserver(address) for address in configuration.nameservers]
+        try:
+            yield Round(configuration, servers, asyncio.get_running_loop().time() + within)
+        finally:
+            for server in servers:
+                server.close()
+
+
+class Round:
+    """Questions under one deadline. Made by ``DnsClient.round``."""
+
+    def __init__(
+        self, configuration: ResolverConfiguration, servers: list[Nameserver], deadline: float
+    ) -> None:
+        self._configuration = configuration
+        self._servers = servers
+        self._deadline = deadline
+
+    async def ask(self, name: str | bytes, kind: Kind) -> Reply:
+        """Ask for records, with retries, of every name server.
+
+        Args:
+            name: A name to which the search list applies unless it ends with a dot; or a name in wire form.
+            kind: The kind of record.
+
+        Raises:
+            DiscoveryError: No variant of the name has records, and not every one was answered.
+        """
+        variants = [name] if isinstance(name, bytes) else self._configuration.variants(name)
         failure: DiscoveryError | None = None
-        refusal: Reply | None = None
-        now = asyncio.get_running_loop().time
-        deadline = now() + within
+        no: Reply | None = None
         for variant in variants:
             try:
-                reply = await _ask_one(resolver, variant, kind, deadline - now())
+                reply = await self._ask_servers(Query(variant, kind))
             except DiscoveryError as error:
                 failure = error
                 continue
-            if reply.records is not None:
+            if not reply.no:
                 return reply
-            if refusal is None or reply.no == "NODATA":
-                refusal = reply
-        if failure is not None or refusal is None:
-            raise failure or AssertionError("a name has at least one variant")
-        return refusal
+            no = reply if no is None or reply.no == "NODATA" else no
+        if failure is not None or no is None:
+            raise failure or DiscoveryError(f"{name!r} is too long", kind=FailureKind.CONFIG)
+        return no
+
+    async def _ask_servers(self, query: Query) -> Reply:
+        """Ask each server, those that failed before last; a silent one is asked again."""
+        tries: dict[str, FailureKind] = {}
+        servers = sorted(self._servers, key=lambda server: server.failures)
+        pause = _FIRST_PAUSE
+        while servers and self._left > 0:
+            for server in tuple(servers):
+                outcome = await self._try(server, query)
+                if isinstance(outcome, Answer):
+                    return Reply(to_text(query.name), outcome, str(server))
+                server.failures += 1
+                tries[f"{server}: {outcome.words}"] = outcome.kind
+                if not outcome.ask_again:
+                    servers.remove(server)
+            if servers:
+                await asyncio.sleep(max(0.0, min(pause, self._left)))
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        kinds = list(tries.values())
+        text = "; ".join(tries) or "no time left"
+        raise DiscoveryError(f"{query}: {text}", kind=kinds[-1] if kinds else FailureKind.TIMEOUT)
+
+    async def _try(self, server: Nameserver, query: Query) -> Answer | _Miss:
+        """Ask one server once; return its answer, or what went wrong."""
+        try:
+            answer = await server.ask(query, self._configuration.timeout, self._deadline)
+        except GarbageError as error:
+            return _Miss(FailureKind.BAD_DATA, str(error), ask_again=True)
+        except TimeoutError as error:
+            return _Miss(FailureKind.TIMEOUT, str(error), ask_again=True)
+        except ConnectionRefusedError:
+            return _Miss(FailureKind.REFUSED, "connection refused")
+        except OSError as error:
+            return _Miss(FailureKind.UNAVAILABLE, error.strerror or str(error))
+        except (MalformedError, CnameError, TruncatedError) as error:
+            return _Miss(FailureKind.BAD_DATA, str(error))
+        return answer if answer.rcode in _ANSWERED else _refusal(answer.rcode)
+
+    @property
+    def _left(self) -> float:
+        return self._deadline - asyncio.get_running_loop().time()
 
 
-async def _ask_one(
-    resolver: Resolver, name: dns.name.Name, kind: dns.rdatatype.RdataType, lifetime: float
-) -> Reply:
+def _refusal(rcode: int) -> _Miss:
     try:
-        answer = await resolver.resolve(
-            name, kind, raise_on_no_answer=False, lifetime=max(0.0, lifetime), search=False
-        )
-    except dns.resolver.NXDOMAIN as error:
-        chain = error.response(name).resolve_chaining()  # type: ignore[no-untyped-call]
-        return Reply(str(name), None, ttl=float(chain.minimum_ttl), no="NXDOMAIN")
-    except (dns.resolver.NoNameservers, dns.resolver.LifetimeTimeout) as error:
-        raise _failure(name, kind, error.kwargs.get("errors", ())) from error
-    except dns.exception.DNSException as error:
-        raise DiscoveryError(f"{_what(name, kind)}: {error}", kind=FailureKind.DNS_FAILURE) from error
-    return _reply(name, kind, answer)
-
-
-def _reply(name: dns.name.Name, kind: dns.rdatatype.RdataType, answer: dns.resolver.Answer) -> Reply:
-    chain = answer.chaining_result
-    if len(chain.cnames) > _DEEPEST_CNAME_CHAIN:
-        text = f"{_what(name, kind)}: a chain of more than {_DEEPEST_CNAME_CHAIN} CNAMEs"
-        raise DiscoveryError(text, kind=FailureKind.BAD_DATA)
-    return Reply(
-        name=str(name),
-        records=answer.rrset,
-        additional=tuple(answer.response.additional),
-        ttl=float(chain.minimum_ttl),
-        server=format_address((answer.nameserver or "", answer.port or 0)),
-        no="" if answer.rrset is not None else "NODATA",
-    )
-
-
-def _failure(name: dns.name.Name, kind: dns.rdatatype.RdataType, errors: Iterable[Any]) -> DiscoveryError:
-    """Make one error of what each try of each server came to: (server, over TCP, port, cause, response)."""
-    causes = [(f"{server} over TCP" if tcp else str(server), cause) for server, tcp, _, cause, _ in errors]
-    kinds = [_kind(cause) for _, cause in causes if not isinstance(cause, dns.message.Truncated)]
-    tries = dict.fromkeys(f"{where}: {_words(cause)}" for where, cause in causes)
-    text = "; ".join(tries) or "no time left"
-    return DiscoveryError(f"{_what(name, kind)}: {text}", kind=kinds[-1] if kinds else FailureKind.TIMEOUT)
-
-
-def _what(name: dns.name.Name, kind: dns.rdatatype.RdataType) -> str:
-    return f"{dns.rdatatype.to_text(kind)} {name}"
-
-
-def _kind(cause: object) -> FailureKind:
-    if isinstance(cause, dns.exception.Timeout):
-        return FailureKind.TIMEOUT
-    if cause == "REFUSED" or isinstance(cause, ConnectionRefusedError):
-        return FailureKind.REFUSED
-    if isinstance(cause, str):
-        return FailureKind.DNS_FAILURE
-    return FailureKind.UNAVAILABLE if isinstance(cause, OSError | EOFError) else FailureKind.BAD_DATA
-
-
-def _words(cause: object) -> str:
-    if isinstance(cause, str):
-        return cause
-    if isinstance(cause, OSError):
-        return cause.strerror or type(cause).__name__
-    for known, words in _WORDS.items():
-        if isinstance(cause, known):
-            return words
-    return str(cause) or type(cause).__name__
+        name = Rcode(rcode).name
+    except ValueError:
+        name = f"response code {rcode}"
+    return _Miss(FailureKind.REFUSED if rcode == Rcode.REFUSED else FailureKind.DNS_FAILURE, name)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from types import MappingProxyType
-from typing import TYPE_CHECKING
-
-from dns.rdatatype import RdataType
+from typing import TYPE_CHECKING, cast
 
 from engram_discovery.address import canonical_host
 from engram_discovery.errors import DiscoveryError, FailureKind
@@ -17,17 +14,16 @@ from engram_discovery_dns.kubernetes import readiness_hint
 from engram_discovery_dns.question import Form, question_for
 from engram_discovery_dns.records import select
 from engram_discovery_dns.targets import Addresses, TargetLookup
+from engram_discovery_dns.wire import Kind, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    import dns.name
-    from dns.rrset import RRset
-
     from engram_discovery.hookspecs import PluginContext
-    from engram_discovery_dns.client import DnsClient, Reply
+    from engram_discovery_dns.client import DnsClient, Reply, Round
     from engram_discovery_dns.records import Selection
     from engram_discovery_dns.settings import DnsSettings
+    from engram_discovery_dns.wire import SrvRecord
 
 __all__ = ["DnsDiscoverer"]
 
@@ -52,7 +48,7 @@ class DnsDiscoverer:
         self._logger = context.logger
         self._client = client
         self._question = question_for(settings)
-        self._targets = TargetLookup(client, settings.family)
+        self._targets = TargetLookup(settings.family)
         self._timeout = min(settings.timeout or context.timeout, context.timeout) * _OWN_SHARE
         self._warned: dict[str, object] = {}
 
@@ -65,7 +61,8 @@ class DnsDiscoverer:
         Raises:
             DiscoveryError: DNS did not answer, or answered with an error, nonsense, or only a part.
         """
-        answer = await self._answer(asyncio.get_running_loop().time() + self._timeout)
+        with self._client.round(self._timeout) as asking:
+            answer = await self._answer(asking)
         hint = readiness_hint(self._question.name, answer)
         self._warn_once("dns.readiness_deadlock", hint, hint=hint)
         if hint and isinstance(answer, Empty):
@@ -75,64 +72,70 @@ class DnsDiscoverer:
     async def aclose(self) -> None:
         """Do nothing: no socket outlives a call."""
 
-    async def _answer(self, deadline: float) -> Found | Empty:
+    async def _answer(self, asking: Round) -> Found | Empty:
         form, name = self._question.form, self._question.name
         if form is Form.ADDRESS:
-            return await self._by_address(deadline)
-        reply = await self._client.ask(name, RdataType.SRV, within=_left(deadline))
-        if reply.records is not None:
-            return await self._by_service(reply, reply.records, deadline)
+            return await self._by_address(asking)
+        reply = await asking.ask(name, Kind.SRV)
+        if not reply.no:
+            return await self._by_service(asking, reply)
         if form is Form.AUTO:
-            return await self._by_address(deadline)
-        return Empty(f"{reply.no} for SRV {name}", self._ttl([reply.ttl]))
+            return await self._by_address(asking)
+        return Empty(f"{reply.no} for SRV {name}", self._ttl([reply.answer.ttl]))
 
-    async def _by_address(self, deadline: float) -> Found | Empty:
+    async def _by_address(self, asking: Round) -> Found | Empty:
         name = self._question.name
-        addresses = await self._targets.look_up(name, within=_left(deadline))
+        addresses = await self._targets.look_up(asking, name)
         self._refuse_partial([addresses])
         ttl = self._ttl([addresses.ttl])
         if not addresses.texts:
             return Empty(f"{addresses.no} for {name}", ttl)
+        meta = _meta(name.removesuffix("."))
         endpoints = [
-            Endpoint(host, self._question.port, source=self._source, ttl=addresses.ttl, meta=_meta(name))
+            Endpoint(host, self._question.port, source=self._source, ttl=addresses.ttl, meta=meta)
             for host in addresses.texts
         ]
         detail = f"A/AAAA {name} from {addresses.server}"
         return Found(self._usable(endpoints), addresses.failure is None, ttl, detail)
 
-    async def _by_service(self, reply: Reply, rrset: RRset, deadline: float) -> Found | Empty:
-        selection = select(rrset, self._question.port)
+    async def _by_service(self, asking: Round, reply: Reply) -> Found | Empty:
+        selection = select(cast("tuple[SrvRecord, ...]", reply.answer.records), self._question.port)
         self._report(selection)
         if not selection.records:
             return self._nobody_offers(reply, selection)
-        targets = await self._addresses(selection, reply, deadline)
+        targets = await self._addresses(asking, selection, reply)
         self._refuse_partial(targets.values())
-        ttl = self._ttl([reply.ttl, *(addresses.ttl for addresses in targets.values())])
-        endpoints = [
-            Endpoint(
-                host,
-                record.port,
-                priority=record.priority,
-                weight=record.weight,
-                source=self._source,
-                ttl=reply.ttl,
-                meta=_meta(record.target.to_text(omit_final_dot=True)),
-            )
-            for record in selection.records
-            for host in targets[record.target].texts
-        ]
+        ttl = self._ttl([reply.answer.ttl, *(addresses.ttl for addresses in targets.values())])
+        endpoints = self._endpoints(selection, targets, reply.answer.ttl)
         if not endpoints:
             return Empty(f"no target of SRV {reply.name} has an address", ttl)
         complete = all(addresses.failure is None for addresses in targets.values())
         return Found(self._usable(endpoints), complete, ttl, f"SRV {reply.name} from {reply.server}")
 
     async def _addresses(
-        self, selection: Selection, reply: Reply, deadline: float
-    ) -> Mapping[dns.name.Name, Addresses]:
+        self, asking: Round, selection: Selection, reply: Reply
+    ) -> Mapping[bytes, Addresses]:
         names = {record.target for record in selection.records}
         if self._question.form is Form.SRV_NAMES:
-            return {name: Addresses(_host_name(name), reply.ttl) for name in names}
-        return await self._targets.look_up_all(names, reply.additional, within=_left(deadline))
+            return {name: Addresses(_host_name(name)) for name in names}
+        return await self._targets.look_up_all(asking, names, reply.answer)
+
+    def _endpoints(
+        self, selection: Selection, targets: Mapping[bytes, Addresses], ttl: float | None
+    ) -> list[Endpoint]:
+        return [
+            Endpoint(
+                host,
+                record.port,
+                priority=record.priority,
+                weight=record.weight,
+                source=self._source,
+                ttl=ttl,
+                meta=_meta(to_text(record.target)),
+            )
+            for record in selection.records
+            for host in targets[record.target].texts
+        ]
 
     def _refuse_partial(self, lookups: Iterable[Addresses]) -> None:
         """Raise if nothing could be looked up, or if the settings want all and a part could not."""
@@ -150,9 +153,8 @@ class DnsDiscoverer:
     def _nobody_offers(self, reply: Reply, selection: Selection) -> Empty:
         if selection.offered:
             raise DiscoveryError(f"SRV {reply.name}: every record has port 0", kind=FailureKind.BAD_DATA)
-        return Empty(
-            f'SRV {reply.name} says that the service is not offered (target ".")', self._ttl([reply.ttl])
-        )
+        reason = f'SRV {reply.name} says that the service is not offered (target ".")'
+        return Empty(reason, self._ttl([reply.answer.ttl]))
 
     def _report(self, selection: Selection) -> None:
         self._warn_once("dns.records_without_port", selection.without_port, records=selection.without_port)
@@ -179,8 +181,9 @@ class DnsDiscoverer:
             raise DiscoveryError(f"no address can be a peer's: {reasons}", kind=FailureKind.BAD_DATA)
         return tuple(usable)
 
-    def _ttl(self, ttls: Iterable[float]) -> float:
-        return min(max(min(ttls), _SHORTEST_TTL), self._settings.refresh_interval)
+    def _ttl(self, ttls: Iterable[float | None]) -> float:
+        longest = self._settings.refresh_interval
+        return max(_SHORTEST_TTL, min([longest, *(ttl for ttl in ttls if ttl is not None)]))
 
     def _warn_once(self, event: str, fact: object, **facts: object) -> None:
         """Log a warning when ``fact`` is true and not what it was at the last look-up."""
@@ -189,16 +192,12 @@ class DnsDiscoverer:
         self._warned[event] = fact
 
 
-def _left(deadline: float) -> float:
-    return max(0.0, deadline - asyncio.get_running_loop().time())
-
-
 def _meta(target: str) -> Mapping[str, str]:
-    return MappingProxyType({"target": target.removesuffix(".")})
+    return MappingProxyType({"target": target})
 
 
-def _host_name(name: dns.name.Name) -> tuple[str, ...]:
+def _host_name(name: bytes) -> tuple[str, ...]:
     try:
-        return (canonical_host(name.to_text()),)
+        return (canonical_host(to_text(name)),)
     except ValueError:
         return ()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dns.rdatatype import RdataType
-
 from engram_discovery.errors import DiscoveryError
 from engram_discovery.types import CheckResult, CheckStatus
 from engram_discovery_dns.question import Form, question_for
+from engram_discovery_dns.wire import Kind
 
 if TYPE_CHECKING:
     from engram_discovery.hookspecs import PluginContext
@@ -43,16 +42,17 @@ class DnsHealthCheck:
 
     async def check(self) -> CheckResult:
         """Ask once. Critical if nobody answers, a warning if that took more than a second."""
-        kind = RdataType.A if self._question.form is Form.ADDRESS else RdataType.SRV
+        kind = Kind.A if self._question.form is Form.ADDRESS else Kind.SRV
         started = self._clock.monotonic()
         try:
-            reply = await self._client.ask(self._question.name, kind, within=self._timeout)
+            with self._client.round(self._timeout) as asking:
+                reply = await asking.ask(self._question.name, kind)
         except DiscoveryError as error:
             age = None if self._answered_at is None else self._clock.monotonic() - self._answered_at
             return CheckResult(CheckStatus.CRITICAL, str(error), {"last_answer_age_seconds": age})
         self._answered_at = self._clock.monotonic()
         seconds = self._answered_at - started
         status = CheckStatus.PASSING if seconds <= _SLOW else CheckStatus.WARNING
-        records = len(reply.records or ())
+        records = len(reply.answer.records)
         output = f"{records} records in {seconds * 1000:.0f} ms" + (f" ({reply.no})" if reply.no else "")
         return CheckResult(status, output, {"seconds": seconds, "records": records, "server": reply.server})

@@ -1,138 +1,155 @@
-"""One exchange with one name server, stricter than dnspython's own.
+"""Talk to one name server: UDP first, TCP when the answer does not fit.
 
-dnspython's asynchronous UDP does not connect its socket, so that a closed port is noticed only when all time
-is used up; and it hands on what came over TCP with the TC bit set as if it were the whole answer.
+The UDP socket is connected, so that a closed port is noticed at once. It serves all questions of one round,
+with random ids, and is closed with it, so that each round has a port of its own. Answers that were cut short
+are never handed on: over UDP they are fetched again over TCP, over TCP (more than 64 KiB) they are an error.
 """
 
 from __future__ import annotations
 
 import asyncio
-
-import dns.exception
-import dns.message
-import dns.nameserver
+import secrets
+import socket
+from typing import TYPE_CHECKING
 
 from engram_discovery.address import format_address
+from engram_discovery_dns.wire import CnameError, MalformedError
 
-__all__ = ["GarbageError", "StrictNameserver", "TruncatedOverTcpError"]
+if TYPE_CHECKING:
+    from engram_discovery.address import Address
+    from engram_discovery_dns.wire import Answer, Query
 
-#: Answers longer than this are parsed in a thread: a thousand records take tens of milliseconds.
-_PARSED_INLINE = 4096
+__all__ = ["GarbageError", "Nameserver", "TruncatedError"]
 
-
-class TruncatedOverTcpError(dns.exception.FormError):
-    """The answer does not fit into a DNS message of 64 KiB: what came is not all."""
-
-
-class GarbageError(dns.exception.FormError):
-    """Something came from the server, but no answer to our question."""
+_LARGEST_DATAGRAM = 65535
 
 
-class StrictNameserver(dns.nameserver.Do53Nameserver):
-    """A name server asked over connected sockets; see the module's text."""
+class GarbageError(TimeoutError):
+    """In all the time given, something came, but no answer to the question."""
+
+
+class TruncatedError(Exception):
+    """The whole answer cannot be had: over TCP it is cut too, or TCP does not work."""
+
+
+class Nameserver:
+    """One name server during one round of look-ups.
+
+    Args:
+        address: IP address and port.
+
+    Attributes:
+        failures: How often it failed to answer in this round.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.failures = 0
+        self._address = address
+        self._socket: socket.socket | None = None
+        self._waiting: dict[int, tuple[Query, asyncio.Future[Answer]]] = {}
+        self._given_up: set[int] = set()
+        self._garbage = False
 
     def __str__(self) -> str:
-        return format_address((self.address, self.port))
+        return format_address(self._address)
 
-    async def async_query(
-        self,
-        request: dns.message.QueryMessage,
-        timeout: float,
-        source: str | None,
-        source_port: int,
-        max_size: bool,  # noqa: FBT001  dnspython's signature
-        backend: object,
-        one_rr_per_rrset: bool = False,  # noqa: FBT001, FBT002  dnspython's signature
-        ignore_trailing: bool = False,  # noqa: FBT001, FBT002  dnspython's signature
-    ) -> dns.message.Message:
-        """Ask once, over TCP if ``max_size``, else over UDP. Takes ``timeout`` seconds at most.
+    async def ask(self, query: Query, timeout: float, deadline: float) -> Answer:
+        """Ask once: ``timeout`` seconds at most for UDP and for TCP each, and no longer than ``deadline``.
 
         Raises:
-            dns.exception.DNSException: Timeout, truncation, or garbage.
+            TimeoutError: Nothing came.
+            GarbageError: Something came over UDP, but no answer to the question.
+            MalformedError: What came over TCP is no answer to the question.
+            CnameError: The answer leads nowhere.
+            TruncatedError: Only a part of the answer can be had.
             OSError: The server cannot be reached.
         """
-        del source, source_port, backend, one_rr_per_rrset, ignore_trailing
-        exchange = self._over_tcp if max_size else self._over_udp
+        now = asyncio.get_running_loop().time
+        answer = await self._over_udp(query, min(timeout, deadline - now()))
+        if not answer.truncated:
+            return answer
         try:
-            return await exchange(request, timeout)
+            answer = await self._over_tcp(query, min(timeout, deadline - now()))
         except TimeoutError:
-            raise dns.exception.Timeout(timeout=timeout) from None  # type: ignore[no-untyped-call]
-
-    async def _over_udp(self, request: dns.message.QueryMessage, timeout: float) -> dns.message.Message:
-        transport, exchange = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Exchange(request), remote_addr=(self.address, self.port)
-        )
-        try:
-            transport.sendto(request.to_wire())
-            async with asyncio.timeout(timeout):
-                return await exchange.answer
-        except TimeoutError:
-            if exchange.garbage:
-                raise GarbageError from None
-            raise
-        finally:
-            transport.close()
-
-    async def _over_tcp(self, request: dns.message.QueryMessage, timeout: float) -> dns.message.Message:
-        async with asyncio.timeout(timeout):
-            answer = await _parse(await self._fetch(request))
-        if not request.is_response(answer):
-            raise GarbageError
+            raise TimeoutError("truncated over UDP, no answer over TCP") from None
+        if answer.truncated:
+            raise TruncatedError("more than 64 KiB: truncated over TCP")
         return answer
 
-    async def _fetch(self, request: dns.message.QueryMessage) -> bytes:
-        reader, writer = await asyncio.open_connection(self.address, self.port)
+    def close(self) -> None:
+        """Close the socket."""
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    async def _over_udp(self, query: Query, timeout: float) -> Answer:
+        ident = secrets.randbelow(1 << 16)
+        while ident in self._waiting:
+            ident = secrets.randbelow(1 << 16)
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[ident] = (query, future)
         try:
-            writer.write(request.to_wire(prepend_length=True))
-            length = int.from_bytes(await reader.readexactly(2))
-            return await reader.readexactly(length)
+            self._open().send(query.encode(ident))
+            async with asyncio.timeout(timeout):
+                return await future
+        except TimeoutError:
+            self._given_up.add(ident)
+            if self._garbage:
+                raise GarbageError("no DNS message that answers the question") from None
+            raise TimeoutError("no answer") from None
         finally:
-            writer.close()
+            del self._waiting[ident]
 
+    def _open(self) -> socket.socket:
+        if self._socket is None:
+            family = socket.AF_INET6 if ":" in self._address.host else socket.AF_INET
+            self._socket = socket.socket(family, socket.SOCK_DGRAM)
+            self._socket.settimeout(0)
+            asyncio.get_running_loop().add_reader(self._socket, self._receive)
+            self._socket.connect(self._address)
+        return self._socket
 
-class _Exchange(asyncio.DatagramProtocol):
-    """Waits for the answer to one request; everything else that comes (forged, broken) is passed over."""
-
-    def __init__(self, request: dns.message.QueryMessage) -> None:
-        self.answer: asyncio.Future[dns.message.Message] = asyncio.get_running_loop().create_future()
-        self.garbage = False
-        self._request = request
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        del addr  # the socket is connected: it can only be the server's
-        try:
-            answer = _read(data)
-        except dns.message.Truncated as error:
-            if self._request.is_response(error.message()):  # type: ignore[no-untyped-call]
+    def _receive(self) -> None:
+        """Hand what has come to those who wait; pass over what is forged or broken."""
+        while self._socket is not None:
+            try:
+                wire = self._socket.recv(_LARGEST_DATAGRAM)
+            except BlockingIOError:
+                return
+            except OSError as error:
                 self._fail(error)
+                return
+            self._take(wire)
+
+    def _take(self, wire: bytes) -> None:
+        ident = int.from_bytes(wire[:2])
+        query, future = self._waiting.get(ident, (None, None))
+        if query is None or future is None or future.done():
+            self._garbage |= ident not in self._given_up  # else it is merely late
             return
-        except GarbageError:
-            self.garbage = True
-            return
-        if not self._request.is_response(answer):
-            self.garbage = True
-        elif not self.answer.done():
-            self.answer.set_result(answer)
+        try:
+            future.set_result(query.decode(ident, wire))
+        except MalformedError:
+            self._garbage = True
+        except CnameError as error:
+            future.set_exception(error)
 
-    def error_received(self, exc: Exception) -> None:
-        self._fail(exc)
+    def _fail(self, error: OSError) -> None:
+        for _, future in self._waiting.values():
+            if not future.done():
+                future.set_exception(type(error)(*error.args))
 
-    def _fail(self, error: Exception) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
-
-
-def _read(wire: bytes) -> dns.message.Message:
-    try:
-        return dns.message.from_wire(wire, raise_on_truncation=True)
-    except dns.message.Truncated:
-        raise
-    except Exception as error:  # whatever these bytes do to the parser, they are garbage
-        raise GarbageError from error
-
-
-async def _parse(wire: bytes) -> dns.message.Message:
-    try:
-        return _read(wire) if len(wire) <= _PARSED_INLINE else await asyncio.to_thread(_read, wire)
-    except dns.message.Truncated:
-        raise TruncatedOverTcpError from None
+    async def _over_tcp(self, query: Query, timeout: float) -> Answer:
+        ident = secrets.randbelow(1 << 16)
+        message = query.encode(ident)
+        async with asyncio.timeout(timeout):
+            reader, writer = await asyncio.open_connection(*self._address)
+            try:
+                writer.write(len(message).to_bytes(2) + message)
+                length = int.from_bytes(await reader.readexactly(2))
+                return query.decode(ident, await reader.readexactly(length))
+            except asyncio.IncompleteReadError:
+                raise ConnectionResetError("connection closed in the middle of an answer") from None
+            finally:
+                writer.close()

@@ -55,6 +55,6 @@ def engram_create_health_checks(
 
 def _client(settings: DnsSettings) -> DnsClient:
     from engram_discovery_dns.client import DnsClient
-    from engram_discovery_dns.resolv_conf import ResolverConfiguration
+    from engram_discovery_dns.resolv_conf import ResolvConf
 
-    return DnsClient(ResolverConfiguration(nameserver_addresses(settings.nameservers)))
+    return DnsClient(ResolvConf(nameserver_addresses(settings.nameservers)))

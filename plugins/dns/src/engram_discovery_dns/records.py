@@ -6,11 +6,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-import dns.name
+from dns.rdtypes.util import weighted_processing_order
+
+from engram_discovery_dns.wire import ROOT
 
 if TYPE_CHECKING:
-    from dns.rdtypes.IN.SRV import SRV
-    from dns.rrset import RRset
+    from collections.abc import Iterable
+
+    from engram_discovery_dns.wire import SrvRecord
 
 __all__ = ["Selection", "select"]
 
@@ -26,23 +29,22 @@ class Selection:
         ambiguous_ports: The ports of a target that has several, if none of them is the port wanted.
     """
 
-    records: tuple[SRV, ...]
+    records: tuple[SrvRecord, ...]
     offered: bool = True
     without_port: int = 0
     ambiguous_ports: tuple[int, ...] = ()
 
 
-def select(rrset: RRset, port: int) -> Selection:
+def select(records: Iterable[SrvRecord], port: int) -> Selection:
     """Choose the records that lead to peers.
 
     A headless Service of Kubernetes answers the bare name with each pod once for each of its ports. Where a
     target comes with several ports, the records with ``port`` are kept; if there are none, all are.
     """
-    ordered = cast("list[SRV]", rrset.processing_order())
-    offered = [record for record in ordered if record.target != dns.name.root]
+    offered = [record for record in records if record.target != ROOT]
     usable = [record for record in offered if record.port]
     without_port = len(offered) - len(usable)
-    ports: dict[dns.name.Name, set[int]] = defaultdict(set)
+    ports: dict[bytes, set[int]] = defaultdict(set)
     for record in usable:
         ports[record.target].add(record.port)
     several = max(ports.values(), key=len, default=set())
@@ -51,4 +53,11 @@ def select(rrset: RRset, port: int) -> Selection:
         matching = [record for record in usable if record.port == port]
         ambiguous = () if matching else tuple(sorted(several))
         usable = matching or usable
-    return Selection(tuple(usable), bool(offered), without_port, ambiguous)
+    return Selection(_ordered(usable), bool(offered), without_port, ambiguous)
+
+
+def _ordered(records: list[SrvRecord]) -> tuple[SrvRecord, ...]:
+    if not records:
+        return ()
+    ordered = weighted_processing_order(records)  # type: ignore[no-untyped-call]  not typed in dnspython
+    return tuple(cast("list[SrvRecord]", ordered))

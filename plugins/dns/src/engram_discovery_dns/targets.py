@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dns.rdatatype import RdataType
-
 from engram_discovery.errors import DiscoveryError
 from engram_discovery_dns.settings import Family
+from engram_discovery_dns.wire import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
-    import dns.name
-    from dns.rrset import RRset
-
-    from engram_discovery_dns.client import DnsClient, Reply
+    from engram_discovery_dns.client import Reply, Round
+    from engram_discovery_dns.wire import Answer
 
 __all__ = ["Addresses", "TargetLookup"]
 
 _AT_ONCE = 16
 
 _ASKED = {
-    Family.ANY: (RdataType.A, RdataType.AAAA),
-    Family.V4: (RdataType.A,),
-    Family.V6: (RdataType.AAAA,),
-    Family.PREFER_V4: (RdataType.A, RdataType.AAAA),
-    Family.PREFER_V6: (RdataType.AAAA, RdataType.A),
+    Family.ANY: (Kind.A, Kind.AAAA),
+    Family.V4: (Kind.A,),
+    Family.V6: (Kind.AAAA,),
+    Family.PREFER_V4: (Kind.A, Kind.AAAA),
+    Family.PREFER_V6: (Kind.AAAA, Kind.A),
 }
 _PREFERRING = frozenset({Family.PREFER_V4, Family.PREFER_V6})
 
@@ -40,7 +36,7 @@ class Addresses:
 
     Attributes:
         texts: IP addresses; none if the name has none.
-        ttl: The smallest TTL of them, in seconds.
+        ttl: The smallest TTL of them, in seconds, if known.
         failure: Why some or all may be missing, or old.
         fresh: Whether some of them are of this look-up.
         server: Who answered, as ``address:port``.
@@ -48,7 +44,7 @@ class Addresses:
     """
 
     texts: tuple[str, ...]
-    ttl: float
+    ttl: int | None = None
     failure: DiscoveryError | None = None
     fresh: bool = True
     server: str = ""
@@ -56,69 +52,57 @@ class Addresses:
 
 
 class TargetLookup:
-    """Looks up the addresses of names.
+    """Looks up the addresses of names, and remembers the last ones of each.
 
     Args:
-        client: How DNS is asked.
         family: Which addresses are wanted.
     """
 
-    def __init__(self, client: DnsClient, family: Family) -> None:
-        self._client = client
-        self._family = family
-        self._last: dict[dns.name.Name, Addresses] = {}
+    def __init__(self, family: Family) -> None:
+        self._kinds = _ASKED[family]
+        self._prefers = family in _PREFERRING
+        self._last: dict[bytes, Addresses] = {}
 
-    async def look_up(self, name: str | dns.name.Name, *, within: float) -> Addresses:
+    async def look_up(self, asking: Round, name: str | bytes) -> Addresses:
         """Ask for the addresses of one name; never raises ``DiscoveryError``, see ``Addresses.failure``."""
-        kinds = _ASKED[self._family]
-        answers = await asyncio.gather(*(self._ask(name, kind, within) for kind in kinds))
+        answers = await asyncio.gather(*(_ask(asking, name, kind) for kind in self._kinds))
         replies = [answer for answer in answers if not isinstance(answer, DiscoveryError)]
         failures = [answer for answer in answers if isinstance(answer, DiscoveryError)]
-        by_kind = [_texts(reply.records) for reply in replies if reply.records is not None]
+        ttls = [reply.answer.ttl for reply in replies if reply.answer.ttl is not None]
         return Addresses(
-            texts=self._chosen(by_kind),
-            ttl=min((reply.ttl for reply in replies), default=0.0),
+            texts=self._chosen([tuple(map(str, reply.answer.records)) for reply in replies]),
+            ttl=min(ttls, default=None),
             failure=failures[0] if failures else None,
-            server=next((reply.server for reply in replies), ""),
+            server=replies[0].server if replies else "",
             no=next((reply.no for reply in replies if reply.no), ""),
         )
 
     async def look_up_all(
-        self, names: Collection[dns.name.Name], additional: Iterable[RRset], *, within: float
-    ) -> Mapping[dns.name.Name, Addresses]:
-        """Find the addresses of all names: those in ``additional`` as they stand, the others by asking.
+        self, asking: Round, names: Collection[bytes], answer: Answer
+    ) -> Mapping[bytes, Addresses]:
+        """Find the addresses of all names: in ``answer`` if it has some, else by asking.
 
         A name that cannot be looked up keeps its last addresses, and says so in ``failure``.
         """
-        found = self._from_additional(additional)
-        missing = [name for name in names if name not in found]
-        limit = asyncio.Semaphore(_AT_ONCE)
+        found = {name: self._given(answer, name) for name in names}
+        missing = iter([name for name in names if not found[name].texts])
 
-        async def one(name: dns.name.Name) -> Addresses:
-            async with limit:
-                return await self.look_up(name, within=deadline - now())
+        async def work() -> None:
+            for name in missing:
+                found[name] = await self.look_up(asking, name)
 
-        now = asyncio.get_running_loop().time
-        deadline = now() + within
-        found.update(zip(missing, await asyncio.gather(*map(one, missing)), strict=True))
+        await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
         self._last = {name: self._remembered(name, found[name]) for name in names}
         return self._last
 
-    def _from_additional(self, additional: Iterable[RRset]) -> dict[dns.name.Name, Addresses]:
-        kinds = _ASKED[self._family]
-        sets: dict[dns.name.Name, dict[RdataType, RRset]] = defaultdict(dict)
-        for rrset in additional:
-            if rrset.rdtype in kinds:
-                sets[rrset.name][rrset.rdtype] = rrset
-        return {
-            name: Addresses(
-                self._chosen([_texts(by_kind[kind]) for kind in kinds if kind in by_kind]),
-                float(min(rrset.ttl for rrset in by_kind.values())),
-            )
-            for name, by_kind in sets.items()
-        }
+    def _given(self, answer: Answer, name: bytes) -> Addresses:
+        """Return the addresses of a name that came unasked with an answer."""
+        by_kind = answer.additional.get(name, {})
+        wanted = [by_kind[kind] for kind in self._kinds if kind in by_kind]
+        texts = self._chosen([tuple(text for text, _ in addresses) for addresses in wanted])
+        return Addresses(texts, min((ttl for addresses in wanted for _, ttl in addresses), default=None))
 
-    def _remembered(self, name: dns.name.Name, addresses: Addresses) -> Addresses:
+    def _remembered(self, name: bytes, addresses: Addresses) -> Addresses:
         last = self._last.get(name)
         if addresses.failure is None or last is None:
             return addresses
@@ -127,15 +111,12 @@ class TargetLookup:
 
     def _chosen(self, by_kind: list[tuple[str, ...]]) -> tuple[str, ...]:
         """Of the addresses by kind, the preferred kind first, return those to use."""
-        wanted = by_kind[:1] if self._family in _PREFERRING else by_kind
-        return tuple(text for texts in wanted for text in texts)
-
-    async def _ask(self, name: str | dns.name.Name, kind: RdataType, within: float) -> Reply | DiscoveryError:
-        try:
-            return await self._client.ask(name, kind, within=within)
-        except DiscoveryError as error:
-            return error
+        filled = [texts for texts in by_kind if texts]
+        return tuple(text for texts in (filled[:1] if self._prefers else filled) for text in texts)
 
 
-def _texts(rrset: RRset) -> tuple[str, ...]:
-    return tuple(record.address for record in rrset)
+async def _ask(asking: Round, name: str | bytes, kind: Kind) -> Reply | DiscoveryError:
+    try:
+        return await asking.ask(name, kind)
+    except DiscoveryError as error:
+        return error
