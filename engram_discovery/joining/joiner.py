@@ -1,0 +1,226 @@
+"""Join the cluster, and go on looking for whoever is not in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from engram_discovery.joining.contacts import LIVE, Contacts
+from engram_discovery.joining.fanout import FanOut, enough_contacts
+from engram_discovery.joining.outlook import Outlook
+from engram_discovery.sources.complaints import Complaints
+from engram_discovery.sources.supervision import keep_running
+from engram_discovery.types import Endpoint, JoinOutcome, JoinReport
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from engram_discovery.clock import Clock
+    from engram_discovery.explain import Explanation
+    from engram_discovery.log import Logger
+    from engram_discovery.protocols import Membership
+    from engram_discovery.settings.models import JoinSettings
+    from engram_discovery.sources.chain import Discovery
+
+__all__ = ["Joiner"]
+
+#: Seconds between two looks while alone or in a minority.
+HASTE = 10.0
+
+#: Endpoints contacted by one look while others are with us.
+FEW = 3
+
+#: Seconds between two paragraphs in the log while something is missing.
+_TELL_EVERY = 10.0
+
+_LOOK_UP_EVERY = 2.0
+
+
+class Joiner:
+    """Brings this node into its cluster and heals splits, for as long as the node runs.
+
+    Gossip has no leader and no data to guard, so islands may merge as soon as one member meets one of the
+    other: nothing is needed but never to stop looking. What keeps foreign clusters out is the engine's fence
+    (name and key).
+
+    Args:
+        membership: The engine, started before anything here is called.
+        discovery: Where endpoints come from.
+        is_self: Tells whether an endpoint is this node; called often, must not block.
+        settings: Deadlines and numbers.
+        expected_size: How many nodes there should be, if that is known.
+        clock: For every wait and age.
+        logger: For the events ``join.*`` and ``cluster.*``.
+        random: For jitter and for the order of contacts.
+    """
+
+    def __init__(
+        self,
+        membership: Membership,
+        discovery: Discovery,
+        *,
+        is_self: Callable[[Endpoint], bool],
+        settings: JoinSettings,
+        expected_size: int | None,
+        clock: Clock,
+        logger: Logger,
+        random: random.Random,
+    ) -> None:
+        self._membership = membership
+        self._discovery = discovery
+        self._settings = settings
+        self._clock = clock
+        self._logger = logger
+        self._random = random
+        self._contacts = Contacts(membership, is_self, clock=clock, random=random)
+        self._outlook = Outlook(membership, discovery, self._contacts, expected_size=expected_size)
+        self._counts: Counter[str] = Counter()
+        self._foreign = Complaints(
+            logger, clock, failed="join.foreign_cluster", recovered="join.no_longer_foreign"
+        )
+        self._busy = asyncio.Lock()
+        self._looked_at = clock.monotonic()
+        self._pace_factor = 1.0
+        self._told_at = float("-inf")
+        self._told_severity = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # --- start-up ----------------------------------------------------------------------------------------
+
+    async def join_once(self) -> JoinReport:
+        """Discover and join within ``settings.timeout`` seconds. Finding nobody is said loudly, not raised.
+
+        A source that hangs leaves at least half of the time to the contacts; its round goes on behind our
+        back.
+        """
+        now = asyncio.get_running_loop().time
+        deadline = now() + self._settings.timeout
+        try:
+            async with asyncio.timeout(self._settings.timeout / 2):
+                snapshot = await self._discovery.discover()
+        except TimeoutError:
+            snapshot = self._discovery.snapshot()
+        async with self._busy:
+            strangers = self._contacts.strangers(snapshot.endpoints)
+            report = await self._contact_enough(strangers, timeout=deadline - now())
+        self._tell_if_wanted()
+        return report
+
+    # --- for ever ----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Go on looking, and telling, in the background."""
+        if self._tasks:
+            return
+        self._pace_factor = self._random.uniform(0.0, 1.0)
+        self._tasks = [
+            self._in_background("healing", self._heal_for_ever),
+            self._in_background("healing on change", self._heal_on_change),
+            self._in_background("cluster report", self._tell_for_ever),
+        ]
+
+    async def aclose(self) -> None:
+        """Stop looking, within a second or so."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._tasks = []
+
+    async def heal(self) -> JoinReport:
+        """Look once: contact some of those who are known and not with us. Never raises for what they do."""
+        async with self._busy:
+            self._looked_at = self._clock.monotonic()
+            self._pace_factor = self._random.uniform(0.9, 1.1)
+            endpoints = self._discovery.snapshot().endpoints
+            self._contacts.keep_only(endpoints)
+            strangers = self._contacts.strangers(endpoints)
+            if self._outlook.is_alone:
+                return await self._contact_enough(strangers, timeout=self._settings.timeout)
+            few = self._contacts.longest_untried(self._contacts.by_priority(strangers))[:FEW]
+            return await self._contact(few, target=FEW, timeout=self._settings.timeout)
+
+    # --- telling -----------------------------------------------------------------------------------------
+
+    def explain(self) -> Explanation:
+        """Say where we are, what is awaited, what each source and each peer answered, and what comes next."""
+        return self._outlook.explain(next_in=max(0.0, self._next_look - self._clock.monotonic()))
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how many contacts had which outcome, by the names of ``JoinOutcome``."""
+        return MappingProxyType(dict(self._counts))
+
+    # --- contacts ----------------------------------------------------------------------------------------
+
+    async def _contact_enough(self, strangers: Sequence[Endpoint], *, timeout: float) -> JoinReport:
+        target = enough_contacts(len(strangers), at_least=self._settings.min_peers)
+        order = self._contacts.by_priority(strangers)
+        return await self._contact(order, target=target, timeout=timeout)
+
+    async def _contact(self, endpoints: Sequence[Endpoint], *, target: int, timeout: float) -> JoinReport:
+        if not endpoints:
+            return JoinReport()
+        report = await FanOut(self._membership, target=target, timeout=timeout).run(endpoints)
+        self._contacts.record(report.attempts)
+        self._counts.update(attempt.outcome.value for attempt in report.attempts)
+        self._log(report)
+        return report
+
+    def _log(self, report: JoinReport) -> None:
+        foreign = [attempt for attempt in report.attempts if attempt.outcome is JoinOutcome.FOREIGN]
+        if foreign:
+            self._foreign.failed(
+                endpoint=str(foreign[0].endpoint), error=foreign[0].detail, count=len(foreign)
+            )
+        if report.joined:
+            self._logger.info("join.joined", contacted=len(report.attempts), joined=report.joined)
+
+    # --- loops -------------------------------------------------------------------------------------------
+
+    def _in_background(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        return asyncio.create_task(
+            keep_running(name, work, clock=self._clock, logger=self._logger), name=name
+        )
+
+    @property
+    def _next_look(self) -> float:
+        usual = self._settings.heal_interval
+        interval = min(HASTE, usual) if self._outlook.is_urgent else usual
+        return self._looked_at + interval * self._pace_factor
+
+    async def _heal_for_ever(self) -> None:
+        while True:
+            wait = self._next_look - self._clock.monotonic()
+            if wait > 0:
+                # In short steps, because a split makes the next look urgent while we wait.
+                await self._clock.sleep(min(wait, _LOOK_UP_EVERY))
+            else:
+                await self.heal()
+
+    async def _heal_on_change(self) -> None:
+        async for change in self._discovery.changes():
+            if self._contacts.strangers(change.added):
+                await self.heal()
+
+    async def _tell_for_ever(self) -> None:
+        while True:
+            await self._clock.sleep(_LOOK_UP_EVERY)
+            self._discovery.remember(self._outlook.live_endpoints())
+            self._tell_if_wanted()
+
+    def _tell_if_wanted(self) -> None:
+        severity = self._outlook.phase.severity
+        worse = severity > self._told_severity
+        again = self._outlook.is_incomplete and self._clock.monotonic() - self._told_at >= _TELL_EVERY
+        if worse or again:
+            self._told_at = self._clock.monotonic()
+            explanation = self.explain()
+            self._logger.warning(
+                "cluster.incomplete", phase=explanation.phase.value, explanation=explanation.paragraph()
+            )
+        elif self._told_severity and not severity:
+            self._logger.info("cluster.formed", alive=len(self._membership.members(LIVE)))
+        self._told_severity = severity

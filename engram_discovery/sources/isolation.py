@@ -1,0 +1,114 @@
+"""Calls into a plugin, fenced: whatever it raises, swallows or never finishes, the host goes on and names it.
+
+A plugin may raise ``SystemExit`` (which would end the event loop), swallow its cancellation (which would hang
+us) or never return. So every call runs in a task of its own, under a deadline, and nothing but a
+``DiscoveryError`` comes out of it. The message of an unexpected exception is not shown, since it may hold a
+secret: its type and the place where it was raised are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from engram_discovery.errors import DiscoveryError, FailureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from engram_discovery.log import Logger
+
+__all__ = ["Isolation", "describe_crash"]
+
+T = TypeVar("T")
+
+_GRACE = 1.0
+_LONGEST_MESSAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Returned(Generic[T]):
+    value: T
+
+
+class Isolation:
+    """Runs the coroutines of one plugin object."""
+
+    def __init__(self, name: str, logger: Logger) -> None:
+        self._name = name
+        self._logger = logger
+        self._abandoned: set[asyncio.Task[object]] = set()
+
+    @property
+    def abandoned(self) -> int:
+        """How many calls still run although they were cancelled twice."""
+        return len(self._abandoned)
+
+    async def call(self, function: Callable[[], Awaitable[T]], *, timeout: float | None) -> T:
+        """Run ``function`` to its end, at most ``timeout`` seconds (two more if it resists cancellation).
+
+        Raises:
+            DiscoveryError: It failed in whatever way, or an earlier call that was given up on still runs.
+        """
+        if self._abandoned:
+            raise DiscoveryError(
+                "an earlier call was cancelled twice and still runs; not called again before it ends",
+                kind=FailureKind.TIMEOUT,
+            )
+        task = asyncio.create_task(_contained(function), name=f"call to {self._name}")
+        try:
+            await asyncio.wait({task}, timeout=timeout)
+        finally:
+            finished = task.done()
+            if not finished:
+                await self._cancel(task)
+        if not finished:
+            raise DiscoveryError(f"no answer within {timeout:g} s", kind=FailureKind.TIMEOUT)
+        result = task.result()
+        if isinstance(result, DiscoveryError):
+            raise result
+        return result.value
+
+    async def _cancel(self, task: asyncio.Task[_Returned[T] | DiscoveryError]) -> None:
+        self._abandoned.add(task)
+        task.add_done_callback(self._abandoned.discard)
+        for _ in range(2):
+            task.cancel()
+            await asyncio.wait({task}, timeout=_GRACE)
+            if task.done():
+                self._abandoned.discard(task)
+                return
+        self._logger.error("plugin.ignores_cancellation", source=self._name, waited=2 * _GRACE)
+
+
+def describe_crash(error: BaseException) -> str:
+    """Say what was raised and where, without its message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {_short(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    return f"raised {type(error).__name__}{where}"
+
+
+async def _contained(function: Callable[[], Awaitable[T]]) -> _Returned[T] | DiscoveryError:
+    try:
+        return _Returned(await function())
+    except DiscoveryError as error:
+        return _bounded(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  SystemExit and CancelledError end here too
+        return DiscoveryError(describe_crash(error), kind=FailureKind.PLUGIN_BUG)
+
+
+def _bounded(error: DiscoveryError) -> DiscoveryError:
+    text = "".join(
+        character if character.isprintable() else "?" for character in str(error)[:_LONGEST_MESSAGE]
+    )
+    return DiscoveryError(
+        text or "no reason given", kind=error.kind, retryable=error.retryable, retry_after=error.retry_after
+    )
+
+
+def _short(filename: str) -> str:
+    return "/".join(filename.replace("\\", "/").split("/")[-2:])
