@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from ipaddress import ip_address
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from engram_discovery.address import canonical_host
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty, Endpoint, Found
-from engram_discovery_dns.filters import rejection
 from engram_discovery_dns.kubernetes import readiness_hint
 from engram_discovery_dns.question import Form, question_for
 from engram_discovery_dns.records import select
@@ -18,6 +17,7 @@ from engram_discovery_dns.wire import Kind, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from ipaddress import IPv4Network, IPv6Network
 
     from engram_discovery.hookspecs import PluginContext
     from engram_discovery_dns.client import DnsClient, Reply, Round
@@ -89,14 +89,14 @@ class DnsDiscoverer:
         self._refuse_partial([addresses])
         ttl = self._ttl([addresses.ttl])
         if not addresses.texts:
-            return Empty(f"{addresses.no} for {name}", ttl)
+            return Empty(f"{addresses.no} for {name}: no address records", ttl)
         meta = _meta(name.removesuffix("."))
         endpoints = [
             Endpoint(host, self._question.port, source=self._source, ttl=addresses.ttl, meta=meta)
             for host in addresses.texts
         ]
         detail = f"A/AAAA {name} from {addresses.server}"
-        return Found(self._usable(endpoints), addresses.failure is None, ttl, detail)
+        return Found(self._allowed(endpoints), addresses.failure is None, ttl, detail)
 
     async def _by_service(self, asking: Round, reply: Reply) -> Found | Empty:
         selection = select(cast("tuple[SrvRecord, ...]", reply.answer.records), self._question.port)
@@ -110,7 +110,7 @@ class DnsDiscoverer:
         if not endpoints:
             return Empty(f"no target of SRV {reply.name} has an address", ttl)
         complete = all(addresses.failure is None for addresses in targets.values())
-        return Found(self._usable(endpoints), complete, ttl, f"SRV {reply.name} from {reply.server}")
+        return Found(self._allowed(endpoints), complete, ttl, f"SRV {reply.name} from {reply.server}")
 
     async def _addresses(
         self, asking: Round, selection: Selection, reply: Reply
@@ -147,7 +147,11 @@ class DnsDiscoverer:
         if failures and (self._settings.partial == "fail" or not answered):
             raise failures[0]
         self._warn_once(
-            "dns.partial", len(failures), failed=len(failures), of=len(lookups), error=failures[:1]
+            "dns.partial",
+            bool(failures),
+            failed=len(failures),
+            of=len(lookups),
+            error=str(failures[0]) if failures else "",
         )
 
     def _nobody_offers(self, reply: Reply, selection: Selection) -> Empty:
@@ -165,21 +169,16 @@ class DnsDiscoverer:
             remedy="set cluster.dns.port to one of them, or cluster.dns.port_name",
         )
 
-    def _usable(self, endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
-        """Drop what no peer can be, and duplicates; say once how many of which kind."""
-        rejected: Counter[str] = Counter()
-        usable: dict[Endpoint, None] = {}
-        for endpoint in endpoints:
-            reason = rejection(endpoint.host, self._settings.allowed_cidrs)
-            if reason is None:
-                usable.setdefault(endpoint)
-            else:
-                rejected[reason] += 1
-        self._warn_once("dns.addresses_rejected", dict(rejected), **rejected)
-        if not usable:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items()))
-            raise DiscoveryError(f"no address can be a peer's: {reasons}", kind=FailureKind.BAD_DATA)
-        return tuple(usable)
+    def _allowed(self, endpoints: list[Endpoint]) -> tuple[Endpoint, ...]:
+        """Drop what the settings do not allow. The host drops what can be nobody's address."""
+        networks = self._settings.allowed_cidrs
+        allowed = tuple(e for e in endpoints if not networks or _is_in(e.host, networks))
+        outside = len(endpoints) - len(allowed)
+        self._warn_once("dns.addresses_not_allowed", bool(outside), dropped=outside, of=len(endpoints))
+        if not allowed:
+            text = f"not one of {outside} addresses is in cluster.dns.allowed_cidrs"
+            raise DiscoveryError(text, kind=FailureKind.BAD_DATA)
+        return allowed
 
     def _ttl(self, ttls: Iterable[float | None]) -> float:
         longest = self._settings.refresh_interval
@@ -201,3 +200,11 @@ def _host_name(name: bytes) -> tuple[str, ...]:
         return (canonical_host(to_text(name)),)
     except ValueError:
         return ()
+
+
+def _is_in(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return True  # a name: the host that looks it up sees its address, we do not
+    return any(address.version == network.version and address in network for network in networks)

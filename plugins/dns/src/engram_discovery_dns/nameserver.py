@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from engram_discovery.address import format_address
@@ -153,3 +154,5 @@ class Nameserver:
                 raise ConnectionResetError("connection closed in the middle of an answer") from None
             finally:
                 writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()

@@ -59,5 +59,5 @@ def select(records: Iterable[SrvRecord], port: int) -> Selection:
 def _ordered(records: list[SrvRecord]) -> tuple[SrvRecord, ...]:
     if not records:
         return ()
-    ordered = weighted_processing_order(records)  # type: ignore[no-untyped-call]  not typed in dnspython
+    ordered = weighted_processing_order(records)  # type: ignore[no-untyped-call]  # dnspython gives no types
     return tuple(cast("list[SrvRecord]", ordered))

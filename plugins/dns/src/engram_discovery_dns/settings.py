@@ -5,12 +5,13 @@ from __future__ import annotations
 import ipaddress
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from engram_discovery.address import DEFAULT_GOSSIP_PORT, Address, format_address, parse_address
-from engram_discovery.settings.values import Duration, Names  # noqa: TC001  pydantic reads them
+from engram_discovery.settings.fields import Kind, Phrase
+from engram_discovery.settings.values import Duration, Names, Port, Table, split_list
 from engram_discovery_dns.question import parse_service
 
 __all__ = ["DnsSettings", "Family", "nameserver_addresses"]
@@ -50,38 +51,52 @@ def nameserver_addresses(texts: tuple[str, ...]) -> tuple[Address, ...]:
     return addresses
 
 
-class DnsSettings(BaseModel):
+def _split(value: Any) -> Any:
+    return split_list(value) if isinstance(value, str) else value
+
+
+Service = Annotated[str, AfterValidator(_service)]
+Nameservers = Annotated[Names, AfterValidator(_nameservers)]
+Networks = Annotated[
+    tuple[IPv4Network | IPv6Network, ...],
+    BeforeValidator(_split),
+    Phrase("a list of networks such as 10.0.0.0/8", Kind.LIST),
+]
+
+
+class DnsSettings(Table):
     """How peers are found in DNS."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    service: Annotated[str, AfterValidator(_service)] = Field(
+    service: Service = Field(
         description="Name to look up, as in engram.default.svc.cluster.local; _name._tcp.domain is looked up "
         "as SRV as it stands; dns+host:port, dnssrv+name and dnssrvnoa+name fix the form."
     )
-    port: int = Field(
-        DEFAULT_GOSSIP_PORT, ge=1, le=65535, description="Port of the peers where DNS does not tell it."
+    port: Port = Field(
+        default=DEFAULT_GOSSIP_PORT, description="Port of the peers where DNS does not tell it."
     )
     refresh_interval: Duration = Field(
-        30.0, ge=1.0, description="Longest time between look-ups; a shorter TTL is honoured."
+        default=30.0, description="Longest time between look-ups; a shorter TTL is honoured."
     )
     port_name: str | None = Field(
-        None,
+        default=None,
         pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$",
         description="Name of the port; looks up _<port_name>._<protocol>.<service>.",
     )
-    protocol: Literal["tcp", "udp"] = Field("tcp", description="Protocol of the named port.")
-    family: Family = Field(Family.ANY, description="Addresses to use of each target.")
-    nameservers: Annotated[Names, AfterValidator(_nameservers)] = Field(
-        (), description="Name servers to ask, as address or address:port; default: those of /etc/resolv.conf."
+    protocol: Literal["tcp", "udp"] = Field(default="tcp", description="Protocol of the named port.")
+    family: Family = Field(default=Family.ANY, description="Addresses to use of each target.")
+    nameservers: Nameservers = Field(
+        default=(),
+        description="Name servers to ask, as address or address:port; default: those of /etc/resolv.conf.",
     )
     timeout: Duration | None = Field(
-        None, gt=0, description="Deadline for one look-up, all retries included; default: the host's."
+        default=None,
+        description="Deadline for one look-up, all retries included; at most the host's, the default.",
     )
     partial: Literal["keep", "fail"] = Field(
-        "keep",
+        default="keep",
         description="When some targets cannot be looked up: keep their last addresses, or fail the look-up.",
     )
-    allowed_cidrs: tuple[IPv4Network | IPv6Network, ...] = Field(
-        (), description="Networks that peers must be in; addresses elsewhere are dropped. Default: any."
+    allowed_cidrs: Networks = Field(
+        default=(),
+        description="Networks that peers must be in; addresses elsewhere are dropped. Default: any.",
     )
