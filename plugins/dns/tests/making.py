@@ -12,20 +12,24 @@ from engram_discovery_dns.discoverer import DnsDiscoverer
 from engram_discovery_dns.resolv_conf import ResolvConf
 from engram_discovery_dns.settings import DnsSettings, nameserver_addresses
 
+_NO_FILE = Path("/nonexistent/resolv.conf")
+
 
 class Log:
     """A logger that keeps what it was told."""
 
     def __init__(self) -> None:
         self.warnings: list[tuple[str, dict[str, Any]]] = []
+        self.all_events: list[str] = []
 
     def warning(self, event: str, **facts: Any) -> None:
         self.warnings.append((event, facts))
+        self.all_events.append(event)
 
-    def debug(self, event: str, **facts: Any) -> None:
-        pass
+    def info(self, event: str, **facts: Any) -> None:
+        self.all_events.append(event)
 
-    info = error = debug
+    debug = error = info
 
     def bind(self, **facts: Any) -> Log:
         return self
@@ -35,7 +39,7 @@ class Log:
         return [event for event, _ in self.warnings]
 
 
-def make_client(*nameservers: object, resolv_conf: Path = Path("/nonexistent/resolv.conf")) -> DnsClient:
+def make_client(*nameservers: object, resolv_conf: Path = _NO_FILE) -> DnsClient:
     """Return a client of these name servers, with the search list of ``resolv_conf``."""
     addresses = nameserver_addresses(tuple(map(str, nameservers)))
     return DnsClient(ResolvConf(addresses, resolv_conf))
@@ -49,11 +53,15 @@ def make_context(log: Log | None = None, *, timeout: float = 3.0) -> PluginConte
 
 
 def make_discoverer(
-    *nameservers: object, log: Log | None = None, timeout: float = 3.0, **settings: object
+    *nameservers: object,
+    log: Log | None = None,
+    timeout: float = 3.0,
+    resolv_conf: Path = _NO_FILE,
+    **settings: object,
 ) -> DnsDiscoverer:
     """Return a discoverer that asks these name servers."""
-    model = DnsSettings.model_validate(settings)
-    return DnsDiscoverer(model, make_context(log, timeout=timeout), make_client(*nameservers))
+    client = make_client(*nameservers, resolv_conf=resolv_conf)
+    return DnsDiscoverer(DnsSettings.model_validate(settings), make_context(log, timeout=timeout), client)
 
 
 def addresses(answer: object) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import dns.flags
 import dns.message
@@ -74,11 +74,11 @@ class _Udp(asyncio.DatagramProtocol):
 
 class _Tcp:
     def __init__(self, script: Script) -> None:
-        self.open: set[asyncio.Task[None] | None] = set()
+        self.open: set[asyncio.Task[Any]] = set()
         self._script = script
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.open.add(asyncio.current_task())
+        self.open.add(cast("asyncio.Task[Any]", asyncio.current_task()))
         length = int.from_bytes(await reader.readexactly(2))
         messages = self._script(dns.message.from_wire(await reader.readexactly(length)))
         if messages is None:
