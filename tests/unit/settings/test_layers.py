@@ -302,7 +302,8 @@ def test_keys_at_the_top_that_steer_dynaconf_are_ignored_and_named(load: Load) -
 
 def test_keys_that_differ_in_case_or_by_a_space_are_different_keys(load: Load) -> None:
     """Layers are merged by the very name of a key, in free tables too."""
-    toml = '[cluster]\nenabled = true\ndiscovery = "dns"\n[cluster.dns]\nservice = "x"\nmeta = { Rack = "a", a_b = "1" }'
+    dns = '[cluster.dns]\nservice = "x"\nmeta = { Rack = "a", a_b = "1" }'
+    toml = f'[cluster]\nenabled = true\ndiscovery = "dns"\n{dns}'
     overrides = {"cluster": {"dns": {"meta": {"rack": "b", "A B": "2"}}}}
     installed = Installed()
 
