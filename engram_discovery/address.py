@@ -45,7 +45,9 @@ def parse_address(text: str, *, default_port: int | None = None, allow_port_zero
         ValueError: The text is no address. The message says why, without repeating the text.
     """
     if text != text.strip() or not text:
-        raise ValueError("expected host:port, got white space around it" if text else "expected host:port, got nothing")
+        raise ValueError(
+            "expected host:port, got white space around it" if text else "expected host:port, got nothing"
+        )
     host, port = _split(text)
     if port is None:
         if default_port is None:

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
     from engram_discovery.types import Endpoint
 
-__all__ = ["InterfaceAddress", "SelfFilter", "choose_advertise", "interface_addresses", "needs_seeds", "resolve_advertise"]
+__all__ = [
+    "InterfaceAddress",
+    "SelfFilter",
+    "choose_advertise",
+    "interface_addresses",
+    "needs_seeds",
+    "resolve_advertise",
+]
 
 _RESOLVE_TIMEOUT = 2.0
 
@@ -98,7 +105,9 @@ async def resolve_advertise(address: Address) -> Address:
         SettingsError: The name has no address.
     """
     try:
-        return (await resolve(address.host, address.port or 1, timeout=_RESOLVE_TIMEOUT))[0]._replace(port=address.port)
+        return (await resolve(address.host, address.port or 1, timeout=_RESOLVE_TIMEOUT))[0]._replace(
+            port=address.port
+        )
     except DiscoveryError as error:
         remedy = 'write an IP address, "iface:NAME", or a name that this machine can resolve'
         raise SettingsError([Problem("cluster.advertise", str(error), remedy=remedy)]) from error

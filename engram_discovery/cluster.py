@@ -12,6 +12,7 @@ Closing goes the other way: unready, deregister, stop healing and health, leave,
 from __future__ import annotations
 
 import asyncio
+import functools
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from random import Random
@@ -31,14 +32,13 @@ from engram_discovery.conflict import ConflictGuard
 from engram_discovery.context import Distributed, SingleNode
 from engram_discovery.errors import SettingsError
 from engram_discovery.health import ClusterHealth
-from engram_discovery.hookspecs import MembershipConfig, PluginContext
+from engram_discovery.hookspecs import MembershipConfig
 from engram_discovery.identity import DataDirLock, load_identity
 from engram_discovery.joining import Joiner
 from engram_discovery.log import get_logger
-from engram_discovery.plugins import PluginHost
+from engram_discovery.providers import Providers, make_host
 from engram_discovery.registration import Registration
 from engram_discovery.settings.problems import Problem
-from engram_discovery.sources import Discovery, PeerCache, Source
 from engram_discovery.types import NodeRecord
 
 if TYPE_CHECKING:
@@ -48,10 +48,11 @@ if TYPE_CHECKING:
 
     from engram_discovery.clock import Clock
     from engram_discovery.log import Logger
-    from engram_discovery.protocols import HealthCheck, Membership
+    from engram_discovery.plugins import PluginHost
+    from engram_discovery.protocols import Membership
     from engram_discovery.settings import Settings
-    from engram_discovery.settings.models import ClusterSettings
-    from engram_discovery.types import Member, NodeIdentity
+    from engram_discovery.sources import Discovery
+    from engram_discovery.types import Endpoint, Member, NodeIdentity
 
 __all__ = ["initialize_cluster"]
 
@@ -95,21 +96,16 @@ async def initialize_cluster(
         return SingleNode(settings)
     startup = _Startup(
         settings,
-        host or _default_host(settings.cluster, logger),
+        host or make_host(settings.cluster.plugins, logger),
         registry,
         logger,
         clock or SystemClock(),
-        random or Random(),
+        random or Random(),  # noqa: S311  it spreads retries, nothing secret
     )
     async with AsyncExitStack() as stack:
         context = await startup.run(stack)
-        context._closing = stack.pop_all()  # noqa: SLF001  the context takes over what start-up opened
+        context._closing = stack.pop_all()
     return context
-
-
-def _default_host(cluster: ClusterSettings, logger: Logger) -> PluginHost:
-    plugins = cluster.plugins
-    return PluginHost(allow=plugins.allow, deny=plugins.deny, strict=plugins.strict, logger=logger)
 
 
 @dataclass(slots=True)
@@ -124,16 +120,24 @@ class _Startup:
     random: Random
 
     async def run(self, stack: AsyncExitStack) -> Distributed:
-        cluster = self.settings.cluster
         identity = self._identify(stack)
-        discovery = self._discovery(stack, identity)
+        providers = Providers(
+            settings=self.settings,
+            host=self.host,
+            identity=identity,
+            clock=self.clock,
+            logger=self.logger,
+            random=self.random,
+        )
+        discovery = providers.discovery()
+        stack.push_async_callback(self._closing, "discovery", discovery.aclose)
         bind, advertise, api = await self._addresses(discovery)
-        membership = await self._membership(stack, identity, bind, advertise, api)
+        membership = await self._membership(stack, providers, identity, bind, advertise, api)
         is_self = SelfFilter(bind, membership.local.addr, interface_addresses())
         joiner = await self._join(stack, membership, discovery, is_self)
-        health = self._health(stack, membership, identity)
+        health = self._health(stack, membership, providers)
         conflict = self._guard(stack, membership, joiner)
-        registrations = self._register(stack, identity, membership.local, api)
+        registrations = self._register(stack, providers, identity, membership.local, api)
         self.logger.info(
             "cluster.started",
             node_id=identity.node_id,
@@ -168,42 +172,13 @@ class _Startup:
             logger=self.logger,
         )
 
-    def _discovery(self, stack: AsyncExitStack, identity: NodeIdentity) -> Discovery:
-        cluster = self.settings.cluster
-        sources = [self._source(name, identity) for name in cluster.discovery]
-        cache = None
-        if cluster.data_dir is not None:
-            cache = PeerCache(cluster.data_dir / "peers.json", cluster=cluster.name, logger=self.logger)
-        discovery = Discovery(
-            sources, mode=cluster.discovery_mode, cache=cache, clock=self.clock, logger=self.logger
-        )
-        stack.push_async_callback(self._closing, "discovery", discovery.aclose)
-        return discovery
-
-    def _source(self, provider: str, identity: NodeIdentity) -> Source:
-        info = self.host.provider(provider)
-        context = self._context(provider, identity)
-        discoverer = self.host.create_discoverer(provider, self.settings.provider_settings(info), context)
-        return Source(
-            provider, discoverer, clock=self.clock, logger=context.logger, random=self.random, timeout=context.timeout
-        )
-
-    def _context(self, provider: str, identity: NodeIdentity) -> PluginContext:
-        return PluginContext(
-            provider=provider,
-            identity=identity,
-            logger=self.logger.bind(provider=provider),
-            clock=self.clock,
-            user_agent=f"engram-discovery/{engram_discovery.__version__}",
-        )
-
     async def _addresses(self, discovery: Discovery) -> tuple[Address, Address, Address]:
         """Give gossip bind, gossip advertise and API address; asks the sources only if the machine leaves a choice."""
         cluster = self.settings.cluster
         bind = parse_address(cluster.network.swim_bind, allow_port_zero=True)
         api = parse_address(cluster.network.api_bind, allow_port_zero=True)
         interfaces = interface_addresses()
-        seeds = ()
+        seeds: tuple[Endpoint, ...] = ()
         if needs_seeds(cluster.advertise, bind, interfaces):
             seeds = (await discovery.discover()).endpoints
         advertise = await resolve_advertise(choose_advertise(cluster.advertise, bind, interfaces, seeds))
@@ -222,7 +197,13 @@ class _Startup:
         self.logger.warning("security.plaintext", problem=found, remedy=remedy)
 
     async def _membership(
-        self, stack: AsyncExitStack, identity: NodeIdentity, bind: Address, advertise: Address, api: Address
+        self,
+        stack: AsyncExitStack,
+        providers: Providers,
+        identity: NodeIdentity,
+        bind: Address,
+        advertise: Address,
+        api: Address,
     ) -> Membership:
         cluster = self.settings.cluster
         config = MembershipConfig(
@@ -237,7 +218,7 @@ class _Startup:
             forget_dead_after=cluster.health.forget_dead_after,
             tuning=cluster.swim.model_dump(),
         )
-        membership = self.host.create_membership("kinship", config, self._context("kinship", identity))
+        membership = providers.membership(config)
         await membership.start()
         stack.push_async_callback(self._closing, "membership", membership.aclose)
         stack.push_async_callback(self._closing, "leave", lambda: membership.leave(_LEAVE_TIMEOUT))
@@ -263,13 +244,13 @@ class _Startup:
         joiner.start()
         return joiner
 
-    def _health(self, stack: AsyncExitStack, membership: Membership, identity: NodeIdentity) -> ClusterHealth:
+    def _health(self, stack: AsyncExitStack, membership: Membership, providers: Providers) -> ClusterHealth:
         cluster = self.settings.cluster
         health = ClusterHealth(
             membership,
             cluster.health,
             expected_size=cluster.expected_size,
-            checks=self._checks(identity),
+            checks=providers.health_checks(),
             clock=self.clock,
             logger=self.logger,
         )
@@ -280,13 +261,6 @@ class _Startup:
 
             stack.callback(self.registry.unregister, metrics.register(self.registry, health))
         return health
-
-    def _checks(self, identity: NodeIdentity) -> list[HealthCheck]:
-        checks: list[HealthCheck] = []
-        for provider in self.settings.cluster.discovery:
-            settings = self.settings.provider_settings(self.host.provider(provider))
-            checks += self.host.create_health_checks(provider, settings, self._context(provider, identity))
-        return checks
 
     def _guard(self, stack: AsyncExitStack, membership: Membership, joiner: Joiner) -> ConflictGuard:
         async def give_way() -> None:
@@ -299,7 +273,7 @@ class _Startup:
         return guard
 
     def _register(
-        self, stack: AsyncExitStack, identity: NodeIdentity, local: Member, api: Address
+        self, stack: AsyncExitStack, providers: Providers, identity: NodeIdentity, local: Member, api: Address
     ) -> tuple[Registration, ...]:
         cluster = self.settings.cluster
         if not cluster.registration.enabled:
@@ -312,20 +286,15 @@ class _Startup:
             version=engram_discovery.__version__,
         )
         registrations = []
-        for provider in cluster.discovery:
-            context = self._context(provider, identity)
-            settings = self.settings.provider_settings(self.host.provider(provider))
-            registrar = self.host.create_registrar(provider, settings, context)
-            if registrar is None:
-                continue
+        for provider, registrar in providers.registrars().items():
+            logger = self.logger.bind(provider=provider)
             registration = Registration(
-                provider, registrar, node, clock=self.clock, random=self.random, logger=context.logger
+                provider, registrar, node, clock=self.clock, random=self.random, logger=logger
             )
             registration.start()
             drain = cluster.registration.drain
-            stack.push_async_callback(
-                self._closing, "registration", lambda r=registration: r.aclose(drain=drain), extra=drain
-            )
+            close = functools.partial(registration.aclose, drain=drain)
+            stack.push_async_callback(self._closing, "registration", close, extra=drain)
             registrations.append(registration)
         return tuple(registrations)
 

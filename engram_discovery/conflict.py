@@ -32,7 +32,9 @@ class ConflictGuard:
         logger: Told what happened and what to do.
     """
 
-    def __init__(self, membership: Membership, give_way: Callable[[], Awaitable[None]], logger: Logger) -> None:
+    def __init__(
+        self, membership: Membership, give_way: Callable[[], Awaitable[None]], logger: Logger
+    ) -> None:
         self._membership = membership
         self._give_way = give_way
         self._logger = logger

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from engram_discovery.readiness import Readiness, readiness
 
 if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
     from engram_discovery.conflict import ConflictGuard
     from engram_discovery.health import ClusterHealth
     from engram_discovery.joining import Joiner

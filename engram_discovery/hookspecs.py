@@ -21,13 +21,23 @@ provider's name. Objects made by the factories do the work; see ``protocols``. A
 
         return FileDiscoverer(settings, context)
 
+The host calls hooks on a thread of its own, without a running event loop, and waits a bounded time: make the
+object, and let its first coroutine open the connections.
+
+A plugin can decorate the objects of any provider by a wrapper round a factory, if the program registered it or
+``plugins.allow`` names it. It sits in a module of its own, under an entry point that needs to offer no provider::
+
+    @hookimpl(wrapper=True)
+    def engram_create_discoverer(provider, settings, context):
+        discoverer = yield
+        return discoverer and NearestZone(discoverer)
+
 Evolution: a later version may append arguments to a hook; pluggy passes a plugin only those it names. A change that
 would break a plugin raises ``API_VERSION``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -35,6 +45,8 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from pydantic import SecretStr
 
     from engram_discovery.address import Address
@@ -43,7 +55,15 @@ if TYPE_CHECKING:
     from engram_discovery.protocols import Discoverer, HealthCheck, Membership, Registrar
     from engram_discovery.types import NodeIdentity, ProviderInfo
 
-__all__ = ["API_VERSION", "PROJECT_NAME", "HookSpecs", "MembershipConfig", "PluginContext", "hookimpl", "hookspec"]
+__all__ = [
+    "API_VERSION",
+    "PROJECT_NAME",
+    "HookSpecs",
+    "MembershipConfig",
+    "PluginContext",
+    "hookimpl",
+    "hookspec",
+]
 
 #: Version of the contract between host and plugins.
 API_VERSION = 1
@@ -111,8 +131,9 @@ class HookSpecs:
     """The hooks of contract version 1. Arguments are passed by name; implement only the ones you need."""
 
     @hookspec
-    def engram_providers(self) -> Iterable[ProviderInfo]:  # type: ignore[empty-body]
+    def engram_providers(self) -> Iterable[ProviderInfo]:
         """Name the providers that this plugin offers. Called once, when the plugin is loaded."""
+        return ()
 
     @hookspec(firstresult=True)
     def engram_create_discoverer(
@@ -135,8 +156,9 @@ class HookSpecs:
     @hookspec
     def engram_create_health_checks(
         self, provider: str, settings: Any, context: PluginContext
-    ) -> Iterable[HealthCheck]:  # type: ignore[empty-body]
+    ) -> Iterable[HealthCheck]:
         """Make the health checks of a provider; an empty list if it has none or is another plugin's."""
+        return ()
 
     @hookspec(firstresult=True)
     def engram_create_membership(

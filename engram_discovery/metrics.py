@@ -52,7 +52,9 @@ class ClusterCollector(Collector):
             status.add_metric([name.value], float(verdict.status is name))
         yield status
         yield GaugeMetricFamily(
-            "engram_cluster_alive_ratio", "Share of alive members that decides the status.", value=verdict.ratio
+            "engram_cluster_alive_ratio",
+            "Share of alive members that decides the status.",
+            value=verdict.ratio,
         )
 
 

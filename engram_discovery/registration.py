@@ -178,7 +178,9 @@ class Registration:
             )
         if error.retry_after is not None:
             return error.retry_after
-        delay = min(_RETRY_CAP, _RETRY_BASE * 2.0 ** min(self._failures - 1, 16)) * self._random.uniform(0.5, 1.0)
+        delay = min(_RETRY_CAP, _RETRY_BASE * 2.0 ** min(self._failures - 1, 16)) * self._random.uniform(
+            0.5, 1.0
+        )
         return delay if error.retryable else max(delay, _RETRY_HOPELESS)
 
     def _judge_loss(self, error: RegistrationError) -> None:

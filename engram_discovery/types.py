@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from engram_discovery.address import Address, canonical_host, format_address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "CheckResult",
@@ -28,6 +31,7 @@ __all__ = [
     "NodeState",
     "ProviderInfo",
 ]
+
 
 def _nothing() -> Mapping[str, str]:
     return MappingProxyType({})
@@ -71,7 +75,7 @@ class Endpoint:
             ValueError: The host is no host or the port is out of range.
         """
         object.__setattr__(self, "host", canonical_host(self.host))
-        if isinstance(self.port, bool) or not isinstance(self.port, int) or not 1 <= self.port <= 65535:
+        if type(self.port) is not int or not 1 <= self.port <= 65535:
             raise ValueError("expected a port 1..65535")
 
     @property

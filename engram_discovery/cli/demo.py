@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 
 from engram_discovery.cli.demo_nodes import DemoNode, start_nodes
-from engram_discovery.cli.tables import STATE_STYLES, health_line, members_table, plain, table
+from engram_discovery.cli.tables import STATE_STYLES, console, health_line, members_table, plain, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +32,12 @@ View = tuple[list[dict[str, Any]], dict[str, Any]]
 
 
 @click.command(short_help="Watch three nodes on this machine find each other.")
-@click.option("--nodes", type=click.IntRange(2, 30), default=3, show_default=True, help="How many nodes to start.")
-@click.option("--exit", "leave", is_flag=True, help="End after the show, with status 0 if all of it was seen.")
+@click.option(
+    "--nodes", type=click.IntRange(2, 30), default=3, show_default=True, help="How many nodes to start."
+)
+@click.option(
+    "--exit", "leave", is_flag=True, help="End after the show, with status 0 if all of it was seen."
+)
 def demo(nodes: int, *, leave: bool) -> None:
     """Start real node processes on loopback from a static seed list, and kill one of them.
 
@@ -47,14 +52,11 @@ def demo(nodes: int, *, leave: bool) -> None:
         for process in processes:
             stack.callback(process.stop)
         stage = stack.enter_context(Stage(processes))
-        try:
-            seen = _play(stage, processes, started)
-            if seen and not leave:
-                stage.say("the survivors go on: press Ctrl-C to end")
-                while True:
-                    stage.wait(lambda _: False, 3600)
-        except KeyboardInterrupt:
-            sys.exit(0)
+        seen = _play(stage, processes, started)
+        if seen and not leave:
+            stage.say("the survivors go on: press Ctrl-C to end")
+            with suppress(KeyboardInterrupt):
+                stage.wait(lambda _: False, math.inf)
     sys.exit(0 if seen else 1)
 
 
@@ -63,14 +65,19 @@ def _play(stage: Stage, processes: list[DemoNode], started: float) -> bool:
     stage.say(f"{count} processes started, each knows the same {count} seed addresses")
     if not stage.wait(lambda views: _all_see_all_alive(views, count), _FORMING_TIMEOUT):
         return stage.fail("the nodes did not find each other")
-    stage.say(f"all {count} nodes see {count} alive, {time.monotonic() - started:.1f} s after the first process started")
+    stage.say(
+        f"all {count} nodes see {count} alive, {time.monotonic() - started:.1f} s after the first process started"
+    )
     victim, survivors = processes[-1], processes[:-1]
     victim.kill()
     killed = time.monotonic()
     stage.say(f"{victim.node_id} killed with SIGKILL")
     steps: list[tuple[str, Callable[[dict[str, View]], bool]]] = [
         (f"{victim.node_id} is suspect", lambda views: _some_see(views, survivors, victim, "suspect")),
-        (f"{victim.node_id} is dead for every survivor", lambda views: _all_see(views, survivors, victim, "dead")),
+        (
+            f"{victim.node_id} is dead for every survivor",
+            lambda views: _all_see(views, survivors, victim, "dead"),
+        ),
         ("the health is no longer healthy", lambda views: _all_unhealthy(views, survivors)),
     ]
     for what, happened in steps:
@@ -85,12 +92,12 @@ class Stage:
 
     def __init__(self, processes: list[DemoNode]) -> None:
         self._processes = processes
-        self._console = Console()
+        self._console = console()
         self._started = time.monotonic()
         self._views: dict[str, View] = {}
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         return self
@@ -99,11 +106,13 @@ class Stage:
         if self._live:
             self._live.stop()
         else:
-            self._console.print(self._picture(), soft_wrap=True)
+            self._console.print(self._picture())
 
     def say(self, text: str) -> None:
         """Tell one step, with the time since the start."""
-        self._console.print(f"{time.monotonic() - self._started:6.1f} s  {text}", highlight=False, soft_wrap=True)
+        self._console.print(
+            f"{time.monotonic() - self._started:6.1f} s  {text}", highlight=False, soft_wrap=True
+        )
 
     def fail(self, text: str) -> bool:
         """Tell what went wrong with the last log lines of every node, and return False."""

@@ -73,11 +73,12 @@ def start_nodes(count: int, folder: Path) -> list[DemoNode]:
     settings = folder / "engram.toml"
     seeds = ", ".join(f'"{address}"' for address in gossip)
     settings.write_text(
-        f'[cluster]\nenabled = true\nname = "demo"\ndiscovery = "static"\n\n[cluster.static]\nseed_nodes = [{seeds}]\n',
+        f'[cluster]\nenabled = true\nname = "demo"\n\n[cluster.static]\nseed_nodes = [{seeds}]\n',
         encoding="utf-8",
     )
     return [
-        _start_node(f"node-{number + 1}", gossip[number], api[number], settings, folder) for number in range(count)
+        _start_node(f"node-{number + 1}", gossip[number], api[number], settings, folder)
+        for number in range(count)
     ]
 
 

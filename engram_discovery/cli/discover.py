@@ -13,9 +13,12 @@ import click
 from engram_discovery.cli.options import json_option, load, settings_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from engram_discovery.plugins import PluginHost
     from engram_discovery.settings import Settings
-    from engram_discovery.sources import Source
+    from engram_discovery.sources.snapshot import Snapshot
+    from engram_discovery.sources.status import SourceStatus
 
 __all__ = ["discover"]
 
@@ -24,7 +27,9 @@ __all__ = ["discover"]
 @settings_options
 @json_option
 @click.option("--provider", metavar="NAME", help="Ask this provider, whatever cluster.discovery says.")
-def discover(files: tuple[str, ...], overrides: tuple[str, ...], provider: str | None, *, as_json: bool) -> None:
+def discover(
+    files: tuple[str, ...], overrides: tuple[str, ...], provider: str | None, *, as_json: bool
+) -> None:
     """Ask the sources once and show where peers are. Nobody is contacted or joined.
 
     Exit status: 0 found or authoritatively empty, 1 the sources failed, 2 the settings are wrong.
@@ -38,3 +43,60 @@ def discover(files: tuple[str, ...], overrides: tuple[str, ...], provider: str |
     else:
         _print(answer)
     sys.exit(1 if answer["outcome"] == "failed" else 0)
+
+
+async def _ask(settings: Settings, host: PluginHost) -> dict[str, Any]:
+    from engram_discovery.clock import SystemClock
+    from engram_discovery.log import get_logger
+    from engram_discovery.providers import Providers
+
+    providers = Providers(
+        settings=settings,
+        host=host,
+        identity=None,
+        clock=SystemClock(),
+        logger=get_logger("engram_discovery"),
+        random=Random(),  # noqa: S311  it spreads retries, nothing secret
+    )
+    discovery = providers.discovery()
+    try:
+        snapshot = await discovery.discover()
+        statuses = discovery.status()
+    finally:
+        await discovery.aclose()
+    return _answer(snapshot, statuses)
+
+
+def _answer(snapshot: Snapshot, statuses: Sequence[SourceStatus]) -> dict[str, Any]:
+    outcome = "found" if snapshot.endpoints else "empty"
+    if not snapshot.endpoints and any(status.outcome == "failed" for status in statuses):
+        outcome = "failed"
+    return {
+        "outcome": outcome,
+        "complete": snapshot.complete,
+        "endpoints": [
+            {
+                "host": endpoint.host,
+                "port": endpoint.port,
+                "priority": endpoint.priority,
+                "weight": endpoint.weight,
+                "ttl": endpoint.ttl,
+                "source": endpoint.source,
+                "target": endpoint.meta.get("target"),
+            }
+            for endpoint in snapshot.endpoints
+        ],
+        "sources": {status.name: status.sentence() for status in statuses},
+    }
+
+
+def _print(answer: dict[str, Any]) -> None:
+    from engram_discovery.cli.tables import print_table
+
+    columns = ("target", "host", "port", "priority", "weight", "ttl", "source")
+    endpoints = answer["endpoints"]
+    shown = [name for name in columns if any(endpoint[name] is not None for endpoint in endpoints)]
+    if endpoints:
+        print_table([name.upper() for name in shown], [[e[name] for name in shown] for e in endpoints])
+    for sentence in answer["sources"].values():
+        click.echo(sentence, err=True)

@@ -36,15 +36,18 @@ def health(url: str, *, as_json: bool) -> None:
 
 
 def _print(report: dict[str, object]) -> None:
-    from rich.console import Console
+    from engram_discovery.cli.tables import STATE_STYLES, console, health_line, plain, print_table
 
-    from engram_discovery.cli.tables import STATE_STYLES, health_line, plain, print_table
-
-    Console().print(health_line(report))
+    console().print(health_line(report))
     nodes = report["nodes"]
     if isinstance(nodes, list) and nodes:
         rows = [
-            (plain(n["id"]), plain(n["state"], STATE_STYLES.get(n["state"], "")), plain(n["addr"]), f"{n['last_seen']} s")
+            (
+                plain(n["id"]),
+                plain(n["state"], STATE_STYLES.get(n["state"], "")),
+                plain(n["addr"]),
+                f"{n['last_seen']} s",
+            )
             for n in nodes
         ]
         print_table(("NODE", "STATE", "GOSSIP", "UNCHANGED FOR"), rows)

@@ -12,7 +12,7 @@ __all__ = ["keygen"]
 
 @click.command(short_help="Make a gossip key.")
 def keygen() -> None:
-    """Print a new gossip key: 32 random bytes in base64.
+    r"""Print a new gossip key: 32 random bytes in base64.
 
     Give the same key to every node, in .secrets.toml:
 

@@ -24,9 +24,6 @@ def members(url: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(nodes, indent=2))
         return
-    from rich.console import Console
+    from engram_discovery.cli.tables import console, members_table
 
-    from engram_discovery.cli.tables import members_table
-
-    console = Console()
-    console.print(members_table(nodes), soft_wrap=not console.is_terminal)
+    console().print(members_table(nodes))

@@ -34,7 +34,9 @@ def fetch(url: str, path: str) -> Any:
             body = response.read(_MOST_BYTES)
     except urllib.error.HTTPError as error:
         if error.code != 503:
-            raise NodeUnreachableError(f"{address} answered {error.code}: is this a node's API address?") from error
+            raise NodeUnreachableError(
+                f"{address} answered {error.code}: is this a node's API address?"
+            ) from error
         body = error.read(_MOST_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)

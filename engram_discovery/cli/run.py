@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -33,7 +33,7 @@ _HURRY = 0.25
     help="Least severe events to log, on standard error.",
 )
 def run(files: tuple[str, ...], overrides: tuple[str, ...], log_level: str) -> None:
-    """Run one node: form a cluster and serve health, members and metrics on network.api_bind.
+    r"""Run one node: form a cluster and serve health, members and metrics on network.api_bind.
 
     Stops on SIGTERM or Ctrl-C: deregisters, says good-bye to the cluster and closes. A second signal skips the waits.
 
@@ -78,6 +78,7 @@ async def _serve(settings: Settings, host: PluginHost) -> int:
     logger.info("node.ready", api=str(api))
     status = await _until_stopped(context, signals)
     await _close(context, server, signals)
+    logger.info("node.stopped", status=status)
     return status
 
 
@@ -106,7 +107,8 @@ async def _close(context: ClusterContext, server: HttpServer, signals: _Signals)
 
     closing = asyncio.ensure_future(close())
     hurry = asyncio.ensure_future(signals.hurry.wait())
-    await asyncio.wait({closing, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    both: set[asyncio.Future[Any]] = {closing, hurry}
+    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     hurry.cancel()
     while not closing.done():
         closing.cancel()
@@ -129,7 +131,8 @@ class _Signals:
     async def unless_stopped(self, task: asyncio.Future[_T]) -> _T | None:
         """Await a task, or cancel it and return None when a signal comes first."""
         stopped = asyncio.ensure_future(self.stop.wait())
-        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {task, stopped}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not task.done():
             task.cancel()

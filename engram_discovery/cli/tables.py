@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,7 +12,9 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["STATE_STYLES", "health_line", "members_table", "plain", "print_table", "table"]
+__all__ = ["STATE_STYLES", "console", "health_line", "members_table", "plain", "print_table", "table"]
+
+_WIDE = 240
 
 #: Colours of states and statuses.
 STATE_STYLES = {
@@ -40,10 +43,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str |
     return made
 
 
+def console() -> Console:
+    """Make a console for standard output, wide enough for whole rows where that is no terminal."""
+    made = Console()
+    return made if made.is_terminal else Console(width=_WIDE)
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """Print a table on standard output, at full width when that is no terminal."""
-    console = Console()
-    console.print(table(columns, rows, title), soft_wrap=not console.is_terminal)
+    """Print a table on standard output."""
+    console().print(table(columns, rows, title))
 
 
 def members_table(members: Sequence[Mapping[str, object]]) -> Table:
@@ -54,19 +62,21 @@ def members_table(members: Sequence[Mapping[str, object]]) -> Table:
             plain(m["state"], STATE_STYLES.get(str(m["state"]), "")),
             plain(m["addr"]),
             plain(m["api_addr"]),
-            plain(m["incarnation"]),
-            plain(m["last_update"]),
+            plain(f"{m['generation']}.{m['incarnation']}"),
+            plain(_ago(m["last_update"])),
             plain(_spaces(m)),
         )
         for m in members
     ]
-    return table(("NODE", "STATE", "GOSSIP", "API", "INCARNATION", "LAST CHANGE", "SPACES"), rows)
+    return table(("NODE", "STATE", "GOSSIP", "API", "RUN", "CHANGED", "SPACES"), rows)
 
 
 def health_line(health: Mapping[str, object]) -> Text:
     """Say the body of ``/cluster/health`` in one line."""
     status = str(health["status"])
-    line = Text.assemble((status, STATE_STYLES.get(status, "")), f": {health['alive_nodes']} of {health['total_nodes']} alive")
+    line = Text.assemble(
+        (status, STATE_STYLES.get(status, "")), f": {health['alive_nodes']} of {health['total_nodes']} alive"
+    )
     for state in ("suspect", "dead", "left"):
         count = health[f"{state}_nodes"]
         if count:
@@ -74,6 +84,17 @@ def health_line(health: Mapping[str, object]) -> Text:
     if "expected_nodes" in health:
         line.append(f", {health['expected_nodes']} expected")
     return line
+
+
+def _ago(moment: object) -> str:
+    """Say how long ago a time of day was, by this machine's clock."""
+    try:
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(str(moment))).total_seconds()
+    except ValueError:
+        return "-"
+    if seconds < 120:
+        return f"{max(seconds, 0):.0f} s ago"
+    return f"{seconds / 60:.0f} min ago" if seconds < 7200 else f"{seconds / 3600:.0f} h ago"
 
 
 def _spaces(member: Mapping[str, object]) -> str:

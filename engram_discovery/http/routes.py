@@ -1,11 +1,11 @@
 """The HTTP face of a node, to mount in any ASGI application.
 
-    GET /cluster/health   the health report; 503 when critical, same body
-    GET /cluster/nodes    every member
-    GET /livez            the process answers; never depends on peers
-    GET /readyz           may it be given work? 503 with the reason if not
-    GET /health           for registries' checks: short, constant, without secrets
-    GET /metrics          Prometheus, if a registry was given
+GET /cluster/health   the health report; 503 when critical, same body
+GET /cluster/nodes    every member
+GET /livez            the process answers; never depends on peers
+GET /readyz           may it be given work? 503 with the reason if not
+GET /health           for registries' checks: short, constant, without secrets
+GET /metrics          Prometheus, if a registry was given
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ def cluster_app(
         return _json(500, {"error": "internal", "id": incident})
 
     return Starlette(
-        routes=cluster_routes(context, registry=registry), exception_handlers={HTTPException: refused, Exception: failed}
+        routes=cluster_routes(context, registry=registry),
+        exception_handlers={HTTPException: refused, Exception: failed},
     )
 
 

@@ -37,7 +37,7 @@ def bind_socket(address: Address, setting: str) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(tuple(address))
         listener.listen(128)
-        listener.setblocking(False)
+        listener.setblocking(False)  # noqa: FBT003  the socket module's own signature
     except OSError as error:
         listener.close()
         remedy = f"find who uses it with `ss -lntup`, or choose another {setting}"

@@ -124,7 +124,9 @@ def _member(member: Member, wall: float) -> dict[str, Any]:
         "state": member.state.value,
         "incarnation": member.incarnation,
         "generation": member.generation,
-        "last_update": datetime.fromtimestamp(member.updated_at + wall, UTC).isoformat(timespec="milliseconds"),
+        "last_update": datetime.fromtimestamp(member.updated_at + wall, UTC).isoformat(
+            timespec="milliseconds"
+        ),
         "spaces": member.spaces,
     }
     if member.spaces_omitted:

@@ -236,7 +236,9 @@ class KinshipMembership:
         return JoinOutcome.SELF, "it is this node"
 
     def _advertised(self, engine_addr: str) -> Address:
-        return Address(self._config.advertise.host, self._config.advertise.port or parse_address(engine_addr).port)
+        return Address(
+            self._config.advertise.host, self._config.advertise.port or parse_address(engine_addr).port
+        )
 
     def _read_events(self, events: Iterable[Any], loop: asyncio.AbstractEventLoop) -> None:
         try:

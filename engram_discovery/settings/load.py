@@ -24,7 +24,7 @@ from engram_discovery.settings.environment import (
     from_mapping,
 )
 from engram_discovery.settings.files import SECRETS_FILE, read_settings_file
-from engram_discovery.settings.loaded import Outcome, Providers, Settings, assemble
+from engram_discovery.settings.loaded import HostOrFactory, Outcome, Settings, assemble
 from engram_discovery.settings.origins import Layer, Leaf, Origins, Tree
 from engram_discovery.settings.problems import Problem
 from engram_discovery.settings.shapes import untag_discovery
@@ -32,7 +32,7 @@ from engram_discovery.settings.shapes import untag_discovery
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["DEFAULT_FILE", "load_settings", "merge", "settings_from"]
+__all__ = ["DEFAULT_FILE", "load_settings", "merge", "settings_from", "try_load"]
 
 #: Read if it exists and no file is named.
 DEFAULT_FILE = "engram.toml"
@@ -46,7 +46,7 @@ def load_settings(
     environ: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | Sequence[str] = (),
     cli_overrides: Sequence[str] = (),
-    host: Providers | None = None,
+    host: HostOrFactory = None,
 ) -> Settings:
     """Load and validate the settings. Blocks for the reading of a few small files; changes nothing outside.
 
@@ -58,18 +58,42 @@ def load_settings(
         overrides: Highest layer: nested tables, dotted keys, or ``"key=value"`` strings.
         cli_overrides: ``"key=value"`` strings of the command line. In both, a leading ``cluster.`` may
             be left out.
-        host: If given, the tables of the selected providers are validated too, and unknown tables warned of.
+        host: If given, the tables of the selected providers are validated too, and unknown tables warned of;
+            or what makes a host from ``[cluster.plugins]``. Not used unless the cluster is enabled.
 
     Raises:
         SettingsError: With every problem of all layers and of all selected providers.
     """
-    outcome = _load(files, os.environ if environ is None else environ, overrides, cli_overrides, host)
+    outcome = try_load(*files, environ=environ, overrides=overrides, cli_overrides=cli_overrides, host=host)
     # They may hold secrets, and a traceback that shows local variables starts at this frame.
     del environ, overrides, cli_overrides
     return outcome.unwrap()
 
 
-def settings_from(tree: Mapping[str, Any], *, host: Providers | None = None) -> Settings:
+def try_load(
+    *files: str | Path,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | Sequence[str] = (),
+    cli_overrides: Sequence[str] = (),
+    host: HostOrFactory = None,
+) -> Outcome:
+    """Load like ``load_settings``, and return what came of it: for ``config check`` and ``explain``."""
+    environ = os.environ if environ is None else environ
+    layers = _Layers()
+    paths, named_by = _named_files(files, environ)
+    for path in paths:
+        layers.add_file(path, Layer.FILE, named_by)
+    secrets = (paths[-1].parent if paths else Path()) / SECRETS_FILE
+    if os.path.lexists(secrets):
+        layers.add_file(secrets, Layer.SECRETS)
+    layers.add(from_environment(environ))
+    layers.add(from_assignments(cli_overrides))
+    layers.add(from_mapping(overrides) if isinstance(overrides, Mapping) else from_assignments(overrides))
+    layers.warnings += _ignored(paths, environ)
+    return layers.outcome(host)
+
+
+def settings_from(tree: Mapping[str, Any], *, host: HostOrFactory = None) -> Settings:
     """Validate settings given as a plain mapping, ``{"cluster": {…}}``: no files and no environment.
 
     Raises:
@@ -135,32 +159,11 @@ class _Layers:
         self.warnings += file.warnings
         self.add((file.tree, [*file.problems, *_misspelt_top(file.tree, path)]))
 
-    def outcome(self, host: Providers | None) -> Outcome:
+    def outcome(self, host: HostOrFactory) -> Outcome:
         self.problems += untag_discovery(self.trees)
         effective = merge(self.trees)
         origins = Origins({"cluster": effective}, tuple({"cluster": tree} for tree in self.trees))
         return assemble(effective, origins, host, self.problems, self.warnings)
-
-
-def _load(
-    files: Sequence[str | Path],
-    environ: Mapping[str, str],
-    overrides: Mapping[str, Any] | Sequence[str],
-    cli_overrides: Sequence[str],
-    host: Providers | None,
-) -> Outcome:
-    layers = _Layers()
-    paths, named_by = _named_files(files, environ)
-    for path in paths:
-        layers.add_file(path, Layer.FILE, named_by)
-    secrets = (paths[-1].parent if paths else Path()) / SECRETS_FILE
-    if os.path.lexists(secrets):
-        layers.add_file(secrets, Layer.SECRETS)
-    layers.add(from_environment(environ))
-    layers.add(from_assignments(cli_overrides))
-    layers.add(from_mapping(overrides) if isinstance(overrides, Mapping) else from_assignments(overrides))
-    layers.warnings += _ignored(paths, environ)
-    return layers.outcome(host)
 
 
 def _named_files(files: Sequence[str | Path], environ: Mapping[str, str]) -> tuple[list[Path], str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from engram_discovery.errors import PluginError, ProviderNotFoundError, SettingsError
-from engram_discovery.settings.models import RESERVED_TABLES, ClusterSettings
+from engram_discovery.settings.models import RESERVED_TABLES, ClusterSettings, PluginsSettings
 from engram_discovery.settings.origins import Leaf, Origins, Tree, leaves
 from engram_discovery.settings.problems import Problem
 from engram_discovery.settings.rules import broken_rules, exposed_without_key
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from engram_discovery.types import ProviderInfo
 
-__all__ = ["Outcome", "Providers", "RawTable", "Settings", "assemble"]
+__all__ = ["HostOrFactory", "Outcome", "Providers", "RawTable", "Settings", "assemble"]
 
 
 class Providers(Protocol):
@@ -86,12 +86,24 @@ class Settings:
         return cast("BaseModel", outcome.model)
 
 
+#: A plugin host, or what makes one from ``[cluster.plugins]``. It is asked for nothing unless the cluster
+#: is enabled.
+HostOrFactory: TypeAlias = Providers | Callable[[PluginsSettings], Providers] | None
+
+
 @dataclass(slots=True)
 class Outcome:
-    """What a load came to; ``settings`` is None if there is any problem."""
+    """What a load came to.
+
+    Attributes:
+        settings: The settings; None if there is any problem.
+        problems: Everything that is wrong.
+        origins: Where everything came from, also if something is wrong.
+    """
 
     settings: Settings | None
     problems: list[Problem]
+    origins: Origins
 
     def unwrap(self) -> Settings:
         """Return the settings.
@@ -107,7 +119,7 @@ class Outcome:
 def assemble(
     cluster: Tree,
     origins: Origins,
-    host: Providers | None,
+    host: HostOrFactory,
     problems: list[Problem],
     warnings: Iterable[Problem] = (),
 ) -> Outcome:
@@ -126,16 +138,16 @@ def assemble(
     if model is not None and model.enabled:
         found += broken_rules(model, origins)
         noted += _exposure(model, origins)
+        plugins = host(model.plugins) if callable(host) else host
         for name in selected:
-            provider = _selected(name, tables, origins, host)
+            provider = _selected(name, tables, origins, plugins)
             found += provider.problems
             noted += provider.warnings
-    if host is not None:
-        noted += _unknown_tables(tables, selected, host)
+        noted += _unknown_tables(tables, selected, plugins)
     if model is None or found:
-        return Outcome(None, found)
+        return Outcome(None, found, origins)
     raw = {name: RawTable(tree) for name, tree in tables.items()}
-    return Outcome(Settings(model, raw, origins, tuple(noted), tables), found)
+    return Outcome(Settings(model, raw, origins, tuple(noted), tables), [], origins)
 
 
 def _selected(name: str, tables: Tree, origins: Origins, host: Providers | None) -> Validated[Any]:
@@ -167,7 +179,9 @@ def _misspelt_tables(tables: Tree, selected: Iterable[str]) -> Iterator[Problem]
             yield Problem(f"cluster.{name}", "unknown table", _origin(tree), remedy)
 
 
-def _unknown_tables(tables: Tree, selected: Iterable[str], host: Providers) -> Iterator[Problem]:
+def _unknown_tables(tables: Tree, selected: Iterable[str], host: Providers | None) -> Iterator[Problem]:
+    if host is None or not tables:
+        return
     installed = host.known_providers()
     for name, tree in tables.items():
         if name not in installed and name not in selected:

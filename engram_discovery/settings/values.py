@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from engram_discovery.address import DEFAULT_GOSSIP_PORT, format_address, parse_address
 from engram_discovery.settings.fields import Kind, Phrase
@@ -119,15 +119,31 @@ def _names(value: Any) -> Any:
     return split_list(value) if isinstance(value, str) else value
 
 
+_DURATION_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d)?)+$"},
+    ]
+}
+_LIST_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
+}
+
 #: Seconds above zero, from 30, "30s" or "1m30s". The table also takes the key with ``_sec`` or ``_ms`` at
 #: its end.
 Duration = Annotated[
-    float, BeforeValidator(_above_zero), Phrase('a duration such as 30, "30s" or "1m30s"', Kind.DURATION)
+    float,
+    BeforeValidator(_above_zero),
+    WithJsonSchema(_DURATION_SCHEMA),
+    Phrase('a duration such as 30, "30s" or "1m30s"', Kind.DURATION),
 ]
 
 #: Like ``Duration``, but zero is allowed.
 Delay = Annotated[
-    float, BeforeValidator(parse_duration), Phrase('a duration such as 0, "30s" or "1m30s"', Kind.DURATION)
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema(_DURATION_SCHEMA),
+    Phrase('a duration such as 0, "30s" or "1m30s"', Kind.DURATION),
 ]
 
 #: An address to listen at: ``host:port`` or ``[v6]:port``, in canonical spelling. Port 0 is refused: the
@@ -140,7 +156,17 @@ PeerAddress = Annotated[str, BeforeValidator(_peer), Phrase("an address host:por
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 #: Names, as a list or as text with commas.
-Names = Annotated[tuple[str, ...], BeforeValidator(_names), Phrase("a list of names", Kind.LIST)]
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_names),
+    WithJsonSchema(_LIST_SCHEMA),
+    Phrase("a list of names", Kind.LIST),
+]
 
 #: Secrets, as a list or as text with commas; each may be a ``file:`` reference. See ``secrets``.
-SecretList = Annotated[tuple[SecretStr, ...], BeforeValidator(_names), Phrase("a list", Kind.LIST)]
+SecretList = Annotated[
+    tuple[SecretStr, ...],
+    BeforeValidator(_names),
+    WithJsonSchema(_LIST_SCHEMA),
+    Phrase("a list of secrets", Kind.LIST),
+]

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from engram_discovery.address import Address
 from engram_discovery.errors import MembershipError
 from engram_discovery.membership.subscriptions import Subscription, Subscriptions
-from engram_discovery.types import EventKind, JoinAttempt, JoinOutcome, JoinReport, Member, MembershipEvent, NodeState
+from engram_discovery.types import (
+    EventKind,
+    JoinAttempt,
+    JoinOutcome,
+    JoinReport,
+    Member,
+    MembershipEvent,
+    NodeState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +27,12 @@ __all__ = ["FakeMembership", "make_member"]
 
 
 def make_member(
-    node_id: str, state: NodeState = NodeState.ALIVE, *, port: int = 7946, updated_at: float = 1000.0, is_self: bool = False
+    node_id: str,
+    state: NodeState = NodeState.ALIVE,
+    *,
+    port: int = 7946,
+    updated_at: float = 1000.0,
+    is_self: bool = False,
 ) -> Member:
     """Make a member of generation 1 at 127.0.0.1."""
     return Member(
@@ -64,7 +77,8 @@ class FakeMembership:
         del timeout
         return JoinReport(
             tuple(
-                JoinAttempt(e, JoinOutcome.JOINED if e in self.reachable else JoinOutcome.REFUSED) for e in endpoints
+                JoinAttempt(e, JoinOutcome.JOINED if e in self.reachable else JoinOutcome.REFUSED)
+                for e in endpoints
             )
         )
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from engram_discovery.address import Address
-from engram_discovery.advertise import InterfaceAddress, SelfFilter, choose_advertise, interface_addresses, needs_seeds
+from engram_discovery.advertise import (
+    InterfaceAddress,
+    SelfFilter,
+    choose_advertise,
+    interface_addresses,
+    needs_seeds,
+)
 from engram_discovery.errors import SettingsError
 from engram_discovery.types import Endpoint
 
@@ -54,9 +60,15 @@ def test_the_route_to_a_seed_decides_between_candidates() -> None:
     """With several candidates the system's own route to a seed is asked; loopback seeds lead to loopback."""
     assert needs_seeds("auto", ANY, [LO, ETH, DOCKER])
 
-    chosen = choose_advertise("auto", ANY, [LO, ETH, DOCKER], [Endpoint("node1", 1), Endpoint("127.0.0.1", 7946)])
+    chosen = choose_advertise("auto", ANY, [LO, ETH, DOCKER], [Endpoint("127.0.0.1", 7946)])
 
     assert chosen == ("127.0.0.1", 7946)
+
+
+def test_a_remote_seed_that_is_only_a_name_decides_nothing() -> None:
+    """A loopback seed beside it must not make a node of a remote cluster advertise loopback."""
+    with pytest.raises(SettingsError, match="several addresses"):
+        choose_advertise("auto", ANY, [LO, ETH, DOCKER], [Endpoint("node1", 1), Endpoint("127.0.0.1", 7946)])
 
 
 def test_an_unknown_interface_is_an_error_that_lists_the_known() -> None:

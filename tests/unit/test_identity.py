@@ -18,7 +18,9 @@ LOG = get_logger("engram_discovery.test")
 
 
 def load(data_dir: Path | None, node_id: str = "", wall: float = 1_700_000_000.0) -> NodeIdentity:
-    return load_identity(node_id=node_id, cluster="c", data_dir=data_dir, clock=FakeClock(wall=wall), logger=LOG)
+    return load_identity(
+        node_id=node_id, cluster="c", data_dir=data_dir, clock=FakeClock(wall=wall), logger=LOG
+    )
 
 
 def test_the_id_is_made_once_and_kept(tmp_path: Path) -> None:
@@ -83,7 +85,9 @@ def test_two_processes_cannot_share_a_directory(tmp_path: Path) -> None:
     first, second = DataDirLock(tmp_path / "data"), DataDirLock(tmp_path / "data")
     first.acquire()
 
-    with pytest.raises(SettingsError, match=r"cluster\.data_dir: another running node uses .*data_dir of its own"):
+    with pytest.raises(
+        SettingsError, match=r"cluster\.data_dir: another running node uses .*data_dir of its own"
+    ):
         second.acquire()
     first.release()
     second.acquire()

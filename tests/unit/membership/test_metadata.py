@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from engram_discovery.address import Address
 from engram_discovery.membership import metadata
 
-SPACES = st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1, max_size=80))
+SPACES = st.lists(
+    st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1, max_size=80)
+)
 
 
 @given(spaces=SPACES, zone=st.sampled_from([None, "eu-1", "z" * 60]))

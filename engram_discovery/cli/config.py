@@ -1,0 +1,239 @@
+"""``engram-discovery config``: look at settings, check them, explain them, write them.
+
+The program that mounts ``config_group`` gives, as click's ``obj``, what makes a plugin host from the table
+``[cluster.plugins]``; without it the tables of providers are not looked into.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import BaseModel
+
+    from engram_discovery.settings.loaded import Outcome, Providers, Settings
+    from engram_discovery.settings.models import PluginsSettings
+    from engram_discovery.settings.problems import Problem
+    from engram_discovery.settings.render import Row
+
+__all__ = ["config_group"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: The settings cannot be used; the same as for a wrong option.
+EXIT_SETTINGS = 2
+
+
+def _settings_options(command: F) -> F:
+    """Add the options by which every command is told its settings."""
+    for option in (
+        click.option("assignments", "--set", multiple=True, metavar="KEY=VALUE", help="Override a setting."),
+        click.option(
+            "files",
+            "--config",
+            "-c",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            help="Settings file; repeatable.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+_as_json = click.option("as_json", "--json", is_flag=True, help="Write JSON.")
+
+
+@click.group("config")
+def config_group() -> None:
+    """Look at the settings, check them, explain where a value came from.
+
+    Settings come from engram.toml, .secrets.toml beside it, ENGRAM_... variables and --set; the later wins.
+    """
+
+
+@config_group.command()
+@_settings_options
+@_as_json
+@click.pass_context
+def show(context: click.Context, files: Sequence[Path], assignments: Sequence[str], *, as_json: bool) -> None:
+    """Show every setting with its value and where it came from. Secrets are shown as ****."""
+    from engram_discovery.settings.render import rows
+
+    settings = _loaded(context, files, assignments)
+    found = list(rows(settings, _provider_models(context, settings)))
+    if as_json:
+        click.echo(json.dumps([_json_row(row) for row in found], indent=2))
+        return
+    _print_rows(found)
+    _print_warnings(settings.warnings)
+
+
+@config_group.command()
+@_settings_options
+@_as_json
+@click.pass_context
+def check(
+    context: click.Context, files: Sequence[Path], assignments: Sequence[str], *, as_json: bool
+) -> None:
+    """Check the settings and start nothing. Exit status 2 if there is any problem."""
+    outcome = _outcome(context, files, assignments)
+    warnings = outcome.settings.warnings if outcome.settings else ()
+    if as_json:
+        report = {
+            "problems": [asdict(item) for item in outcome.problems],
+            "warnings": [asdict(item) for item in warnings],
+        }
+        click.echo(json.dumps({"ok": not outcome.problems, **report}, indent=2))
+    elif not outcome.problems:
+        click.echo("the settings can be used")
+        _print_warnings(warnings)
+    else:
+        _print_problems(outcome.problems)
+    context.exit(EXIT_SETTINGS if outcome.problems else 0)
+
+
+@config_group.command()
+@click.argument("key")
+@_settings_options
+@click.pass_context
+def explain(context: click.Context, key: str, files: Sequence[Path], assignments: Sequence[str]) -> None:
+    """Tell what KEY means, which layers set it, and which one won."""
+    from engram_discovery.settings.render import explain as explanation_of
+
+    outcome = _outcome(context, files, assignments)
+    full = key if key.startswith("cluster.") else f"cluster.{key}"
+    try:
+        explanation = explanation_of(full, outcome.origins, _all_provider_models(context))
+    except KeyError as error:
+        raise click.UsageError(f"unknown key {full}; {error.args[0]}".rstrip("; ")) from None
+    click.echo(f"{explanation.key}: {explanation.description}")
+    click.echo(f"  takes    {explanation.expected}\n  default  {explanation.default}")
+    for number, (layer, value, origin) in enumerate(explanation.layers, start=1):
+        won = "  <- in force" if number == len(explanation.layers) else ""
+        click.echo(f"  {layer:<12} {value}  ({origin}){won}")
+    if not explanation.layers:
+        click.echo("  nobody set it: the default is in force")
+    _print_problems([problem for problem in outcome.problems if problem.key.startswith(full)])
+
+
+@config_group.command()
+@click.pass_context
+def schema(context: click.Context) -> None:
+    """Write the JSON Schema of engram.toml, with the installed plugins, for editors."""
+    from engram_discovery.settings.schema import json_schema
+
+    click.echo(json.dumps(json_schema(_all_provider_models(context)), indent=2))
+
+
+@config_group.command()
+@click.pass_context
+def reference(context: click.Context) -> None:
+    """Write the reference of all settings in Markdown, with the installed plugins."""
+    from engram_discovery.settings.reference import reference_page
+
+    click.echo(reference_page(_all_provider_models(context)), nl=False)
+
+
+@config_group.command()
+@click.argument("provider", default="static")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), default=Path("engram.toml"), show_default=True
+)
+@click.pass_context
+def init(context: click.Context, provider: str, output: Path) -> None:
+    """Write a commented engram.toml for PROVIDER, never over an existing file; - is standard output."""
+    from engram_discovery.settings.reference import starter_file
+
+    models = _all_provider_models(context)
+    if provider not in models:
+        raise click.UsageError(
+            f"no provider {provider} is installed; there are {', '.join(sorted(models)) or 'none'}"
+        )
+    text = starter_file(provider, models[provider])
+    if str(output) == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise click.UsageError(f"cannot write {output}: {(error.strerror or 'failed').lower()}") from None
+    click.echo(f"wrote {output}", err=True)
+
+
+def _outcome(context: click.Context, files: Sequence[Path], assignments: Sequence[str]) -> Outcome:
+    from engram_discovery.settings.load import try_load
+
+    outcome = try_load(*files, cli_overrides=assignments, host=context.obj)
+    outcome.problems.sort(key=lambda problem: problem.key)
+    return outcome
+
+
+def _loaded(context: click.Context, files: Sequence[Path], assignments: Sequence[str]) -> Settings:
+    outcome = _outcome(context, files, assignments)
+    if outcome.settings is None:
+        _print_problems(outcome.problems)
+        context.exit(EXIT_SETTINGS)
+    return outcome.settings
+
+
+def _host(context: click.Context, plugins: PluginsSettings) -> Providers | None:
+    host: Providers | None = context.obj(plugins) if callable(context.obj) else context.obj
+    return host
+
+
+def _provider_models(context: click.Context, settings: Settings) -> dict[str, BaseModel]:
+    """Validate the tables of the selected providers; ``try_load`` has done so, so nothing can be wrong."""
+    host = _host(context, settings.cluster.plugins)
+    if host is None or not settings.cluster.enabled:
+        return {}
+    return {name: settings.provider_settings(host.provider(name)) for name in settings.cluster.discovery}
+
+
+def _all_provider_models(context: click.Context) -> dict[str, type[BaseModel]]:
+    """Return the settings model of every installed provider that can be loaded; name the others."""
+    from engram_discovery.errors import PluginError
+    from engram_discovery.settings.models import PluginsSettings
+
+    host = _host(context, PluginsSettings())
+    models: dict[str, type[BaseModel]] = {}
+    if host is None:
+        return models
+    for name in sorted(host.known_providers()):
+        try:
+            models[name] = host.provider(name).settings_model
+        except PluginError as error:
+            click.echo(f"warning: provider {name} is left out: {error}", err=True)
+    return models
+
+
+def _json_row(row: Row) -> dict[str, Any]:
+    return {"key": row.key, "value": row.value, "origin": row.origin, "default": row.is_default}
+
+
+def _print_rows(found: Sequence[Row]) -> None:
+    """Print a table; columns are as wide as they must be, because a cut value is worse than a long line."""
+    key_width = max(len(row.key) for row in found)
+    text_width = max(len(row.text) for row in found)
+    for row in found:
+        line = f"{row.key:<{key_width}}  {row.text:<{text_width}}  {row.origin}"
+        click.secho(line, dim=row.is_default)
+
+
+def _print_problems(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        click.secho(f"error: {problem}", err=True, fg="red")
+
+
+def _print_warnings(warnings: Sequence[Problem]) -> None:
+    for warning in warnings:
+        click.secho(f"warning: {warning}", err=True, fg="yellow")

@@ -1,0 +1,109 @@
+"""The selected providers of one node: their settings validated, their objects made by the plugin host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import engram_discovery
+from engram_discovery.hookspecs import MembershipConfig, PluginContext
+from engram_discovery.plugins import PluginHost
+from engram_discovery.sources import Discovery, PeerCache, Source
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from engram_discovery.clock import Clock
+    from engram_discovery.log import Logger
+    from engram_discovery.protocols import HealthCheck, Membership, Registrar
+    from engram_discovery.settings import Settings
+    from engram_discovery.settings.models import PluginsSettings
+    from engram_discovery.types import NodeIdentity
+
+__all__ = ["Providers", "make_host"]
+
+
+def make_host(plugins: PluginsSettings, logger: Logger | None = None) -> PluginHost:
+    """Make a plugin host as the table ``[cluster.plugins]`` says. Imports no plugin yet."""
+    return PluginHost(allow=plugins.allow, deny=plugins.deny, strict=plugins.strict, logger=logger)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Providers:
+    """Makes what the settings select.
+
+    Attributes:
+        settings: Which providers, and the table of each.
+        host: Where they come from.
+        identity: This node; None for a command that only looks.
+        clock: Given to every object.
+        logger: Given to every object, with the provider's name bound.
+        random: Given to the sources.
+    """
+
+    settings: Settings
+    host: PluginHost
+    identity: NodeIdentity | None
+    clock: Clock
+    logger: Logger
+    random: Random
+
+    def discovery(self) -> Discovery:
+        """Make the sources, in order, and their memory on disk.
+
+        Raises:
+            SettingsError: A provider's table is wrong.
+            PluginError: A provider is missing or broken.
+        """
+        cluster = self.settings.cluster
+        cache = None
+        if cluster.data_dir is not None:
+            cache = PeerCache(cluster.data_dir / "peers.json", cluster=cluster.name, logger=self.logger)
+        sources = [self._source(name) for name in cluster.discovery]
+        return Discovery(
+            sources, mode=cluster.discovery_mode, cache=cache, clock=self.clock, logger=self.logger
+        )
+
+    def health_checks(self) -> list[HealthCheck]:
+        """Make the health checks of all selected providers."""
+        return [
+            check
+            for name in self.settings.cluster.discovery
+            for check in self.host.create_health_checks(name, self._table(name), self._context(name))
+        ]
+
+    def registrars(self) -> dict[str, Registrar]:
+        """Make the registrars of those selected providers that register, by provider."""
+        made = {
+            name: self.host.create_registrar(name, self._table(name), self._context(name))
+            for name in self.settings.cluster.discovery
+        }
+        return {name: registrar for name, registrar in made.items() if registrar is not None}
+
+    def membership(self, config: MembershipConfig) -> Membership:
+        """Make the membership engine."""
+        return self.host.create_membership("kinship", config, self._context("kinship"))
+
+    def _source(self, name: str) -> Source:
+        context = self._context(name)
+        discoverer = self.host.create_discoverer(name, self._table(name), context)
+        return Source(
+            name,
+            discoverer,
+            clock=self.clock,
+            logger=context.logger,
+            random=self.random,
+            timeout=context.timeout,
+        )
+
+    def _table(self, name: str) -> object:
+        return self.settings.provider_settings(self.host.provider(name))
+
+    def _context(self, name: str) -> PluginContext:
+        return PluginContext(
+            provider=name,
+            identity=self.identity,
+            logger=self.logger.bind(provider=name),
+            clock=self.clock,
+            user_agent=f"engram-discovery/{engram_discovery.__version__}",
+        )

@@ -1,0 +1,116 @@
+"""Write the reference page and a commented settings file, from the same declarations that validate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engram_discovery.settings.fields import Kind, want
+from engram_discovery.settings.models import ClusterSettings
+from engram_discovery.settings.render import UNSET, default_text
+from engram_discovery.settings.validate import written_forms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+    from engram_discovery.settings.fields import Want
+
+__all__ = ["reference_page", "starter_file"]
+
+_INTRODUCTION = """\
+# Settings
+
+This page is written by `engram-discovery config reference`. Do not edit it.
+
+Every key can be set in `engram.toml`, in `.secrets.toml` beside it, as an environment variable, with `--set`
+and from code; the later of these wins, key by key. Lists are replaced, not joined.
+`engram-discovery config explain KEY` tells which layer won.
+
+The environment variable of a key is its name in capitals with two underscores between the parts:
+`cluster.network.swim_bind` is `ENGRAM_CLUSTER__NETWORK__SWIM_BIND`. `ENGRAM_CONFIG` names the settings
+files. `--set` takes `KEY=VALUE`; a leading `cluster.` may be left out.
+
+A duration is a number of seconds or text such as `"250ms"`, `"30s"`, `"1m30s"` or `"1d"`; `KEY_sec` and
+`KEY_ms` take the bare number. A secret can also be given as `KEY_file = "PATH"` or `KEY = "file:PATH"`.
+A list can also be given as text with commas.
+"""
+
+
+def reference_page(providers: Mapping[str, type[BaseModel]]) -> str:
+    """Return the reference of all settings in Markdown."""
+    parts = [_INTRODUCTION, *_tables(ClusterSettings, "cluster")]
+    for name in sorted(providers):
+        parts += _tables(providers[name], f"cluster.{name}")
+    return "\n".join(parts)
+
+
+def starter_file(provider: str, model: type[BaseModel]) -> str:
+    """Return a settings file for one provider; all but the provider's name is a comment with the default."""
+    lines = [
+        "# Settings of engram-discovery. Lines that are commented out show the defaults.",
+        "# Secrets belong into .secrets.toml beside this file (chmod 600) or into the environment.",
+        "",
+        "[cluster]",
+        "enabled = true",
+        f'discovery = "{provider}"',
+        *_keys(ClusterSettings, skip=("enabled", "discovery")),
+        *_starter(model, f"cluster.{provider}"),
+        *_nested(ClusterSettings, "cluster"),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _tables(model: type[BaseModel], path: str) -> Iterator[str]:
+    yield f"## `[{path}]`\n\n{(model.__doc__ or '').strip().splitlines()[0]}\n"
+    yield "| key | takes | default | meaning |\n| --- | --- | --- | --- |"
+    below = []
+    for name, field in model.model_fields.items():
+        wanted = want(field)
+        if wanted.model is not None:
+            below.append((wanted.model, f"{path}.{name}"))
+            continue
+        forms = ", ".join(f"`{form}`" for form in (name, *written_forms(name, wanted)))
+        takes, default = _cell(wanted.expected), _cell(_default(field, wanted))
+        yield f"| {forms} | {takes} | {default} | {_cell(field.description or name)} |"
+    yield ""
+    for nested, nested_path in below:
+        yield from _tables(nested, nested_path)
+
+
+def _default(field: FieldInfo, wanted: Want) -> str:
+    if field.is_required():
+        return "required"
+    text = default_text(field.get_default(call_default_factory=True), wanted)
+    return text if text == UNSET else f"`{text}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _starter(model: type[BaseModel], path: str) -> list[str]:
+    return ["", f"[{path}]", *_keys(model), *_nested(model, path)]
+
+
+def _nested(model: type[BaseModel], path: str) -> list[str]:
+    below = [(name, want(field).model) for name, field in model.model_fields.items()]
+    return [line for name, nested in below if nested for line in _starter(nested, f"{path}.{name}")]
+
+
+def _keys(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        wanted = want(field)
+        if wanted.model is None and name not in skip:
+            yield f"# {field.description or name}"
+            yield f"# {name} = {_literal(field, wanted)}"
+
+
+def _literal(field: FieldInfo, wanted: Want) -> str:
+    if field.is_required():
+        return f"… ({wanted.expected}; required)"
+    text = default_text(field.get_default(call_default_factory=True), wanted)
+    if text == UNSET:
+        return f"… ({wanted.expected})"
+    return f'"{text}"' if wanted.kind is Kind.DURATION else text

@@ -1,0 +1,183 @@
+"""Show settings to people and programs: every key with its value and origin, no secret among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, SecretStr
+
+from engram_discovery.settings.fields import Kind, Want, want
+from engram_discovery.settings.models import ClusterSettings
+from engram_discovery.settings.redact import HIDDEN, is_hidden, show
+from engram_discovery.settings.validate import suggest, written_forms
+from engram_discovery.settings.values import format_duration
+
+if TYPE_CHECKING:
+    from engram_discovery.settings.loaded import Settings
+    from engram_discovery.settings.origins import Leaf, Origins
+
+__all__ = ["Explanation", "Row", "explain", "rows", "wants_of"]
+
+#: Stands where a setting has no value and no default.
+UNSET = "unset"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One effective setting.
+
+    Attributes:
+        key: Dotted key.
+        value: JSON-serialisable; a secret is ``****``.
+        text: The same for people.
+        origin: Where it came from; ``default`` if from nowhere.
+        is_default: Whether nobody set it.
+    """
+
+    key: str
+    value: Any
+    text: str
+    origin: str
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All that is known of one key.
+
+    Attributes:
+        key: Dotted key.
+        expected: What it takes, in words.
+        description: What it means.
+        layers: Layer, value and origin of each layer that set it, lowest precedence first: the last one won.
+        default: The default for people, if there is one.
+    """
+
+    key: str
+    expected: str
+    description: str
+    layers: tuple[tuple[str, str, str], ...]
+    default: str
+
+
+def rows(settings: Settings, models: Mapping[str, BaseModel]) -> Iterator[Row]:
+    """Yield every effective setting.
+
+    Args:
+        settings: The settings.
+        models: Provider to its validated settings. Tables of other providers are shown without values,
+            because nobody can tell which of them are secret.
+    """
+    yield from _rows(settings.cluster, "cluster", settings.origins)
+    for name, model in models.items():
+        yield from _rows(model, f"cluster.{name}", settings.origins)
+    for name in settings.provider_tables:
+        if name not in models:
+            for key in settings.origins:
+                if key.startswith(f"cluster.{name}."):
+                    yield Row(key, HIDDEN, HIDDEN, str(settings.origins[key]), is_default=False)
+
+
+def explain(key: str, origins: Origins, models: Mapping[str, type[BaseModel]]) -> Explanation:
+    """Tell which layers set a key, and which won.
+
+    Raises:
+        KeyError: There is no such key; the argument is a suggestion, or empty.
+    """
+    wants = wants_of(models)
+    if key not in wants:
+        raise KeyError(suggest(key, list(wants)))
+    wanted, description, default = wants[key]
+    name = key.rpartition(".")[2]
+    found = [
+        leaf
+        for form in (name, *written_forms(name, wanted))
+        for leaf in origins.layers_of(_sibling(key, form))
+    ]
+    layers = tuple(
+        (leaf.origin.layer.name.lower().replace("_", " "), _shown(leaf, wanted), str(leaf.origin))
+        for leaf in sorted(found, key=lambda leaf: leaf.origin.layer)
+    )
+    return Explanation(key, wanted.expected, description, layers, default)
+
+
+def wants_of(models: Mapping[str, type[BaseModel]]) -> dict[str, tuple[Want, str, str]]:
+    """Return what each key wants, its description and its default, for the host and the given providers."""
+    found: dict[str, tuple[Want, str, str]] = {}
+    _collect(ClusterSettings, "cluster", found)
+    for name, model in models.items():
+        _collect(model, f"cluster.{name}", found)
+    return found
+
+
+def default_text(value: Any, wanted: Want) -> str:
+    """Write a default, or any validated value, for people."""
+    plain = _plain(value)
+    if plain is None:
+        return UNSET
+    return format_duration(plain) if wanted.kind is Kind.DURATION else show(plain)
+
+
+def _collect(model: type[BaseModel], prefix: str, found: dict[str, tuple[Want, str, str]]) -> None:
+    for name, field in model.model_fields.items():
+        wanted = want(field)
+        if wanted.model is not None:
+            _collect(wanted.model, f"{prefix}.{name}", found)
+            continue
+        default = (
+            "required"
+            if field.is_required()
+            else default_text(field.get_default(call_default_factory=True), wanted)
+        )
+        found[f"{prefix}.{name}"] = (wanted, field.description or "", default)
+
+
+def _rows(model: BaseModel, prefix: str, origins: Origins) -> Iterator[Row]:
+    for name, field in type(model).model_fields.items():
+        value, wanted, key = getattr(model, name), want(field), f"{prefix}.{name}"
+        if isinstance(value, BaseModel):
+            yield from _rows(value, key, origins)
+            continue
+        leaf = _effective(key, wanted, origins)
+        if leaf is None:
+            yield Row(key, _plain(value), default_text(value, wanted), "default", is_default=True)
+        elif is_hidden(leaf, secret=wanted.secret):
+            yield Row(key, HIDDEN, HIDDEN, str(leaf.origin), is_default=False)
+        else:
+            yield Row(key, _plain(value), default_text(value, wanted), str(leaf.origin), is_default=False)
+
+
+def _effective(key: str, wanted: Want, origins: Origins) -> Leaf | None:
+    forms = (key, *(_sibling(key, form) for form in written_forms(key.rpartition(".")[2], wanted)))
+    found = [leaf for form in forms if (leaf := origins.leaf(form)) is not None]
+    below = [leaf for other in origins if other.startswith(f"{key}.") and (leaf := origins.leaf(other))]
+    return max([*found, *below], key=lambda leaf: leaf.origin.layer, default=None)
+
+
+def _sibling(key: str, name: str) -> str:
+    return f"{key.rpartition('.')[0]}.{name}"
+
+
+def _shown(leaf: Leaf, wanted: Want) -> str:
+    return HIDDEN if is_hidden(leaf, secret=wanted.secret) else show(leaf.value)
+
+
+def _plain(value: Any) -> Any:
+    """Turn a validated value into what JSON knows."""
+    if isinstance(value, SecretStr):
+        return HIDDEN
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, BaseModel):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)

@@ -1,0 +1,90 @@
+"""Every job of the project: ``nox -l`` lists them, ``nox`` runs all tests, ``nox -s NAME`` runs one.
+
+Each job makes its own environment, so that Python and nox are all a machine needs.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "typing", "tests", "packaging", "cluster"]
+
+PLUGINS = ["static"]
+SOURCES = ["engram_discovery", *(f"plugins/{name}/src" for name in PLUGINS)]
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the workspace in place, with dependency groups."""
+    editable = [argument for name in PLUGINS for argument in ("-e", f"plugins/{name}")]
+    session.install("-e", ".", *editable, *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest with warnings as errors, as pyproject.toml says."""
+    session.run("pytest", *arguments, *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format and the import layers."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types strictly, over host and plugins."""
+    install(session, "typing", "test")
+    session.run("mypy", "engram_discovery")
+    for name in PLUGINS:
+        session.run("mypy", f"plugins/{name}/src")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the unit tests of host and plugins: no server, no process, a fake clock."""
+    install(session, "test")
+    pytest(session, "tests/unit", *(f"plugins/{name}/tests/unit" for name in PLUGINS))
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Run providers against real servers, which are built or installed first."""
+    install(session, "test")
+    pytest(session, "tests/integration", "--timeout=300")
+
+
+@nox.session
+def cluster(session: nox.Session) -> None:
+    """Run real node processes: they find each other, are killed, come back, get bad input."""
+    install(session, "test")
+    pytest(session, "tests/cluster", "--timeout=180")
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Cut, slow down and attack real nodes in network namespaces."""
+    install(session, "test")
+    pytest(session, "tests/faults", "--timeout=300")
+
+
+@nox.session
+def packaging(session: nox.Session) -> None:
+    """Build the wheels and use them from a clean environment, with pip and with uv."""
+    install(session, "test")
+    session.install("uv")
+    pytest(session, "tests/packaging", "--timeout=300")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure speed beside a peer or a floor, as ratios."""
+    install(session, "test")
+    for name in session.posargs or ["startup", "health"]:
+        session.run("python", "-m", f"tests.bench.{name}")

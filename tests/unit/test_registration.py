@@ -1,0 +1,220 @@
+"""The upkeep of a registration: made, renewed, read back, repaired, removed."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import Any
+
+import pytest
+
+from engram_discovery.address import Address
+from engram_discovery.errors import FailureKind, RegistrationError
+from engram_discovery.log import get_logger
+from engram_discovery.registration import Registration, RegistrationState
+from engram_discovery.testing import FakeClock
+from engram_discovery.types import Lease, NodeIdentity, NodeRecord
+
+NODE = NodeRecord(
+    identity=NodeIdentity(node_id="n1", generation=1, cluster="c"),
+    addr=Address("127.0.0.1", 7946),
+    api_addr=Address("127.0.0.1", 50051),
+)
+
+
+class Registry:
+    """A registrar that keeps its record in memory and fails as it is told."""
+
+    def __init__(self, ttl: float | None = 30.0) -> None:
+        self.ttl = ttl
+        self.record: NodeRecord | None = None
+        self.calls: list[str] = []
+        self.failure: Exception | None = None
+        self.shows = True
+        self.hangs = False
+        self.closed = False
+
+    async def _call(self, name: str) -> None:
+        self.calls.append(name)
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.failure:
+            raise self.failure
+
+    async def register(self, node: NodeRecord) -> Lease:
+        await self._call("register")
+        self.record = node
+        return Lease(self.ttl)
+
+    async def renew(self) -> Lease:
+        await self._call("renew")
+        if self.record is None:
+            raise RegistrationError("gone", kind=FailureKind.NOT_FOUND)
+        return Lease(self.ttl)
+
+    async def verify(self) -> bool:
+        await self._call("verify")
+        return self.shows and self.record is not None
+
+    async def deregister(self) -> None:
+        await self._call("deregister")
+        self.record = None
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def keep(registry: Any, clock: FakeClock) -> Registration:
+    registration = Registration(
+        "memory", registry, NODE, clock=clock, random=Random(1), logger=get_logger("engram_discovery.test")
+    )
+    registration.start()
+    return registration
+
+
+async def test_a_record_is_made_verified_and_renewed(clock: FakeClock) -> None:
+    """Registered only after a read showed it; renewed at a third of the granted TTL."""
+    registry = Registry(ttl=30)
+    registration = keep(registry, clock)
+
+    await clock.advance(0)
+    at_once = registration.state
+    await clock.advance(31)
+    await registration.aclose()
+
+    assert at_once is RegistrationState.REGISTERED
+    assert registry.calls == ["register", "verify"] + ["renew", "verify"] * 3 + ["deregister"]
+    assert (registry.record, registry.closed) == (None, True)
+
+
+async def test_an_accepted_record_that_no_read_shows_is_unverified(clock: FakeClock) -> None:
+    """A registry without a quorum accepts everything: that is not registered, until a read shows it."""
+    registry = Registry()
+    registry.shows = False
+    registration = keep(registry, clock)
+
+    await clock.advance(20)
+    meanwhile = registration.state
+    registry.shows = True
+    await clock.advance(31)
+    await registration.aclose()
+
+    assert meanwhile is RegistrationState.UNVERIFIED
+    assert registration.last_error is None
+
+
+@pytest.mark.parametrize("ttl", [30.0, None])
+async def test_a_record_that_vanished_is_made_again(clock: FakeClock, ttl: float | None) -> None:
+    """Whoever removed it, with a lease or without, it is back within a verification interval."""
+    registry = Registry(ttl)
+    registration = keep(registry, clock)
+    await clock.advance(1)
+
+    registry.record = None
+    await clock.advance(40)
+    state = registration.state
+    await registration.aclose()
+
+    assert state is RegistrationState.REGISTERED
+    assert registration.repairs == {"lost": 1}
+    assert registry.calls.count("register") == 2
+
+
+async def test_a_registry_that_is_away_is_waited_for(clock: FakeClock) -> None:
+    """Away at the start and coming later: registered within the longest retry; the tries grow apart."""
+    registry = Registry()
+    registry.failure = RegistrationError("refused", kind=FailureKind.REFUSED)
+    registration = keep(registry, clock)
+
+    await clock.advance(600)
+    tries = len(registry.calls)
+    registry.failure = None
+    await clock.advance(30)
+    state = registration.state
+    await registration.aclose()
+
+    assert 20 <= tries <= 60
+    assert state is RegistrationState.REGISTERED
+
+
+async def test_an_outage_longer_than_the_ttl_is_a_loss(clock: FakeClock) -> None:
+    """The lease has run out although nobody could tell us: register again, do not renew."""
+    registry = Registry(ttl=30)
+    registration = keep(registry, clock)
+    await clock.advance(1)
+
+    registry.failure = RegistrationError("away", kind=FailureKind.UNAVAILABLE)
+    await clock.advance(60)
+    meanwhile = registration.state
+    registry.failure = None
+    await clock.advance(31)
+    await registration.aclose()
+
+    assert meanwhile is RegistrationState.LOST
+    assert registration.repairs == {"expired": 1}
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("bug"), ValueError("bug")])
+async def test_a_registrars_bug_does_not_end_the_upkeep(clock: FakeClock, failure: Exception) -> None:
+    """Whatever a third party's code raises is named and tried again."""
+    registry = Registry()
+    registry.failure = failure
+    registration = keep(registry, clock)
+    await clock.advance(1)
+    error = registration.last_error
+
+    registry.failure = None
+    await clock.advance(31)
+    state = registration.state
+    await registration.aclose()
+
+    assert error is not None
+    assert error.kind is FailureKind.PLUGIN_BUG
+    assert state is RegistrationState.REGISTERED
+
+
+async def test_retry_after_is_respected(clock: FakeClock) -> None:
+    """A registry that asks for a pause gets it."""
+    registry = Registry()
+    registry.failure = RegistrationError("busy", kind=FailureKind.RATE_LIMITED, retry_after=120)
+    registration = keep(registry, clock)
+
+    await clock.advance(119)
+    calls = list(registry.calls)
+    await registration.aclose()
+
+    assert calls == ["register"]
+
+
+async def test_closing_never_raises_and_releases(clock: FakeClock) -> None:
+    """A registry that refuses the good-bye is left to its TTL; sockets are closed all the same."""
+    registry = Registry()
+    registration = keep(registry, clock)
+    await clock.advance(0)
+
+    registry.failure = RegistrationError("away", kind=FailureKind.UNAVAILABLE)
+    await registration.aclose()
+
+    assert registry.closed
+    assert registration.state is RegistrationState.DRAINING
+
+
+async def test_draining_waits_before_the_record_goes(clock: FakeClock) -> None:
+    """Load balancers get the time to look away."""
+    registry = Registry()
+    registration = keep(registry, clock)
+    await clock.advance(0)
+
+    closing = asyncio.ensure_future(registration.aclose(drain=10))
+    await clock.advance(9)
+    before = registry.record
+    await clock.advance(2)
+    await closing
+
+    assert before is not None
+    assert registry.record is None
