@@ -360,7 +360,6 @@ async def test_a_watch_that_never_stops_yielding_does_not_hold_up_the_loop() -> 
 @in_virtual_time
 async def test_a_million_endpoints_are_cut_off() -> None:
     """An endless answer costs ten thousand endpoints and is marked partial."""
-
     taken = itertools.count()
     answer = found(1)
     object.__setattr__(
