@@ -30,7 +30,7 @@ class Phase(StrEnum):
     FORMING = "forming"
     """Others are here, but fewer than expected."""
     SPLIT = "split"
-    """Not more than half of the known size is here."""
+    """Not more than half of the members that we know are here."""
     ALONE = "alone"
     RESOLVING = "resolving"
     """Alone, and no source has answered yet."""

@@ -164,6 +164,7 @@ async def test_too_few_nodes_are_told_until_the_expected_size_is_reached() -> No
     await asyncio.sleep(61)
 
     assert len(lines) >= 3
+    assert {line["phase"] for line in lines} == {"forming"}
     assert "waiting for 1 more of the 3 nodes expected" in lines[-1]["explanation"]
     assert "10.0.0.3:7946 (from dns) refused" in lines[-1]["explanation"]
     assert rig.alive == 3
