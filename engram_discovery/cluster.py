@@ -267,7 +267,7 @@ class _Startup:
             await joiner.aclose()
             await membership.leave(_LEAVE_TIMEOUT)
 
-        guard = ConflictGuard(membership, give_way, self.logger)
+        guard = ConflictGuard(membership, give_way, clock=self.clock, logger=self.logger)
         guard.start()
         stack.push_async_callback(self._closing, "conflict guard", guard.aclose)
         return guard

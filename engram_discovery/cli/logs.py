@@ -29,6 +29,9 @@ def configure_logging(level: str) -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("engram_discovery").setLevel(LEVELS[level])
+    logging.getLogger("uvicorn.error").setLevel(
+        logging.ERROR
+    )  # it warns of every malformed request, unbounded
     logging.raiseExceptions = False  # a closed standard error must not stop the node
     kinship.log_to_python(LEVELS["error"])  # what it warns of, we say ourselves, with the setting to change
 

@@ -54,7 +54,9 @@ def test_an_unconfigured_program_prints_nothing_to_standard_output() -> None:
 
 def hostile_record() -> logging.LogRecord:
     facts = {"node_id": 'x"\n\x1b[31m', "n": 1}
-    record = logging.LogRecord("engram_discovery", logging.WARNING, "", 0, "member.joined node_id=%r", ("x\n",), None)
+    record = logging.LogRecord(
+        "engram_discovery", logging.WARNING, "", 0, "member.joined node_id=%r", ("x\n",), None
+    )
     record.__dict__.update(event="member.joined", facts=facts)
     return record
 

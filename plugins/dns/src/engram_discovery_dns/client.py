@@ -1,0 +1,171 @@
+"""Questions to DNS and what they can come to: records, an authoritative no, or a ``DiscoveryError``.
+
+An error is never a no: SERVFAIL, REFUSED, silence and garbage raise. A name does not exist only if every
+variant of it on the search list is said not to exist (the rule of Prometheus' ``discovery/dns``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery_dns.nameserver import GarbageError, Nameserver, TruncatedError
+from engram_discovery_dns.wire import Answer, CnameError, MalformedError, Query, Rcode, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engram_discovery_dns.resolv_conf import ResolvConf, ResolverConfiguration
+    from engram_discovery_dns.wire import Kind
+
+__all__ = ["DnsClient", "Reply", "Round"]
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 1.0
+_ANSWERED = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What DNS says, with authority, to one question.
+
+    Attributes:
+        name: The variant of the name that answered.
+        answer: The records, and what came with them.
+        server: Who answered, as ``address:port``.
+    """
+
+    name: str
+    answer: Answer
+    server: str
+
+    @property
+    def no(self) -> str:
+        """Why there are no records, in the words of DNS; empty if there are some."""
+        if self.answer.records:
+            return ""
+        return "NXDOMAIN" if self.answer.rcode == Rcode.NXDOMAIN else "NODATA"
+
+
+@dataclass(frozen=True, slots=True)
+class _Miss:
+    """One try that did not lead to an answer; ``ask_again`` if the same server may do better next time."""
+
+    kind: FailureKind
+    words: str
+    ask_again: bool = False
+
+
+class DnsClient:
+    """Asks the machine's name servers, or those of the settings.
+
+    Args:
+        configuration: Where to ask, and with which search list.
+    """
+
+    def __init__(self, configuration: ResolvConf) -> None:
+        self._configuration = configuration
+
+    @contextmanager
+    def round(self, within: float) -> Iterator[Round]:
+        """Open a round of questions that share sockets and end ``within`` seconds from now.
+
+        Raises:
+            DiscoveryError: There is no usable resolver configuration.
+        """
+        configuration = self._configuration.current()
+        servers = [Nameserver(address) for address in configuration.nameservers]
+        try:
+            yield Round(configuration, servers, asyncio.get_running_loop().time() + within)
+        finally:
+            for server in servers:
+                server.close()
+
+
+class Round:
+    """Questions under one deadline. Made by ``DnsClient.round``."""
+
+    def __init__(
+        self, configuration: ResolverConfiguration, servers: list[Nameserver], deadline: float
+    ) -> None:
+        self._configuration = configuration
+        self._servers = servers
+        self._deadline = deadline
+
+    async def ask(self, name: str | bytes, kind: Kind) -> Reply:
+        """Ask for records, with retries, of every name server.
+
+        Args:
+            name: A name to which the search list applies unless it ends with a dot; or a name in wire form.
+            kind: The kind of record.
+
+        Raises:
+            DiscoveryError: No variant of the name has records, and not every one was answered.
+        """
+        variants = [name] if isinstance(name, bytes) else self._configuration.variants(name)
+        failure: DiscoveryError | None = None
+        no: Reply | None = None
+        for variant in variants:
+            try:
+                reply = await self._ask_servers(Query(variant, kind))
+            except DiscoveryError as error:
+                failure = error
+                continue
+            if not reply.no:
+                return reply
+            no = reply if no is None or reply.no == "NODATA" else no
+        if failure is not None or no is None:
+            raise failure or DiscoveryError(f"{name!r} is too long", kind=FailureKind.CONFIG)
+        return no
+
+    async def _ask_servers(self, query: Query) -> Reply:
+        """Ask each server, those that failed before last; a silent one is asked again."""
+        tries: dict[str, FailureKind] = {}
+        servers = sorted(self._servers, key=lambda server: server.failures)
+        pause = _FIRST_PAUSE
+        while servers and self._left > 0:
+            for server in tuple(servers):
+                outcome = await self._try(server, query)
+                if isinstance(outcome, Answer):
+                    return Reply(to_text(query.name), outcome, str(server))
+                server.failures += 1
+                tries[f"{server}: {outcome.words}"] = outcome.kind
+                if not outcome.ask_again:
+                    servers.remove(server)
+            if servers:
+                await asyncio.sleep(max(0.0, min(pause, self._left)))
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        kinds = list(tries.values())
+        text = "; ".join(tries) or "no time left"
+        raise DiscoveryError(f"{query}: {text}", kind=kinds[-1] if kinds else FailureKind.TIMEOUT)
+
+    async def _try(self, server: Nameserver, query: Query) -> Answer | _Miss:
+        """Ask one server once; return its answer, or what went wrong."""
+        try:
+            answer = await server.ask(query, self._configuration.timeout, self._deadline)
+        except GarbageError as error:
+            return _Miss(FailureKind.BAD_DATA, str(error), ask_again=True)
+        except TimeoutError as error:
+            return _Miss(FailureKind.TIMEOUT, str(error), ask_again=True)
+        except ConnectionRefusedError:
+            return _Miss(FailureKind.REFUSED, "connection refused")
+        except OSError as error:
+            return _Miss(FailureKind.UNAVAILABLE, error.strerror or str(error))
+        except (MalformedError, CnameError, TruncatedError) as error:
+            return _Miss(FailureKind.BAD_DATA, str(error))
+        return answer if answer.rcode in _ANSWERED else _refusal(answer.rcode)
+
+    @property
+    def _left(self) -> float:
+        return self._deadline - asyncio.get_running_loop().time()
+
+
+def _refusal(rcode: int) -> _Miss:
+    try:
+        name = Rcode(rcode).name
+    except ValueError:
+        name = f"response code {rcode}"
+    return _Miss(FailureKind.REFUSED if rcode == Rcode.REFUSED else FailureKind.DNS_FAILURE, name)
