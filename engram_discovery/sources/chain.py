@@ -90,6 +90,8 @@ class Discovery:
         closes.
         """
         changes = Changes(self._snapshot, self.snapshot, self._clock)
+        if self._closed:
+            changes.end()
         self._changes.add(changes)
         return changes
 
@@ -99,7 +101,8 @@ class Discovery:
         Waits as long as the slowest of these sources may take. Never raises for a source's failure;
         cancelling the call does not cancel the round.
         """
-        await asyncio.wait({self._begin()})
+        if not self._closed:
+            await asyncio.wait({self._begin()})
         return self._snapshot
 
     def remember(self, members: Iterable[Endpoint]) -> None:
@@ -126,9 +129,8 @@ class Discovery:
 
     async def forget(self) -> None:
         """Remove the memory on disk and write no more, after a graceful leave."""
-        cache, self._cache = self._cache, None
-        if cache is not None:
-            await cache.forget()
+        if self._cache is not None:
+            await self._cache.forget()
 
     async def aclose(self) -> None:
         """Stop, save what is known, and close every source; bounded, whatever the sources do."""

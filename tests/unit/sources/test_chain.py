@@ -270,3 +270,36 @@ async def test_closing_during_the_first_round_is_bounded() -> None:
 
     assert asyncio.get_running_loop().time() - began <= 3
     assert (await asking).endpoints == ()
+
+
+@in_virtual_time
+async def test_a_chain_that_flips_every_round_loses_nobody() -> None:
+    """While the first source works and fails by turns, its peers stay, versions rise and changes stay rare."""
+    flips = [step for _ in range(200) for step in (found(1, ttl=1), failure())]
+    discovery = make_discovery(Scripted(*flips), Scripted(found(2)))
+    await discovery.discover()
+    discovery.start()
+    consumer = asyncio.create_task(collect(discovery.changes()))
+    await asyncio.sleep(60)
+
+    await discovery.aclose()
+    seen = await consumer
+
+    assert len(seen) >= 5
+    assert all(change.removed != peers(1) for _, change in seen)
+    assert all(peers(1)[0] in change.snapshot.endpoints for _, change in seen)
+    assert all(later[0] - earlier[0] >= 1.0 for earlier, later in pairwise(seen))
+    assert all(a[1].snapshot.version < b[1].snapshot.version for a, b in pairwise(seen))
+
+
+@in_virtual_time
+async def test_changes_of_a_closed_discovery_end() -> None:
+    """A consumer that comes late, or is waiting, is let go."""
+    discovery = make_discovery(Scripted(found(1)))
+    early = asyncio.create_task(collect(discovery.changes()))
+    await asyncio.sleep(0)
+    await discovery.aclose()
+
+    late = await collect(discovery.changes())
+
+    assert await early == late == []

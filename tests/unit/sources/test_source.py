@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -238,7 +238,7 @@ async def test_a_crashing_plugin_is_quarantined_with_growing_waits() -> None:
     source.start()
     await asyncio.sleep(3600)
 
-    gaps = [later - earlier for earlier, later in pairwise(discoverer.asked_at)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(discoverer.asked_at)]
 
     assert source.status().quarantined
     assert max(gaps) <= 300
@@ -360,18 +360,17 @@ async def test_a_watch_that_never_stops_yielding_does_not_hold_up_the_loop() -> 
 @in_virtual_time
 async def test_a_million_endpoints_are_cut_off() -> None:
     """An endless answer costs ten thousand endpoints and is marked partial."""
-
-    def endless() -> Any:
-        while True:
-            yield peers(1)[0]
-
+    taken = itertools.count()
     answer = found(1)
-    object.__setattr__(answer, "endpoints", endless())
+    object.__setattr__(
+        answer, "endpoints", (endpoint for endpoint in itertools.cycle(peers(1)) if next(taken) >= 0)
+    )
     source = make_source(Scripted(answer))
 
     await source.refresh()
 
     assert source.status().partial == {"limit": 1}
+    assert next(taken) <= 10_002
     await source.aclose()
 
 
