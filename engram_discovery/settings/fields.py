@@ -92,7 +92,8 @@ def _want(annotation: Any, metadata: tuple[Any, ...]) -> Want:
         return Want(Kind.TABLE, secret, "a table", model=annotation)
     origin = get_origin(annotation) or annotation
     if origin in {list, tuple, set, frozenset}:
-        return Want(Kind.LIST, secret, "a list", _item(annotation))
+        item = _item(annotation)
+        return Want(Kind.LIST, secret, f"a list, each {item}" if item else "a list", item)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return Want(Kind.MAPPING, secret, "a table")
     choices = _choices(annotation)

@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pydantic import BaseModel, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from engram_discovery.errors import SettingsError
 from engram_discovery.settings import settings_from
@@ -213,6 +213,23 @@ def test_the_rules_of_a_plugins_model_are_reported_like_ours(load: Load) -> None
         load(f"{toml}a = 2", host=Installed({"own": Own}))
     with pytest.raises(SettingsError, match=r"cluster\.own: expected a and b to make 10 at most"):
         load(f"{toml}a = 3\nb = 9", host=Installed({"own": Own}))
+
+
+def test_a_pattern_and_a_length_are_named(load: Load) -> None:
+    """Text of the wrong form is not reported as if it were no text."""
+
+    class Own(BaseModel):
+        a: str = Field(default="x", pattern="^[a-z]$")
+        b: str = Field(default="", max_length=2)
+
+    toml = '[cluster]\nenabled = true\ndiscovery = "own"\n[cluster.own]\na = "1"\nb = "123"'
+    with pytest.raises(SettingsError) as raised:
+        load(toml, host=Installed({"own": Own}))
+
+    assert [problem.found for problem in raised.value.problems] == [
+        """string should match pattern '^[a-z]$', got "1\"""",
+        'string should have at most 2 characters, got "123"',
+    ]
 
 
 def test_a_value_in_an_error_is_short(load: Load) -> None:
