@@ -215,7 +215,7 @@ class Discovery:
 
     def _compose(self) -> Snapshot:
         needed = self._needed()
-        told = dict.fromkeys(endpoint for source in needed for endpoint in source.endpoints)
+        told = dict.fromkeys(endpoint for source in needed for endpoint in source.snapshot())
         speaks_for_itself = told and not any(source.is_mute for source in needed)
         remembered = () if speaks_for_itself else self._cached
         statuses = [source.status() for source in needed]
