@@ -115,12 +115,12 @@ class StaticDiscoverer:
 
     def _log_changes(self, failures: Mapping[Address, DiscoveryError]) -> None:
         logger = self._context.logger
-        for seed in failures.keys() - self._unresolved:
-            logger.warning(
-                "seed_unresolved", seed=str(seed), error=str(failures[seed]), retry="on every refresh"
-            )
-        for seed in self._unresolved - failures.keys():
-            logger.info("seed_resolved", seed=str(seed))
+        for seed in self._seeds:
+            if seed in failures and seed not in self._unresolved:
+                reason = str(failures[seed])
+                logger.warning("seed_unresolved", seed=str(seed), error=reason, retry="on every refresh")
+            elif seed in self._unresolved and seed not in failures:
+                logger.info("seed_resolved", seed=str(seed))
         self._unresolved = set(failures)
 
 
