@@ -218,8 +218,7 @@ class Source:
 
     async def _read_in_full_for_ever(self) -> None:
         while True:
-            wait = self._full_read_interval * self._random.uniform(0.9, 1.1)
-            await self._clock.sleep(wait)
+            await self._clock.sleep(self._until_full_read())
             before = frozenset(self.snapshot())
             watched = self._watching
             await self.refresh()
@@ -228,6 +227,12 @@ class Source:
                 self._logger.warning(
                     "discovery.watch_missed_changes", source=self.name, repairs=self._repairs
                 )
+
+    def _until_full_read(self) -> float:
+        """Return the wait to the next full read: soon after one that failed beside a working watch."""
+        if self._watching and self._known.outcome is Outcome.FAILED:
+            return max(0.0, self._due - self._clock.monotonic())
+        return self._full_read_interval * self._random.uniform(0.9, 1.1)
 
     async def _rewatch_for_ever(self) -> None:
         while True:
