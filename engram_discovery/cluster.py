@@ -42,7 +42,7 @@ from engram_discovery.settings.problems import Problem
 from engram_discovery.types import NodeRecord, NodeState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from prometheus_client import CollectorRegistry
 
@@ -64,6 +64,7 @@ async def initialize_cluster(
     settings: Settings,
     *,
     host: PluginHost | None = None,
+    join: Sequence[str] = (),
     registry: CollectorRegistry | None = None,
     logger: Logger | None = None,
     clock: Clock | None = None,
@@ -77,6 +78,7 @@ async def initialize_cluster(
     Args:
         settings: From ``load_settings`` or ``settings_from``.
         host: Plugins to use; default: the installed ones, by the settings ``plugins.allow`` and ``plugins.deny``.
+        join: Addresses (``host:port``) to join besides those that the sources find.
         registry: A Prometheus registry to put our metrics on, until closed; none by default.
         logger: Where to log; default: structlog if the program configured it, else the standard library.
         clock: Source of time, for tests.
@@ -97,6 +99,7 @@ async def initialize_cluster(
     startup = _Startup(
         settings,
         host or make_host(settings.cluster.plugins, logger),
+        tuple(join),
         registry,
         logger,
         clock or SystemClock(),
@@ -114,6 +117,7 @@ class _Startup:
 
     settings: Settings
     host: PluginHost
+    join: tuple[str, ...]
     registry: CollectorRegistry | None
     logger: Logger
     clock: Clock
@@ -128,6 +132,7 @@ class _Startup:
             clock=self.clock,
             logger=self.logger,
             random=self.random,
+            join=self.join,
         )
         discovery = providers.discovery()
         stack.push_async_callback(self._closing, "discovery", discovery.aclose)
@@ -184,19 +189,7 @@ class _Startup:
         if needs_seeds(cluster.advertise, bind, interfaces):
             seeds = (await discovery.discover()).endpoints
         advertise = await resolve_advertise(choose_advertise(cluster.advertise, bind, interfaces, seeds))
-        self._check_exposure(bind)
         return bind, advertise, api._replace(host=advertise.host) if is_wildcard(api.host) else api
-
-    def _check_exposure(self, bind: Address) -> None:
-        """Warn, or refuse, if gossip without a key can be reached from other machines."""
-        security = self.settings.cluster.security
-        if security.keys or is_loopback(bind.host):
-            return
-        found = f"gossip on {format_address(bind)} is neither encrypted nor authenticated"
-        remedy = "set cluster.security.keys (make one with `engram-discovery keygen`)"
-        if security.strict:
-            raise SettingsError([Problem("cluster.security.keys", found, remedy=remedy)])
-        self.logger.warning("security.plaintext", problem=found, remedy=remedy)
 
     async def _membership(
         self,

@@ -135,6 +135,22 @@ def test_the_demo_sees_all_of_it(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_node_named_on_the_command_line_is_joined(tmp_path: Path) -> None:
+    """--join is one more source beside an empty seed list; what is no address is wrong usage."""
+    nodes = make_nodes(tmp_path, 2)
+    for node in nodes:
+        node.settings = "[cluster]\nenabled = true\n"
+    nodes[1].arguments = ["--join", nodes[0].gossip]
+    with running(nodes):
+        wait_until(all_see(nodes, {"n0": "alive", "n1": "alive"}), 20, "both see two alive")
+
+        told = nodes[1].get("/cluster/discovery")
+
+    assert told
+    assert {source["name"]: source["count"] for source in told[1]["sources"]} == {"static": 0, "command-line": 1}
+    assert "nonsense:0" in command("run", "--join", "nonsense:0", status=2).stderr
+
+
 def test_a_second_signal_hurries(tmp_path: Path) -> None:
     """A node that drains for a minute ends at once when told twice."""
     (node,) = make_nodes(tmp_path, 1, **{"cluster.registration.drain": "60s"})

@@ -364,3 +364,22 @@ async def test_live_members_are_handed_over_for_the_memory_on_disk(tmp_path: Pat
     await rig.aclose()
 
     assert '"host": "10.0.0.3"' in (tmp_path / "p").read_text()
+
+
+@in_virtual_time
+async def test_an_answer_that_comes_during_the_start_is_used_at_once() -> None:
+    """A source that answers after the start gave up on it does not wait for the next look."""
+
+    async def slow() -> Any:
+        await asyncio.sleep(2.6)
+        return found(2)
+
+    rig = make_rig(Scripted(slow))
+    await rig.joiner.join_once()
+    await asyncio.sleep(0.5)
+    rig.start()
+
+    await asyncio.sleep(0.1)
+
+    assert rig.alive == 2
+    await rig.aclose()
