@@ -10,7 +10,7 @@ import nox
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "typing", "tests", "packaging", "cluster", "faults", "integration"]
+nox.options.sessions = ["lint", "typing", "tests", "packaging", "docs", "cluster", "faults", "integration"]
 
 PLUGINS = ["static", "dns"]
 #: Plugins that are tested against real servers.
@@ -89,6 +89,13 @@ def packaging(session: nox.Session) -> None:
     install(session, "test")
     session.install("uv")
     pytest(session, "tests/packaging", "--timeout=300")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html")
 
 
 @nox.session
