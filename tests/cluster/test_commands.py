@@ -84,6 +84,29 @@ def test_discover_asks_without_joining(pair: list[Node], tmp_path: Path) -> None
     assert pair[0].states() == {"n0": "alive", "n1": "alive"}
 
 
+def test_discover_watch_streams_changes(tmp_path: Path) -> None:
+    """An endpoint a line as it comes, and a clean end on Ctrl-C."""
+    config = tmp_path / "engram.toml"
+    config.write_text('[cluster]\nenabled = true\n[cluster.static]\nseed_nodes = ["127.0.0.1:1"]\n')
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "engram_discovery", "discover", "--watch", "--config", str(config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert watching.stdout
+        line = watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        _, complaints = watching.communicate(timeout=20)
+    finally:
+        watching.kill()
+        watching.communicate()
+
+    assert line == "+ 127.0.0.1:1 (static)\n"
+    assert (watching.returncode, "Traceback" in complaints) == (0, False)
+
+
 def test_discover_without_seeds_is_empty_not_an_error(tmp_path: Path) -> None:
     """Nobody is an answer."""
     config = tmp_path / "engram.toml"
