@@ -36,8 +36,7 @@ from engram_discovery.hookspecs import MembershipConfig
 from engram_discovery.identity import DataDirLock, load_identity
 from engram_discovery.joining import Joiner
 from engram_discovery.log import get_logger
-from engram_discovery.plugins import PluginHost
-from engram_discovery.providers import Providers
+from engram_discovery.providers import Providers, make_host
 from engram_discovery.registration import Registration
 from engram_discovery.settings.problems import Problem
 from engram_discovery.types import NodeRecord
@@ -49,9 +48,9 @@ if TYPE_CHECKING:
 
     from engram_discovery.clock import Clock
     from engram_discovery.log import Logger
+    from engram_discovery.plugins import PluginHost
     from engram_discovery.protocols import Membership
     from engram_discovery.settings import Settings
-    from engram_discovery.settings.models import ClusterSettings
     from engram_discovery.sources import Discovery
     from engram_discovery.types import Endpoint, Member, NodeIdentity
 
@@ -97,7 +96,7 @@ async def initialize_cluster(
         return SingleNode(settings)
     startup = _Startup(
         settings,
-        host or _default_host(settings.cluster, logger),
+        host or make_host(settings.cluster.plugins, logger),
         registry,
         logger,
         clock or SystemClock(),
@@ -107,11 +106,6 @@ async def initialize_cluster(
         context = await startup.run(stack)
         context._closing = stack.pop_all()
     return context
-
-
-def _default_host(cluster: ClusterSettings, logger: Logger) -> PluginHost:
-    plugins = cluster.plugins
-    return PluginHost(allow=plugins.allow, deny=plugins.deny, strict=plugins.strict, logger=logger)
 
 
 @dataclass(slots=True)
@@ -273,7 +267,7 @@ class _Startup:
             await joiner.aclose()
             await membership.leave(_LEAVE_TIMEOUT)
 
-        guard = ConflictGuard(membership, give_way, self.logger)
+        guard = ConflictGuard(membership, give_way, clock=self.clock, logger=self.logger)
         guard.start()
         stack.push_async_callback(self._closing, "conflict guard", guard.aclose)
         return guard

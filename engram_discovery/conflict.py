@@ -2,6 +2,9 @@
 
 This happens to a cloned disk, a copied settings file, or an orchestrator that starts a replacement while the old
 process still runs. The newer run has the higher generation and stays; the older one leaves the cluster.
+
+The news must last: a run that does not exist (a corrupted or forged packet, where gossip is not encrypted) answers no
+probe, and the others suspect it within seconds.
 """
 
 from __future__ import annotations
@@ -11,16 +14,20 @@ from typing import TYPE_CHECKING
 
 from engram_discovery.address import format_address
 from engram_discovery.errors import NameConflictError
-from engram_discovery.types import EventKind
+from engram_discovery.types import EventKind, NodeState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from engram_discovery.clock import Clock
     from engram_discovery.log import Logger
     from engram_discovery.protocols import Membership
     from engram_discovery.types import Member
 
-__all__ = ["ConflictGuard"]
+__all__ = ["LASTING", "ConflictGuard"]
+
+#: Seconds for which a newer run must live before we give way to it.
+LASTING = 8.0
 
 
 class ConflictGuard:
@@ -29,15 +36,24 @@ class ConflictGuard:
     Args:
         membership: Tells of the conflict.
         give_way: Stops looking for peers and leaves the cluster.
+        clock: Times how long the news must last.
         logger: Told what happened and what to do.
     """
 
     def __init__(
-        self, membership: Membership, give_way: Callable[[], Awaitable[None]], logger: Logger
+        self,
+        membership: Membership,
+        give_way: Callable[[], Awaitable[None]],
+        *,
+        clock: Clock,
+        logger: Logger,
     ) -> None:
         self._membership = membership
         self._give_way = give_way
+        self._clock = clock
         self._logger = logger
+        self._rivals: dict[int, Member] = {}
+        self._waiting: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._replaced = asyncio.Event()
         self._message = ""
@@ -58,15 +74,44 @@ class ConflictGuard:
 
     async def aclose(self) -> None:
         """Stop watching."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._waiting) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch(self) -> None:
         async for event in self._membership.events():
             if event.kind is EventKind.CONFLICT and event.member is not None:
-                await self._yield_to(event.member)
+                self._take_in(event.member)
+
+    def _take_in(self, rival: Member) -> None:
+        """Remember a living rival, forget one that does not live; nobody else can be at our own address."""
+        if rival.state is NodeState.ALIVE and rival.addr != self._membership.local.addr:
+            self._logger.warning(
+                "identity.rival",
+                node_id=rival.node_id,
+                addr=format_address(rival.addr),
+                generation=rival.generation,
+                gives_way_in_seconds=LASTING,
+            )
+            self._rivals[rival.generation] = rival
+            if self._waiting is None or self._waiting.done():
+                self._waiting = asyncio.create_task(
+                    self._confirm(rival.generation), name="engram-conflict-confirm"
+                )
+        else:
+            self._rivals.pop(rival.generation, None)
+
+    async def _confirm(self, generation: int) -> None:
+        """Give way to a rival that still lives after a while; look at the next one if it does not."""
+        while True:
+            await self._clock.sleep(LASTING)
+            if generation in self._rivals:
+                await self._yield_to(self._rivals[generation])
                 return
+            if not self._rivals:
+                return
+            generation = max(self._rivals)
 
     async def _yield_to(self, newer: Member) -> None:
         self._message = (

@@ -21,11 +21,11 @@ provider's name. Objects made by the factories do the work; see ``protocols``. A
 
         return FileDiscoverer(settings, context)
 
-The host calls hooks on a thread of its own, without a running event loop, and waits a bounded time: make the
-object, and let its first coroutine open the connections.
+The host calls hooks on a thread of its own, without a running event loop, and waits a bounded time: make
+the object there, and let its first coroutine open the connections.
 
-A plugin can decorate the objects of any provider by a wrapper round a factory, if the program registered it or
-``plugins.allow`` names it. It sits in a module of its own, under an entry point that needs to offer no provider::
+A plugin can decorate the objects of any provider by a wrapper round a factory, if the program registered it
+or ``plugins.allow`` names it. It sits in a module of its own; its entry point need not offer a provider::
 
     @hookimpl(wrapper=True)
     def engram_create_discoverer(provider, settings, context):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import engram_discovery
 from engram_discovery.hookspecs import MembershipConfig, PluginContext
+from engram_discovery.plugins import PluginHost
 from engram_discovery.sources import Discovery, PeerCache, Source
 
 if TYPE_CHECKING:
@@ -14,12 +15,17 @@ if TYPE_CHECKING:
 
     from engram_discovery.clock import Clock
     from engram_discovery.log import Logger
-    from engram_discovery.plugins import PluginHost
     from engram_discovery.protocols import HealthCheck, Membership, Registrar
     from engram_discovery.settings import Settings
+    from engram_discovery.settings.models import PluginsSettings
     from engram_discovery.types import NodeIdentity
 
-__all__ = ["Providers"]
+__all__ = ["Providers", "make_host"]
+
+
+def make_host(plugins: PluginsSettings, logger: Logger | None = None) -> PluginHost:
+    """Make a plugin host as the table ``[cluster.plugins]`` says. Imports no plugin yet."""
+    return PluginHost(allow=plugins.allow, deny=plugins.deny, strict=plugins.strict, logger=logger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,7 +130,7 @@ class NodeIdentity:
     """Who this node is: its id, and which run of it this is.
 
     Attributes:
-        node_id: 1 to 54 characters; the same over restarts.
+        node_id: 1 to 50 characters; the same over restarts.
         generation: Rises with every start; milliseconds of the wall clock at the earliest.
         cluster: Name of the cluster, the fence against foreign ones.
     """
@@ -259,7 +259,7 @@ class EventKind(StrEnum):
     LEFT = "left"
     UPDATED = "updated"
     CONFLICT = "conflict"
-    """Two live nodes run under one node id; ``member`` is the one with the higher generation."""
+    """A newer run of our own node id, in its present state, is ``member``; it may be false news until it persists."""
     LOST = "lost"
     """This consumer fell behind; read ``members()`` again. ``member`` is None, ``count`` says how many."""
 

@@ -1,55 +1,31 @@
-"""``engram-discovery config``: look at settings, check them, explain them, write them.
-
-The program that mounts ``config_group`` gives, as click's ``obj``, what makes a plugin host from the table
-``[cluster.plugins]``; without it the tables of providers are not looked into.
-"""
+"""``engram-discovery config``: look at settings, check them, explain them, write them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from engram_discovery.cli.options import json_option, settings_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pydantic import BaseModel
 
-    from engram_discovery.settings.loaded import Outcome, Providers, Settings
+    from engram_discovery.plugins import PluginHost
+    from engram_discovery.settings.loaded import Outcome, Settings
     from engram_discovery.settings.models import PluginsSettings
     from engram_discovery.settings.problems import Problem
     from engram_discovery.settings.render import Row
 
 __all__ = ["config_group"]
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 #: The settings cannot be used; the same as for a wrong option.
 EXIT_SETTINGS = 2
-
-
-def _settings_options(command: F) -> F:
-    """Add the options by which every command is told its settings."""
-    for option in (
-        click.option("assignments", "--set", multiple=True, metavar="KEY=VALUE", help="Override a setting."),
-        click.option(
-            "files",
-            "--config",
-            "-c",
-            multiple=True,
-            type=click.Path(path_type=Path),
-            help="Settings file; repeatable.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-_as_json = click.option("as_json", "--json", is_flag=True, help="Write JSON.")
 
 
 @click.group("config")
@@ -61,15 +37,15 @@ def config_group() -> None:
 
 
 @config_group.command()
-@_settings_options
-@_as_json
+@settings_options
+@json_option
 @click.pass_context
-def show(context: click.Context, files: Sequence[Path], assignments: Sequence[str], *, as_json: bool) -> None:
+def show(context: click.Context, files: Sequence[str], overrides: Sequence[str], *, as_json: bool) -> None:
     """Show every setting with its value and where it came from. Secrets are shown as ****."""
     from engram_discovery.settings.render import rows
 
-    settings = _loaded(context, files, assignments)
-    found = list(rows(settings, _provider_models(context, settings)))
+    settings = _loaded(context, files, overrides)
+    found = list(rows(settings, _provider_models(settings)))
     if as_json:
         click.echo(json.dumps([_json_row(row) for row in found], indent=2))
         return
@@ -78,47 +54,44 @@ def show(context: click.Context, files: Sequence[Path], assignments: Sequence[st
 
 
 @config_group.command()
-@_settings_options
-@_as_json
+@settings_options
+@json_option
 @click.pass_context
-def check(
-    context: click.Context, files: Sequence[Path], assignments: Sequence[str], *, as_json: bool
-) -> None:
+def check(context: click.Context, files: Sequence[str], overrides: Sequence[str], *, as_json: bool) -> None:
     """Check the settings and start nothing. Exit status 2 if there is any problem."""
-    outcome = _outcome(context, files, assignments)
-    warnings = outcome.settings.warnings if outcome.settings else ()
+    outcome = _outcome(files, overrides)
     if as_json:
         report = {
             "problems": [asdict(item) for item in outcome.problems],
-            "warnings": [asdict(item) for item in warnings],
+            "warnings": [asdict(item) for item in outcome.warnings],
         }
         click.echo(json.dumps({"ok": not outcome.problems, **report}, indent=2))
-    elif not outcome.problems:
-        click.echo("the settings can be used")
-        _print_warnings(warnings)
     else:
         _print_problems(outcome.problems)
+        _print_warnings(outcome.warnings)
+        if not outcome.problems:
+            click.echo("the settings can be used")
     context.exit(EXIT_SETTINGS if outcome.problems else 0)
 
 
 @config_group.command()
 @click.argument("key")
-@_settings_options
-@click.pass_context
-def explain(context: click.Context, key: str, files: Sequence[Path], assignments: Sequence[str]) -> None:
+@settings_options
+def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
     """Tell what KEY means, which layers set it, and which one won."""
     from engram_discovery.settings.render import explain as explanation_of
 
-    outcome = _outcome(context, files, assignments)
+    outcome = _outcome(files, overrides)
+    plugins = outcome.settings.cluster.plugins if outcome.settings else None
     full = key if key.startswith("cluster.") else f"cluster.{key}"
     try:
-        explanation = explanation_of(full, outcome.origins, _all_provider_models(context))
+        explanation = explanation_of(full, outcome.origins, _installed_models(plugins))
     except KeyError as error:
         raise click.UsageError(f"unknown key {full}; {error.args[0]}".rstrip("; ")) from None
     click.echo(f"{explanation.key}: {explanation.description}")
     click.echo(f"  takes    {explanation.expected}\n  default  {explanation.default}")
     for number, (layer, value, origin) in enumerate(explanation.layers, start=1):
-        won = "  <- in force" if number == len(explanation.layers) else ""
+        won = "  <- in force" if number == len(explanation.layers) and not explanation.merged else ""
         click.echo(f"  {layer:<12} {value}  ({origin}){won}")
     if not explanation.layers:
         click.echo("  nobody set it: the default is in force")
@@ -126,21 +99,19 @@ def explain(context: click.Context, key: str, files: Sequence[Path], assignments
 
 
 @config_group.command()
-@click.pass_context
-def schema(context: click.Context) -> None:
+def schema() -> None:
     """Write the JSON Schema of engram.toml, with the installed plugins, for editors."""
     from engram_discovery.settings.schema import json_schema
 
-    click.echo(json.dumps(json_schema(_all_provider_models(context)), indent=2))
+    click.echo(json.dumps(json_schema(_installed_models()), indent=2))
 
 
 @config_group.command()
-@click.pass_context
-def reference(context: click.Context) -> None:
+def reference() -> None:
     """Write the reference of all settings in Markdown, with the installed plugins."""
     from engram_discovery.settings.reference import reference_page
 
-    click.echo(reference_page(_all_provider_models(context)), nl=False)
+    click.echo(reference_page(_installed_models()), nl=False)
 
 
 @config_group.command()
@@ -148,12 +119,11 @@ def reference(context: click.Context) -> None:
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), default=Path("engram.toml"), show_default=True
 )
-@click.pass_context
-def init(context: click.Context, provider: str, output: Path) -> None:
+def init(provider: str, output: Path) -> None:
     """Write a commented engram.toml for PROVIDER, never over an existing file; - is standard output."""
     from engram_discovery.settings.reference import starter_file
 
-    models = _all_provider_models(context)
+    models = _installed_models()
     if provider not in models:
         raise click.UsageError(
             f"no provider {provider} is installed; there are {', '.join(sorted(models)) or 'none'}"
@@ -170,44 +140,43 @@ def init(context: click.Context, provider: str, output: Path) -> None:
     click.echo(f"wrote {output}", err=True)
 
 
-def _outcome(context: click.Context, files: Sequence[Path], assignments: Sequence[str]) -> Outcome:
+def _outcome(files: Sequence[str], overrides: Sequence[str]) -> Outcome:
     from engram_discovery.settings.load import try_load
 
-    outcome = try_load(*files, cli_overrides=assignments, host=context.obj)
+    outcome = try_load(*files, cli_overrides=overrides, host=_host)
     outcome.problems.sort(key=lambda problem: problem.key)
     return outcome
 
 
-def _loaded(context: click.Context, files: Sequence[Path], assignments: Sequence[str]) -> Settings:
-    outcome = _outcome(context, files, assignments)
+def _loaded(context: click.Context, files: Sequence[str], overrides: Sequence[str]) -> Settings:
+    outcome = _outcome(files, overrides)
     if outcome.settings is None:
         _print_problems(outcome.problems)
         context.exit(EXIT_SETTINGS)
     return outcome.settings
 
 
-def _host(context: click.Context, plugins: PluginsSettings) -> Providers | None:
-    host: Providers | None = context.obj(plugins) if callable(context.obj) else context.obj
-    return host
+def _host(plugins: PluginsSettings) -> PluginHost:
+    from engram_discovery.plugins import PluginHost
+
+    return PluginHost(allow=plugins.allow, deny=plugins.deny, strict=plugins.strict)
 
 
-def _provider_models(context: click.Context, settings: Settings) -> dict[str, BaseModel]:
+def _provider_models(settings: Settings) -> dict[str, BaseModel]:
     """Validate the tables of the selected providers; ``try_load`` has done so, so nothing can be wrong."""
-    host = _host(context, settings.cluster.plugins)
-    if host is None or not settings.cluster.enabled:
+    if not settings.cluster.enabled:
         return {}
+    host = _host(settings.cluster.plugins)
     return {name: settings.provider_settings(host.provider(name)) for name in settings.cluster.discovery}
 
 
-def _all_provider_models(context: click.Context) -> dict[str, type[BaseModel]]:
+def _installed_models(plugins: PluginsSettings | None = None) -> dict[str, type[BaseModel]]:
     """Return the settings model of every installed provider that can be loaded; name the others."""
     from engram_discovery.errors import PluginError
     from engram_discovery.settings.models import PluginsSettings
 
-    host = _host(context, PluginsSettings())
+    host = _host(plugins or PluginsSettings())
     models: dict[str, type[BaseModel]] = {}
-    if host is None:
-        return models
     for name in sorted(host.known_providers()):
         try:
             models[name] = host.provider(name).settings_model
@@ -226,7 +195,7 @@ def _print_rows(found: Sequence[Row]) -> None:
     text_width = max(len(row.text) for row in found)
     for row in found:
         line = f"{row.key:<{key_width}}  {row.text:<{text_width}}  {row.origin}"
-        click.secho(line, dim=row.is_default)
+        click.secho(line, dim=row.is_default or None)
 
 
 def _print_problems(problems: Sequence[Problem]) -> None:

@@ -5,52 +5,62 @@ Only here is logging configured: the library never does.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from datetime import UTC, datetime
 
+import click
 import kinship
-import structlog
 
 __all__ = ["LEVELS", "configure_logging"]
 
 #: The levels that ``--log-level`` takes.
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
+_COLOURS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
+
 
 def configure_logging(level: str) -> None:
-    """Send every event of ours, and warnings of the libraries, to standard error."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    renderer = _renderer()
+    """Send our events from ``level`` on, and warnings of the libraries, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
+    handler.setFormatter(PeopleFormatter() if sys.stderr.isatty() else JsonFormatter())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("engram_discovery").setLevel(LEVELS[level])
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
+    logging.getLogger("uvicorn.error").setLevel(
+        logging.ERROR
+    )  # it warns of every malformed request, unbounded
     logging.raiseExceptions = False  # a closed standard error must not stop the node
     kinship.log_to_python(LEVELS["error"])  # what it warns of, we say ourselves, with the setting to change
 
 
-def _renderer() -> structlog.typing.Processor:
-    if sys.stderr.isatty():
-        return structlog.dev.ConsoleRenderer()
-    return structlog.processors.JSONRenderer()
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: ``timestamp``, ``level``, ``event``, then the facts."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record."""
+        line = {
+            "timestamp": _moment(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "event": getattr(record, "event", record.name),
+            **getattr(record, "facts", {"message": record.getMessage()}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class PeopleFormatter(logging.Formatter):
+    """One line an event: time of day, level, event, facts."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record."""
+        level = click.style(f"{record.levelname.lower():<8}", fg=_COLOURS.get(record.levelname, "cyan"))
+        line = f"{_moment(record).astimezone():%H:%M:%S} {level} {record.getMessage()}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _moment(record: logging.LogRecord) -> datetime:
+    return datetime.fromtimestamp(record.created, UTC)

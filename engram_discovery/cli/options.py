@@ -58,12 +58,8 @@ def load(files: tuple[str, ...], overrides: tuple[str, ...]) -> tuple[Settings, 
     Raises:
         SettingsError: Any of them is wrong.
     """
-    from engram_discovery.plugins import PluginHost
+    from engram_discovery.providers import make_host
     from engram_discovery.settings import load_settings
 
-    host = PluginHost()
-    settings = load_settings(*files, cli_overrides=overrides, host=host)
-    plugins = settings.cluster.plugins
-    if plugins.allow is not None or plugins.deny or plugins.strict:
-        host = PluginHost(allow=plugins.allow, deny=plugins.deny, strict=plugins.strict)
-    return settings, host
+    settings = load_settings(*files, cli_overrides=overrides, host=make_host)
+    return settings, make_host(settings.cluster.plugins)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engram_discovery.cli.options import json_option, settings_options
 from engram_discovery.errors import PluginError, ProviderNotFoundError
 from engram_discovery.plugins import PluginHost
 
@@ -18,36 +19,41 @@ if TYPE_CHECKING:
 
 __all__ = ["plugins_group"]
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-
 
 @click.group("plugins", invoke_without_command=True)
-@click.option("--all", "load", is_flag=True, help="Import every enabled plugin, to see whether it works.")
-@_JSON
+@click.option("--all", "load_all", is_flag=True, help="Import every enabled plugin, to see whether it works.")
+@settings_options
+@json_option
 @click.pass_context
-def plugins_group(context: click.Context, *, load: bool, as_json: bool) -> None:
+def plugins_group(
+    context: click.Context,
+    files: tuple[str, ...],
+    overrides: tuple[str, ...],
+    *,
+    load_all: bool,
+    as_json: bool,
+) -> None:
     """List the installed plugins and what became of each.
 
-    Without --all nothing is imported: a plugin that no settings select is "available". One that
-    plugins.allow or plugins.deny rules out is "disabled", and never imported.
+    Without --all nothing is imported, and a plugin is "available". One that cluster.plugins.allow or
+    cluster.plugins.deny rules out is "disabled", and never imported.
     """
+    host = context.obj = context.find_object(PluginHost) or _host(files, overrides)
     if context.invoked_subcommand is not None:
         return
-    host = _host(context)
-    records = host.load_all() if load else host.records()
+    records = host.load_all() if load_all else host.records()
     if as_json:
         click.echo(json.dumps([_plain(record) for record in records], indent=2))
     else:
         _print_table(records)
 
 
-@plugins_group.command("show")
+@plugins_group.command("show", short_help="Show a provider and the keys of its table.")
 @click.argument("name")
-@_JSON
-@click.pass_context
-def show(context: click.Context, name: str, *, as_json: bool) -> None:
+@json_option
+@click.pass_obj
+def show(host: PluginHost, name: str, *, as_json: bool) -> None:
     """Show what the provider NAME is and every key of its table in the settings."""
-    host = _host(context)
     try:
         info = host.provider(name)
     except ProviderNotFoundError as error:
@@ -63,9 +69,12 @@ def show(context: click.Context, name: str, *, as_json: bool) -> None:
         _print_provider(info, record, keys)
 
 
-def _host(context: click.Context) -> PluginHost:
-    """Return the host that an outer command made from the settings, or one over all that is installed."""
-    return context.find_object(PluginHost) or PluginHost()
+def _host(files: tuple[str, ...], overrides: tuple[str, ...]) -> PluginHost:
+    """Make a host as the settings say; tables of providers are not read, so a wrong one is no obstacle."""
+    from engram_discovery.providers import make_host
+    from engram_discovery.settings import load_settings
+
+    return make_host(load_settings(*files, cli_overrides=overrides).cluster.plugins)
 
 
 def _plain(record: PluginRecord) -> dict[str, Any]:

@@ -11,15 +11,16 @@ GET /metrics          Prometheus, if a registry was given
 from __future__ import annotations
 
 import json
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route
 
 from engram_discovery.http import views
+from engram_discovery.http.failures import FailureGuard
 from engram_discovery.log import get_logger
 
 if TYPE_CHECKING:
@@ -85,17 +86,14 @@ def cluster_app(
     log = logger or get_logger("engram_discovery.http")
 
     async def refused(_: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
+        assert isinstance(error, HTTPException)
+        status = error.status_code
         return _json(status, {"error": _WORDS.get(status, "refused")})
-
-    async def failed(request: Request, error: Exception) -> Response:
-        incident = secrets.token_hex(4)
-        log.error("http.failed", id=incident, path=request.url.path, error=f"{type(error).__name__}: {error}")
-        return _json(500, {"error": "internal", "id": incident})
 
     return Starlette(
         routes=cluster_routes(context, registry=registry),
-        exception_handlers={HTTPException: refused, Exception: failed},
+        middleware=[Middleware(FailureGuard, logger=log)],
+        exception_handlers={HTTPException: refused},
     )
 
 

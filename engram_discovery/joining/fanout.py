@@ -25,7 +25,7 @@ MOST_AT_ONCE = 16
 #: Seconds after which a contact that has not answered no longer holds up the next one.
 SLOW_AFTER = 1.0
 
-_GRACE = 0.5
+_GRACE = 0.25
 
 
 def enough_contacts(candidates: int, *, at_least: int) -> int:
@@ -39,29 +39,33 @@ def enough_contacts(candidates: int, *, at_least: int) -> int:
 class FanOut:
     """One joint effort to join ``target`` of some endpoints within ``timeout`` seconds.
 
-    Contacts run side by side, so that a seed behind a black hole costs only itself; no more are begun than
-    could still be needed, but one that is slow no longer counts as promising.
+    Contacts run side by side, so that a seed behind a black hole costs only itself: no more are begun than
+    could still be needed, but one that is slow no longer counts, and once ``at_least`` were joined it is not
+    waited for.
     """
 
-    def __init__(self, membership: Membership, *, target: int, timeout: float) -> None:
+    def __init__(self, membership: Membership, *, target: int, at_least: int, timeout: float) -> None:
         self._membership = membership
         self._target = target
-        self._deadline = _now() + timeout
+        self._at_least = at_least
         self._timeout = timeout
+        self._deadline = _now() + timeout
+        self._waiting: deque[Endpoint] = deque()
         self._running: dict[asyncio.Task[tuple[JoinAttempt, ...]], tuple[Endpoint, float]] = {}
         self._attempts: list[JoinAttempt] = []
 
     async def run(self, endpoints: Iterable[Endpoint]) -> JoinReport:
         """Contact endpoints in the order given; report those that were contacted. Never raises."""
-        waiting = deque(endpoints)
-        dial_timeout = self._timeout if len(waiting) <= MOST_AT_ONCE else max(SLOW_AFTER, self._timeout / 2)
+        self._waiting.extend(endpoints)
+        crowded = len(self._waiting) > MOST_AT_ONCE
+        share = max(SLOW_AFTER, self._timeout / 2) if crowded else self._timeout
         try:
-            while self._joined < self._target:
-                while waiting and self._may_begin():
-                    self._begin(waiting.popleft(), dial_timeout)
+            while not self._is_enough:
+                while self._waiting and self._may_begin:
+                    self._begin(self._waiting.popleft(), share)
                 if not self._running or self._left <= -_GRACE:
                     break
-                await self._wait(more=bool(waiting))
+                await self._wait()
         finally:
             await self._give_up()
         return JoinReport(tuple(self._attempts))
@@ -74,42 +78,48 @@ class FanOut:
     def _left(self) -> float:
         return self._deadline - _now()
 
-    def _may_begin(self) -> bool:
+    @property
+    def _promising(self) -> list[float]:
+        """When each contact began that is under way and not slow yet."""
         now = _now()
-        promising = sum(now - began < SLOW_AFTER for _, began in self._running.values())
-        wanted = self._target - self._joined
-        return len(self._running) < MOST_AT_ONCE and promising < wanted and self._left > 0
+        return [began for _, began in self._running.values() if now - began < SLOW_AFTER]
 
-    def _begin(self, endpoint: Endpoint, timeout: float) -> None:
-        contact = _contact(self._membership, endpoint, min(timeout, self._left))
+    @property
+    def _is_enough(self) -> bool:
+        if self._waiting or self._promising:
+            return self._joined >= self._target
+        return self._joined >= self._at_least
+
+    @property
+    def _may_begin(self) -> bool:
+        wanted = self._target - self._joined
+        return len(self._running) < MOST_AT_ONCE and len(self._promising) < wanted and self._left > 0
+
+    def _begin(self, endpoint: Endpoint, share: float) -> None:
+        contact = _contact(self._membership, endpoint, min(share, self._left))
         task = asyncio.create_task(contact, name=f"contact {endpoint}")
         self._running[task] = (endpoint, _now())
 
-    async def _wait(self, *, more: bool) -> None:
-        """Wait for an answer, for the end, or until a slow contact makes room for another."""
-        wait = max(0.0, self._left) + _GRACE
-        if more:
-            now = _now()
-            aging = [
-                began + SLOW_AFTER - now for _, began in self._running.values() if now - began < SLOW_AFTER
-            ]
-            wait = min([wait, *aging])
+    async def _wait(self) -> None:
+        """Wait for an answer, for the end, or until a contact turns out to be slow."""
+        turns_slow = [began + SLOW_AFTER - _now() for began in self._promising]
+        wait = min([max(0.0, self._left) + _GRACE, *turns_slow])
+        # The millisecond is for a contact that turns slow just now: never spin.
         await asyncio.wait(self._running, timeout=max(wait, 0.001), return_when=asyncio.FIRST_COMPLETED)
         for task in [task for task in self._running if task.done()]:
             del self._running[task]
             self._attempts.extend(task.result())
 
     async def _give_up(self) -> None:
-        late = self._left <= 0
-        for task in self._running:
+        """Stop what is under way; what had its time has an outcome, the others were not needed."""
+        now = _now()
+        for task, (endpoint, began) in self._running.items():
             task.cancel()
+            if now - began >= SLOW_AFTER:
+                silent = f"no answer within {now - began:.0f} s"
+                self._attempts.append(JoinAttempt(endpoint, JoinOutcome.SILENT, silent))
         if self._running:
             await asyncio.wait(self._running, timeout=_GRACE)
-        for endpoint, _ in self._running.values():
-            if late:
-                self._attempts.append(
-                    JoinAttempt(endpoint, JoinOutcome.SILENT, "no answer before the deadline")
-                )
 
 
 def _now() -> float:

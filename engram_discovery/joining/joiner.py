@@ -7,7 +7,7 @@ from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engram_discovery.joining.contacts import LIVE, Contacts
+from engram_discovery.joining.contacts import Contacts
 from engram_discovery.joining.fanout import FanOut, enough_contacts
 from engram_discovery.joining.outlook import Outlook
 from engram_discovery.sources.complaints import Complaints
@@ -37,6 +37,8 @@ FEW = 3
 _TELL_EVERY = 10.0
 
 _LOOK_UP_EVERY = 2.0
+
+_NEWCOMERS_TIME = 2.0
 
 
 class Joiner:
@@ -78,9 +80,7 @@ class Joiner:
         self._contacts = Contacts(membership, is_self, clock=clock, random=random)
         self._outlook = Outlook(membership, discovery, self._contacts, expected_size=expected_size)
         self._counts: Counter[str] = Counter()
-        self._foreign = Complaints(
-            logger, clock, failed="join.foreign_cluster", recovered="join.no_longer_foreign"
-        )
+        self._foreign = Complaints(logger, clock, failed="join.foreign_cluster")
         self._busy = asyncio.Lock()
         self._looked_at = clock.monotonic()
         self._pace_factor = 1.0
@@ -137,8 +137,9 @@ class Joiner:
             self._pace_factor = self._random.uniform(0.9, 1.1)
             endpoints = self._discovery.snapshot().endpoints
             self._contacts.keep_only(endpoints)
+            self._discovery.remember(self._outlook.live_endpoints())
             strangers = self._contacts.strangers(endpoints)
-            if self._outlook.is_alone:
+            if self._outlook.count().is_alone:
                 return await self._contact_enough(strangers, timeout=self._settings.timeout)
             few = self._contacts.longest_untried(self._contacts.by_priority(strangers))[:FEW]
             return await self._contact(few, target=FEW, timeout=self._settings.timeout)
@@ -163,7 +164,8 @@ class Joiner:
     async def _contact(self, endpoints: Sequence[Endpoint], *, target: int, timeout: float) -> JoinReport:
         if not endpoints:
             return JoinReport()
-        report = await FanOut(self._membership, target=target, timeout=timeout).run(endpoints)
+        effort = FanOut(self._membership, target=target, at_least=self._settings.min_peers, timeout=timeout)
+        report = await effort.run(endpoints)
         self._contacts.record(report.attempts)
         self._counts.update(attempt.outcome.value for attempt in report.attempts)
         self._log(report)
@@ -188,7 +190,7 @@ class Joiner:
     @property
     def _next_look(self) -> float:
         usual = self._settings.heal_interval
-        interval = min(HASTE, usual) if self._outlook.is_urgent else usual
+        interval = min(HASTE, usual) if self._outlook.count().is_urgent else usual
         return self._looked_at + interval * self._pace_factor
 
     async def _heal_for_ever(self) -> None:
@@ -202,19 +204,22 @@ class Joiner:
 
     async def _heal_on_change(self) -> None:
         async for change in self._discovery.changes():
+            if not self._outlook.count().is_urgent:
+                # Gossip brings most newcomers by itself; a whole cluster must not fall upon each of them.
+                await self._clock.sleep(self._random.uniform(0.0, _NEWCOMERS_TIME))
             if self._contacts.strangers(change.added):
                 await self.heal()
 
     async def _tell_for_ever(self) -> None:
         while True:
             await self._clock.sleep(_LOOK_UP_EVERY)
-            self._discovery.remember(self._outlook.live_endpoints())
             self._tell_if_wanted()
 
     def _tell_if_wanted(self) -> None:
-        severity = self._outlook.phase.severity
+        count = self._outlook.count()
+        severity = self._outlook.phase(count).severity
         worse = severity > self._told_severity
-        again = self._outlook.is_incomplete and self._clock.monotonic() - self._told_at >= _TELL_EVERY
+        again = count.is_incomplete and self._clock.monotonic() - self._told_at >= _TELL_EVERY
         if worse or again:
             self._told_at = self._clock.monotonic()
             explanation = self.explain()
@@ -222,5 +227,5 @@ class Joiner:
                 "cluster.incomplete", phase=explanation.phase.value, explanation=explanation.paragraph()
             )
         elif self._told_severity and not severity:
-            self._logger.info("cluster.formed", alive=len(self._membership.members(LIVE)))
+            self._logger.info("cluster.formed", alive=count.alive)
         self._told_severity = severity

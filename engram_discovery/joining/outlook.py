@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engram_discovery.explain import Explanation, NotJoined, Phase
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
     from engram_discovery.protocols import Membership
     from engram_discovery.sources.chain import Discovery
 
-__all__ = ["Outlook"]
-
-#: Members that count for the size of the cluster: those that left on purpose do not.
-_STAYING = frozenset({NodeState.ALIVE, NodeState.SUSPECT, NodeState.DEAD})
+__all__ = ["Headcount", "Outlook"]
 
 _ONLY_OURSELVES = (
     "every address found is this node itself: list the addresses of other nodes; behind a load balancer, "
@@ -29,6 +27,44 @@ _ONLY_OURSELVES = (
 _ALL_FOREIGN = (
     "every address that answered belongs to another cluster: compare cluster.name and cluster.security.keys"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Headcount:
+    """How many are here.
+
+    Attributes:
+        alive: Live members, this node included.
+        known: Members that did not leave on purpose and are not forgotten yet: the largest size seen of late.
+        expected: How many there should be, by the settings; None if they do not say.
+    """
+
+    alive: int
+    known: int
+    expected: int | None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is nobody but us."""
+        return self.alive <= 1
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether we are alone, or not more than half of those who should be here."""
+        return self.is_alone or 2 * self.alive <= max(self.known, self.expected or 0)
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether an operator must be told again and again."""
+        return self.is_alone if self.expected is None else self.alive < self.expected
+
+    def awaiting(self, phase: Phase) -> str:
+        """Say who is awaited; nothing if nobody is."""
+        if self.expected is not None and self.alive < self.expected:
+            return f"{self.expected - self.alive} more of the {self.expected} nodes expected"
+        if phase in {Phase.ALONE, Phase.RESOLVING}:
+            return "any other node"
+        return f"{self.known - self.alive} members that died" if phase is Phase.SPLIT else ""
 
 
 class Outlook:
@@ -47,41 +83,24 @@ class Outlook:
         self._contacts = contacts
         self._expected = expected_size
 
-    @property
-    def alive(self) -> int:
-        """Live members, this node included."""
-        return len(self._membership.members(LIVE))
+    def count(self) -> Headcount:
+        """Count who is here and who should be."""
+        states = [member.state for member in self._membership.members()]
+        return Headcount(
+            alive=sum(state in LIVE for state in states),
+            known=sum(state is not NodeState.LEFT for state in states),
+            expected=self._expected,
+        )
 
-    @property
-    def known(self) -> int:
-        """Members that did not leave on purpose and are not forgotten yet: the largest size seen of late."""
-        return len(self._membership.members(_STAYING))
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether there is nobody but us."""
-        return self.alive <= 1
-
-    @property
-    def is_urgent(self) -> bool:
-        """Whether we are alone, or not more than half of those who should be here."""
-        return self.is_alone or 2 * self.alive <= max(self.known, self._expected or 0)
-
-    @property
-    def is_incomplete(self) -> bool:
-        """Whether an operator must be told again and again."""
-        return self.is_alone if self._expected is None else self.alive < self._expected
-
-    @property
-    def phase(self) -> Phase:
-        """How far we are. A cluster of one is formed where one is what is expected."""
-        if self.is_alone and self._expected != 1:
+    def phase(self, count: Headcount) -> Phase:
+        """Tell how far we are. A cluster of one is formed where one is what is expected."""
+        if count.is_alone and self._expected != 1:
             asked = self._discovery.status()
             answered = any(status.outcome is not Outcome.PENDING for status in asked)
             return Phase.ALONE if answered or not asked else Phase.RESOLVING
-        if self.is_urgent and not self.is_alone:
+        if count.is_urgent and not count.is_alone:
             return Phase.SPLIT
-        return Phase.FORMING if self.is_incomplete else Phase.FORMED
+        return Phase.FORMING if count.is_incomplete else Phase.FORMED
 
     def live_endpoints(self) -> tuple[Endpoint, ...]:
         """Return the addresses of the live members but for ourselves."""
@@ -95,34 +114,28 @@ class Outlook:
         """Put everything together."""
         local = self._membership.local
         snapshot = self._discovery.snapshot()
+        count = self.count()
+        phase = self.phase(count)
         not_joined = self._contacts.not_joined(snapshot.endpoints)
         return Explanation(
-            phase=self.phase,
-            awaiting=self._awaiting(),
+            phase=phase,
+            awaiting=count.awaiting(phase),
             node_id=local.node_id,
             addr=local.addr,
-            alive=self.alive,
-            expected=self._expected,
-            known=self.known,
+            alive=count.alive,
+            expected=count.expected,
+            known=count.known,
             sources=self._discovery.status(),
             remembered=sum(endpoint.source == CACHE_SOURCE for endpoint in snapshot.endpoints),
             not_joined=not_joined,
             next_action="contact those who are missing",
             next_in=next_in,
-            advice=self._advice(not_joined),
+            advice=_advice(not_joined) if count.is_alone else (),
         )
 
-    def _awaiting(self) -> str:
-        if self._expected is not None and self.alive < self._expected:
-            return f"{self._expected - self.alive} more of the {self._expected} nodes expected"
-        if self.phase in {Phase.ALONE, Phase.RESOLVING}:
-            return "any other node"
-        return f"{self.known - self.alive} members that died" if self.phase is Phase.SPLIT else ""
 
-    def _advice(self, not_joined: Sequence[NotJoined]) -> tuple[str, ...]:
-        outcomes = {peer.outcome for peer in not_joined}
-        if not self.is_alone or not outcomes:
-            return ()
-        if outcomes == {JoinOutcome.SELF}:
-            return (_ONLY_OURSELVES,)
-        return (_ALL_FOREIGN,) if outcomes <= {JoinOutcome.SELF, JoinOutcome.FOREIGN} else ()
+def _advice(not_joined: Sequence[NotJoined]) -> tuple[str, ...]:
+    outcomes = {peer.outcome for peer in not_joined}
+    if outcomes == {JoinOutcome.SELF}:
+        return (_ONLY_OURSELVES,)
+    return (_ALL_FOREIGN,) if outcomes and outcomes <= {JoinOutcome.SELF, JoinOutcome.FOREIGN} else ()

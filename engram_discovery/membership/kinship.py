@@ -266,18 +266,25 @@ class KinshipMembership:
             case kinship.NameConflict() | kinship.UserMessage():
                 return ()
             case _:
-                return self._table.apply(self._member(event.member))
+                run = self._member(event.member)
+                return () if run is None else self._table.apply(run)
 
     def _live_runs(self) -> list[Member]:
         own = self._running.local.name
-        return [self._member(raw) for raw in self._running.members() if raw.name != own]
+        runs = [self._member(raw) for raw in self._running.members() if raw.name != own]
+        return [run for run in runs if run is not None]
 
-    def _member(self, raw: kinship.Member) -> Member:
-        node_id, generation = read_name(raw.name)
+    def _member(self, raw: kinship.Member) -> Member | None:
+        """Translate a run; None if its name is not of our making: nobody that we could tell anything of."""
+        named = read_name(raw.name)
+        if named is None:
+            self._logger.debug("membership.foreign_name", name=raw.name, addr=raw.addr)
+            return None
+        node_id, generation = named
         told = metadata.decode(raw.meta)
         return Member(
             node_id=node_id,
-            generation=generation or raw.epoch,
+            generation=generation,
             addr=parse_address(raw.addr),
             api_addr=told.api_addr,
             state=_STATES[raw.state],

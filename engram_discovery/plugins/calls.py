@@ -38,11 +38,10 @@ class HookCalls:
             PluginIncompatibleError: They do not fit; nothing is registered.
             PluginError: Looking at it raised or blocked.
         """
-        name = f"{candidate.name} {id(candidate)}"  # pluggy wants unique names; those in conflict are not
         problem = call_guarded(
             candidate,
             "its registration",
-            lambda: register_hooks(self._plugins, candidate.plugin, name=name),
+            lambda: register_hooks(self._plugins, candidate.plugin, name=candidate.label),
             timeout=self._timeout,
         )
         if problem:
@@ -56,10 +55,19 @@ class HookCalls:
         """Ask a plugin what it offers; the answer is unchecked.
 
         Raises:
+            PluginIncompatibleError: It answered None.
             PluginError: It raised or blocked.
         """
-        call = self._caller("engram_providers", [candidate])
-        return call_guarded(candidate, "engram_providers", lambda: _flat(call()), timeout=self._timeout)
+        hook = "engram_providers"
+        if all(one.plugin is not candidate.plugin for one in self._implementations(hook)):
+            return ()  # an engine or a wrapper
+        call = self._caller(hook, [candidate])
+        answers = call_guarded(
+            candidate, hook, lambda: [_flat([answer]) for answer in call()], timeout=self._timeout
+        )
+        if not answers:
+            raise candidate.complaint(f"answered {hook} with None, not with a list", PluginIncompatibleError)
+        return answers[0]
 
     def make(
         self, owner: Candidate, hook: str, protocol: type, decorators: Iterable[Candidate], **arguments: Any
@@ -95,15 +103,20 @@ class HookCalls:
         others = [plugin for plugin in self._plugins.get_plugins() if id(plugin) not in wanted]
         return self._plugins.subset_hook_caller(hook, others)
 
+    def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
+        caller: pluggy.HookCaller = getattr(self._plugins.hook, hook)
+        return caller.get_hookimpls()
+
     def _wrapping(self, hook: str, decorators: Iterable[Candidate], owner: Candidate) -> list[Candidate]:
-        implementations = getattr(self._plugins.hook, hook).get_hookimpls()
+        implementations = self._implementations(hook)
         wrapping = {id(one.plugin) for one in implementations if one.wrapper or one.hookwrapper}
         return [c for c in decorators if c.plugin is not owner.plugin and id(c.plugin) in wrapping]
 
     def _culprit(self, error: BaseException, hook: str, takers: Sequence[Candidate]) -> Candidate:
         """Find whose hook an exception came from: the innermost one that it passed."""
-        implementations = getattr(self._plugins.hook, hook).get_hookimpls()
-        codes = {getattr(one.function, "__code__", None): id(one.plugin) for one in implementations}
+        codes = {
+            getattr(one.function, "__code__", None): id(one.plugin) for one in self._implementations(hook)
+        }
         culprit, trace = takers[0], error.__traceback__
         while trace is not None:
             plugin = codes.get(trace.tb_frame.f_code)

@@ -46,15 +46,7 @@ def call_guarded(
         PluginError: It raised anything (``SystemExit`` and ``CancelledError`` included) or blocks.
         KeyboardInterrupt: The user's own; never held back.
     """
-    if candidate.blocked is not None and not candidate.blocked.done():
-        raise candidate.complaint(f"is still blocked by an earlier call; {doing} was not called", error_type)
-    future = start_daemon_thread(call, name=f"engram-plugin {candidate.name}")
-    wait([future], timeout)
-    if not future.done():
-        candidate.blocked = cast("Future[object]", future)
-        raise candidate.complaint(
-            f"blocks in {doing}, for more than {timeout:g} s; nothing there may wait", error_type
-        )
+    future = _run(candidate, doing, call, timeout, error_type)
     error = future.exception()
     if error is None:
         return future.result()
@@ -75,9 +67,28 @@ def one_line(error: BaseException) -> str:
     return f"{name}: {text[:_LONGEST_REASON]}" if text else name
 
 
-def _remedy(candidate: Candidate, error: BaseException) -> str:
-    if isinstance(error, ImportError) and candidate.distribution:
-        return f'; pip install --upgrade "{candidate.distribution}"'
+def _run(
+    candidate: Candidate, doing: str, call: Callable[[], T], timeout: float, error_type: type[PluginError]
+) -> Future[T]:
+    if candidate.blocked is not None and not candidate.blocked.done():
+        raise candidate.complaint(f"is still blocked by an earlier call; {doing} was not called", error_type)
+    try:
+        future = start_daemon_thread(call, name=f"engram-plugin {candidate.name}")
+    except RuntimeError as error:
+        raise candidate.complaint(f"was not called, {doing}: {error}", error_type) from error
+    wait([future], timeout)
+    if not future.done():
+        candidate.blocked = cast("Future[object]", future)
+        what = f"blocks in {doing}, for more than {timeout:g} s, where nothing may wait"
+        raise candidate.complaint(what + _remedy(candidate), error_type)
+    return future
+
+
+def _remedy(candidate: Candidate, error: BaseException | None = None) -> str:
     if isinstance(error, RuntimeError) and "event loop" in str(error):
         return "; hooks run outside the event loop: open connections in the first call of the object made"
-    return ""
+    if not candidate.distribution:
+        return ""
+    if isinstance(error, ImportError):
+        return f'; pip install --upgrade "{candidate.distribution}"'
+    return f"; upgrade {candidate.distribution} or tell its authors"

@@ -38,6 +38,8 @@ class _Hook:
 def register_hooks(plugins: pluggy.PluginManager, plugin: object, *, name: str) -> str | None:
     """Register a plugin, all of it or nothing.
 
+    pluggy's own ``check_pending`` finds an unknown hook only once it is registered, and leaves it so.
+
     Returns:
         What is wrong with it, or None if it is registered.
     """
@@ -50,11 +52,6 @@ def register_hooks(plugins: pluggy.PluginManager, plugin: object, *, name: str) 
     try:
         plugins.register(plugin, name=name)
     except (pluggy.PluginValidationError, ValueError) as error:
-        return one_line(error)
-    try:
-        plugins.check_pending()
-    except pluggy.PluginValidationError as error:
-        plugins.unregister(plugin)  # pluggy leaves it registered
         return one_line(error)
     return None
 

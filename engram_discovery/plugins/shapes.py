@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import inspect
 
+from engram_discovery.protocols import Discoverer
+
 __all__ = ["lacks"]
 
 
@@ -19,7 +21,8 @@ def lacks(made: object, protocol: type) -> str | None:
         problem = _method(made, name, member) if inspect.isfunction(member) else _attribute(made, name)
         if problem:
             return f"{type(made).__qualname__} is no {protocol.__name__}: {problem}"
-    if hasattr(made, "watch") and not _returns_at_once(made.watch):
+    watch = getattr(made, "watch", None) if protocol is Discoverer else None  # it need not have one
+    if watch is not None and (not callable(watch) or inspect.iscoroutinefunction(watch)):
         return f"{type(made).__qualname__}.watch is no asynchronous generator"
     return None
 
@@ -48,7 +51,3 @@ def _is_coroutine_function(method: object) -> bool:
         return True
     call = inspect.getattr_static(type(method), "__call__", None)  # an object that is called like one
     return inspect.iscoroutinefunction(call)
-
-
-def _returns_at_once(method: object) -> bool:
-    return callable(method) and not inspect.iscoroutinefunction(method)

@@ -47,7 +47,7 @@ def convert(leaf: Leaf, want: Want) -> Any:
         case Kind.NUMBER:
             return _number(value, is_text=leaf.is_text)
         case Kind.LIST if isinstance(value, str):
-            return _toml(value) if value.lstrip().startswith("[") else split_list(value)
+            return _list(value)
         case Kind.MAPPING if leaf.is_text:
             return _toml(value)
     if want.kind is Kind.TABLE or (want.kind is Kind.TEXT and not isinstance(value, str)):
@@ -76,6 +76,17 @@ def _number(value: Any, *, is_text: bool) -> float:
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
         raise ValueError
     return number
+
+
+def _list(text: str) -> Any:
+    """Read a TOML list, or a comma list, whose first element may be ``[::1]:7946``."""
+    if text.lstrip().startswith("["):
+        try:
+            return _toml(text)
+        except ValueError:
+            if text.lstrip()[1:].lstrip().startswith(("'", '"')):
+                raise
+    return split_list(text)
 
 
 def _toml(text: str) -> Any:

@@ -9,6 +9,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, PlainValidator, SecretStr, WrapValidator
@@ -94,6 +95,8 @@ def _want(annotation: Any, metadata: tuple[Any, ...]) -> Want:
     ):
         kind, text = _SCALARS[annotation]
         return Want(kind, secret, text + _bounds(metadata))
+    if annotation is Path:
+        return Want(Kind.OTHER, secret, "a path")
     return Want(Kind.OTHER, secret, "text" if secret else "")
 
 

@@ -62,12 +62,8 @@ def read_settings_file(path: Path, layer: Layer, *, named_by: str = "") -> Setti
     document = _parse(data)
     if isinstance(document, str):
         return SettingsFile({}, (Problem("", document, origin=str(path)),))
-    text, tables = document
-    if _too_deep(tables, MAX_DEPTH):
-        return SettingsFile(
-            {}, (Problem("", f"tables are nested deeper than {MAX_DEPTH}", origin=str(path)),)
-        )
-    tree = _leaves(tables, (), _Places(path, layer, key_lines(text)))
+    lines, tables = document
+    tree = _leaves(tables, (), _Places(path, layer, lines))
     return SettingsFile(tree, warnings=_openness(path, layer, mode))
 
 
@@ -106,20 +102,26 @@ def _unreadable(path: Path, error: OSError | ValueError, named_by: str) -> Probl
     return Problem("", f"settings file cannot be used: {path}{by}: {reason}")
 
 
-def _parse(data: bytes) -> tuple[str, dict[str, Any]] | str:
-    """Return text and tables, or the reason why not, which never repeats a value from the file."""
+def _parse(data: bytes) -> tuple[dict[tuple[str, ...], int], dict[str, Any]] | str:
+    """Return lines and tables, or the reason why not, which never repeats a value from the file."""
+    too_deep = f"tables are nested deeper than {MAX_DEPTH}"
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         return f"not UTF-8 (byte {error.start})"
     try:
-        return text, tomllib.loads(text)
+        lines = key_lines(text, deepest=MAX_DEPTH)
+    except ValueError:
+        return too_deep
+    try:
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return f"not valid TOML: {_lower_first(str(error))}"
     except RecursionError:
         return "not valid TOML: nested too deeply"
     except ValueError:
         return "not valid TOML: a number is out of range"
+    return too_deep if _too_deep(tables, MAX_DEPTH) else (lines, tables)
 
 
 def _lower_first(text: str) -> str:

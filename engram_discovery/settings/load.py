@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from engram_discovery.settings.assemble import assemble
 from engram_discovery.settings.environment import (
     CONFIG_VARIABLE,
     from_assignments,
@@ -24,13 +25,14 @@ from engram_discovery.settings.environment import (
     from_mapping,
 )
 from engram_discovery.settings.files import SECRETS_FILE, read_settings_file
-from engram_discovery.settings.loaded import HostOrFactory, Outcome, Settings, assemble
 from engram_discovery.settings.origins import Layer, Leaf, Origins, Tree
 from engram_discovery.settings.problems import Problem
 from engram_discovery.settings.shapes import untag_discovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from engram_discovery.settings.loaded import HostOrFactory, Outcome, Settings
 
 __all__ = ["DEFAULT_FILE", "load_settings", "merge", "settings_from", "try_load"]
 

@@ -19,7 +19,7 @@ __all__ = ["GOSSIP_KEY_BYTES", "Advertise", "ClusterName", "GossipKeys", "NodeId
 GOSSIP_KEY_BYTES = 32
 
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,%d}"
-_NODE_ID = re.compile(_NAME % 53)
+_NODE_ID = re.compile(_NAME % 49)
 _CLUSTER = re.compile(_NAME % 63)
 _PROVIDER = re.compile("[a-z][a-z0-9_-]{0,31}")
 _INTERFACE = re.compile(r"iface:[A-Za-z0-9_.\-]{1,15}")
@@ -28,7 +28,7 @@ _INTERFACE = re.compile(r"iface:[A-Za-z0-9_.\-]{1,15}")
 def _node_id(value: Any) -> str:
     if not (isinstance(value, str) and (not value or _NODE_ID.fullmatch(value))):
         raise ValueError(
-            "expected at most 54 letters, digits, dots, hyphens and underscores, not starting with a sign"
+            "expected at most 50 letters, digits, dots, hyphens and underscores, not starting with a sign"
         )
     return value
 

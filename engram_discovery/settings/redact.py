@@ -8,7 +8,7 @@ from typing import Any
 
 from engram_discovery.settings.origins import Layer, Leaf
 
-__all__ = ["HIDDEN", "is_hidden", "show"]
+__all__ = ["HIDDEN", "is_hidden", "mask", "show"]
 
 #: What stands where a secret would be.
 HIDDEN = "****"
@@ -22,14 +22,19 @@ def is_hidden(leaf: Leaf, *, secret: bool) -> bool:
     return secret or leaf.origin.layer is Layer.SECRETS
 
 
+def mask(text: str) -> str:
+    """Hide the user and password of every URL in a text."""
+    return _USERINFO.sub(f"//{HIDDEN}@", text)
+
+
 def show(value: Any, *, longest: int = _LONGEST) -> str:
     """Write a value as JSON would, cut to ``longest`` characters, without the user and password of a URL."""
     if isinstance(value, list | tuple | set | frozenset):
         text = "[" + ", ".join(show(item, longest=longest) for item in value) + "]"
     elif isinstance(value, str):
-        text = json.dumps(_USERINFO.sub(f"//{HIDDEN}@", value), ensure_ascii=False)
+        text = json.dumps(mask(value), ensure_ascii=False)
     elif isinstance(value, bool) or value is None:
         text = json.dumps(value)
     else:
-        text = str(value)
+        text = mask(str(value))
     return text if len(text) <= longest else text[: longest - 1] + "…"

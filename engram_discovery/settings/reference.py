@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engram_discovery.settings.fields import Kind, want
+from engram_discovery.settings.forms import written_forms
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.render import UNSET, default_text
-from engram_discovery.settings.validate import written_forms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

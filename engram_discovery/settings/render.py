@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr
 
 from engram_discovery.settings.fields import Kind, Want, want
+from engram_discovery.settings.forms import suggest, written_forms
 from engram_discovery.settings.models import ClusterSettings
-from engram_discovery.settings.redact import HIDDEN, is_hidden, show
-from engram_discovery.settings.validate import suggest, written_forms
+from engram_discovery.settings.redact import HIDDEN, is_hidden, mask, show
 from engram_discovery.settings.values import format_duration
 
 if TYPE_CHECKING:
@@ -53,7 +52,9 @@ class Explanation:
         key: Dotted key.
         expected: What it takes, in words.
         description: What it means.
-        layers: Layer, value and origin of each layer that set it, lowest precedence first: the last one won.
+        layers: Layer, value and origin of each layer that set it, lowest precedence first: the last one won,
+            or, for a table of free keys, the last one that set each of them.
+        merged: Whether it is a table of free keys.
         default: The default for people, if there is one.
     """
 
@@ -61,6 +62,7 @@ class Explanation:
     expected: str
     description: str
     layers: tuple[tuple[str, str, str], ...]
+    merged: bool
     default: str
 
 
@@ -98,11 +100,14 @@ def explain(key: str, origins: Origins, models: Mapping[str, type[BaseModel]]) -
         for form in (name, *written_forms(name, wanted))
         for leaf in origins.layers_of(_sibling(key, form))
     ]
+    if wanted.kind is Kind.MAPPING:
+        below = [other for other in origins if other.startswith(f"{key}.")]
+        found += [leaf for other in below for leaf in origins.layers_of(other)]
     layers = tuple(
         (leaf.origin.layer.name.lower().replace("_", " "), _shown(leaf, wanted), str(leaf.origin))
         for leaf in sorted(found, key=lambda leaf: leaf.origin.layer)
     )
-    return Explanation(key, wanted.expected, description, layers, default)
+    return Explanation(key, wanted.expected, description, layers, wanted.kind is Kind.MAPPING, default)
 
 
 def wants_of(models: Mapping[str, type[BaseModel]]) -> dict[str, tuple[Want, str, str]]:
@@ -167,17 +172,15 @@ def _shown(leaf: Leaf, wanted: Want) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Turn a validated value into what JSON knows."""
+    """Turn a validated value into what JSON knows, without secrets."""
     if isinstance(value, SecretStr):
         return HIDDEN
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Path):
-        return str(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, BaseModel):
         return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+    return value if isinstance(value, int | float | bool) or value is None else mask(str(value))

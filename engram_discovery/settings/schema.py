@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import models_json_schema
 
 from engram_discovery.settings.fields import want
+from engram_discovery.settings.forms import written_forms
 from engram_discovery.settings.models import ClusterSettings
-from engram_discovery.settings.validate import written_forms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

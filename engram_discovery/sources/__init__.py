@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from engram_discovery.sources.cache import PeerCache
 from engram_discovery.sources.chain import Discovery
+from engram_discovery.sources.own_thread import on_own_thread
 from engram_discovery.sources.snapshot import Change, Snapshot
 from engram_discovery.sources.source import Source
 from engram_discovery.sources.status import Outcome, SourceStatus
 
-__all__ = ["Change", "Discovery", "Outcome", "PeerCache", "Snapshot", "Source", "SourceStatus"]
+__all__ = [
+    "Change",
+    "Discovery",
+    "Outcome",
+    "PeerCache",
+    "Snapshot",
+    "Source",
+    "SourceStatus",
+    "on_own_thread",
+]

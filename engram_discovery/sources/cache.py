@@ -48,6 +48,7 @@ class PeerCache:
         self._cluster = cluster
         self._logger = logger
         self._writable = True
+        self._forgotten = False
         self._writing = threading.Lock()
 
     async def load(self) -> tuple[Endpoint, ...]:
@@ -73,7 +74,7 @@ class PeerCache:
         return await self._attempt(lambda: self._write(text.encode()))
 
     async def forget(self) -> bool:
-        """Remove the file, after a graceful leave: the next start must not walk back in by itself."""
+        """Remove the file and write no more, after a graceful leave: the next start must not walk back in."""
         return await self._attempt(self._remove)
 
     async def _attempt(self, action: Callable[[], None]) -> bool:
@@ -93,9 +94,12 @@ class PeerCache:
             action()
 
     def _remove(self) -> None:
+        self._forgotten = True
         self._path.unlink(missing_ok=True)
 
     def _write(self, content: bytes) -> None:
+        if self._forgotten:
+            return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         beside = self._path.with_name(f"{self._path.name}.new")
         beside.unlink(missing_ok=True)

@@ -62,6 +62,7 @@ class Discovery:
         self._logger = logger
         self._cached: tuple[Endpoint, ...] = ()
         self._members: tuple[Endpoint, ...] = ()
+        self._saved: tuple[Endpoint, ...] = ()
         self._snapshot = Snapshot()
         self._stirred = asyncio.Event()
         self._worth_saving = asyncio.Event()
@@ -137,8 +138,7 @@ class Discovery:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        if self._worth_saving.is_set():
-            await self._save()
+        await self._save()
         async with asyncio.TaskGroup() as group:
             for source in self._sources:
                 group.create_task(source.aclose())
@@ -188,8 +188,8 @@ class Discovery:
         self._worth_saving.clear()
         told = (endpoint for endpoint in self._snapshot.endpoints if endpoint.source != CACHE_SOURCE)
         peers = tuple(dict.fromkeys((*self._members, *told)))
-        if peers and self._cache is not None:
-            await self._cache.save(peers)
+        if peers and peers != self._saved and self._cache is not None and await self._cache.save(peers):
+            self._saved = peers
 
     # --- putting it together -----------------------------------------------------------------------------
 

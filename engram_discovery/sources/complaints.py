@@ -19,7 +19,7 @@ class Complaints:
     One line tells of the recovery, with how long it took.
     """
 
-    def __init__(self, logger: Logger, clock: Clock, *, failed: str, recovered: str) -> None:
+    def __init__(self, logger: Logger, clock: Clock, *, failed: str, recovered: str = "") -> None:
         self._logger = logger
         self._clock = clock
         self._failed_event = failed
@@ -40,7 +40,7 @@ class Complaints:
 
     def recovered(self, **facts: Any) -> None:
         """Tell of the recovery, if there was a failure before."""
-        if self._failures:
+        if self._failures and self._recovered_event:
             seconds = round(self._clock.monotonic() - self._since, 3)
             self._logger.info(self._recovered_event, after=seconds, failures=self._failures, **facts)
         self._failures = 0

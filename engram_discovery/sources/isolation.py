@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.sources.complaints import Complaints
+from engram_discovery.sources.stepwise import Stepwise
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
+    from engram_discovery.clock import Clock
     from engram_discovery.log import Logger
 
 __all__ = ["Isolation", "describe_crash"]
@@ -25,6 +29,7 @@ __all__ = ["Isolation", "describe_crash"]
 T = TypeVar("T")
 
 _GRACE = 1.0
+_LONG_STEP = 0.25
 _LONGEST_MESSAGE = 500
 
 
@@ -36,10 +41,12 @@ class _Returned(Generic[T]):
 class Isolation:
     """Runs the coroutines of one plugin object."""
 
-    def __init__(self, name: str, logger: Logger) -> None:
+    def __init__(self, name: str, clock: Clock, logger: Logger) -> None:
         self._name = name
+        self._clock = clock
         self._logger = logger
         self._abandoned: set[asyncio.Task[object]] = set()
+        self._blocking = Complaints(logger, clock, failed="plugin.blocks")
 
     @property
     def abandoned(self) -> int:
@@ -57,7 +64,7 @@ class Isolation:
                 "an earlier call was cancelled twice and still runs; not called again before it ends",
                 kind=FailureKind.TIMEOUT,
             )
-        task = asyncio.create_task(_contained(function), name=f"call to {self._name}")
+        task = asyncio.create_task(_contained(self._timed(function)), name=f"call to {self._name}")
         try:
             await asyncio.wait({task}, timeout=timeout)
         finally:
@@ -70,6 +77,19 @@ class Isolation:
         if isinstance(result, DiscoveryError):
             raise result
         return result.value
+
+    def _timed(self, function: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
+        def timed() -> Awaitable[T]:
+            awaited = function()
+            if not isinstance(awaited, Awaitable):
+                raise DiscoveryError("not a coroutine function", kind=FailureKind.PLUGIN_BUG)
+            return Stepwise(awaited, self._clock, self._notice)
+
+        return timed
+
+    def _notice(self, seconds: float) -> None:
+        if seconds >= _LONG_STEP:
+            self._blocking.failed(source=self._name, seconds=round(seconds, 3))
 
     async def _cancel(self, task: asyncio.Task[_Returned[T] | DiscoveryError]) -> None:
         self._abandoned.add(task)

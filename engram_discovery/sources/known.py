@@ -74,6 +74,7 @@ class KnownPeers:
         self.outcome = Outcome.FAILED
         self._attempts[Outcome.FAILED] += 1
         self._error, self._error_kind = str(error), error.kind
+        self._empties = 0
         if self._failing_since is None:
             self._failing_since = now
         self.failures += 1

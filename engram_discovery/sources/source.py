@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engram_discovery.errors import DiscoveryError, FailureKind
@@ -15,6 +16,7 @@ from engram_discovery.sources.isolation import Isolation
 from engram_discovery.sources.known import KnownPeers
 from engram_discovery.sources.schedule import Schedule
 from engram_discovery.sources.status import Outcome, SourceStatus
+from engram_discovery.sources.streams import close_stream, next_answer
 from engram_discovery.sources.supervision import keep_running
 from engram_discovery.types import Found
 
@@ -74,7 +76,7 @@ class Source:
         self._random = random
         self._timeout = timeout
         self._full_read_interval = full_read_interval
-        self._plugin = Isolation(name, logger)
+        self._plugin = Isolation(name, clock, logger)
         self._known = KnownPeers(name, empty_confirmations=empty_confirmations)
         self._polling = Schedule(random, refresh_interval=refresh_interval)
         self._rewatching = Backoff(random)
@@ -261,7 +263,7 @@ class Source:
 
     async def _follow(self, stream: AsyncIterator[Found | Empty]) -> None:
         """Apply what the watch yields until it ends; the first answer has a deadline, changes have none."""
-        first = await self._plugin.call(lambda: _next(stream), timeout=self._timeout)
+        first = await self._plugin.call(partial(next_answer, stream), timeout=self._timeout)
         began = self._clock.monotonic()
         answer = first
         while answer is not None:
@@ -271,24 +273,13 @@ class Source:
             self._tell()
             # A provider that never stops yielding must not keep the loop from everybody else.
             await self._clock.sleep(_PAUSE_BETWEEN_CHANGES)
-            answer = await self._plugin.call(lambda: _next(stream), timeout=None)
+            answer = await self._plugin.call(partial(next_answer, stream), timeout=None)
             if self._clock.monotonic() - began >= _PROVEN_AFTER:
                 self._rewatching.reset()
                 self._unwatched.recovered(source=self.name)
 
     async def _close(self, stream: AsyncIterator[Found | Empty]) -> None:
-        close = getattr(stream, "aclose", None)
-        if close is None:
-            return
         try:
-            await self._plugin.call(close, timeout=_CLOSING_TIME)
+            await self._plugin.call(partial(close_stream, stream), timeout=_CLOSING_TIME)
         except DiscoveryError as error:
             self._logger.warning("discovery.close_failed", source=self.name, error=str(error))
-
-
-async def _next(stream: AsyncIterator[Found | Empty]) -> Found | Empty | None:
-    """Return the next answer, or None at the end of the stream."""
-    try:
-        return await anext(stream)
-    except StopAsyncIteration:
-        return None

@@ -89,6 +89,10 @@ class FakeMembership:
     def see(self, kind: EventKind, member: Member) -> None:
         """Put a member into the view, in place of the one with its id, and tell the subscribers."""
         self._members = [m for m in self._members if m.node_id != member.node_id] + [member]
+        self.publish(kind, member)
+
+    def publish(self, kind: EventKind, member: Member) -> None:
+        """Tell the subscribers without changing the view."""
         self._subscriptions.publish([MembershipEvent(kind, member)])
 
     def events(self) -> Subscription:

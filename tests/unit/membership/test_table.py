@@ -96,6 +96,18 @@ def test_an_older_run_of_ourselves_is_no_member(table: MemberTable) -> None:
     assert table.members() == ()
 
 
+def test_a_newer_run_that_died_does_not_hide_an_older_one_that_lives(table: MemberTable) -> None:
+    """A run that never was, made up by a corrupted packet, shows the real one again when it has died."""
+    real = make_member("a")
+    false = replace(real, generation=9)
+    table.apply(real)
+
+    events = [*table.apply(false), *table.apply(replace(false, state=NodeState.DEAD))]
+
+    assert kinds(tuple(events)) == [EventKind.JOINED, EventKind.JOINED]
+    assert table.members() == (real,)
+
+
 def test_a_newer_run_of_ourselves_is_a_conflict(table: MemberTable) -> None:
     """Another live process under our id is told, and never listed as a member."""
     events = table.apply(replace(make_member("self"), generation=6))

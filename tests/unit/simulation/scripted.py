@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty, Endpoint, Found
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 Step = Any  # Found | Empty | BaseException | Callable[[], Awaitable[Any]] | anything that is no answer
 

@@ -54,6 +54,8 @@ class StaticDiscoverer:
         self._context = context
         self._look_up = look_up
         self._unresolved: set[Address] = set()
+        self._failed_in: dict[Address, int] = {}
+        self._round = 0
 
     async def discover(self) -> Found | Empty:
         """Return all addresses of all seed nodes, each once, in the order of the list.
@@ -87,16 +89,20 @@ class StaticDiscoverer:
         async def one(seed: Address) -> Answer:
             try:
                 async with asyncio.timeout_at(deadline), slots:
-                    return await self._look_up(seed.host, seed.port, timeout=deadline - loop.time())
+                    self._failed_in[seed] = self._round
+                    answer = await self._look_up(seed.host, seed.port, timeout=deadline - loop.time())
+                    del self._failed_in[seed]
+                    return answer
             except DiscoveryError as error:
                 return error
             except TimeoutError:
                 return DiscoveryError(f"{seed.host}: no time left to look it up", kind=FailureKind.TIMEOUT)
 
-        # Names that failed last time go last: a resolver that hangs on them must not starve the others.
-        urgent_first = sorted(names, key=lambda seed: seed in self._unresolved)
+        # What failed latest goes last: names on which the resolver hangs must not starve the others.
+        self._round += 1
+        fresh_first = sorted(names, key=lambda seed: self._failed_in.get(seed, 0))
         async with asyncio.TaskGroup() as group:
-            tasks = {seed: group.create_task(one(seed)) for seed in urgent_first}
+            tasks = {seed: group.create_task(one(seed)) for seed in fresh_first}
         return {seed: task.result() for seed, task in tasks.items()}
 
     def _endpoints(self, answers: Mapping[Address, Answer]) -> list[Endpoint]:

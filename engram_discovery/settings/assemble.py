@@ -1,0 +1,132 @@
+"""From the merged tree to ``Settings``: the host's keys, the rules between them, the selected providers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from engram_discovery.errors import PluginError, ProviderNotFoundError
+from engram_discovery.settings.forms import suggest
+from engram_discovery.settings.loaded import Outcome, RawTable, Settings, provider_table
+from engram_discovery.settings.models import RESERVED_TABLES, ClusterSettings
+from engram_discovery.settings.origins import Leaf, leaves
+from engram_discovery.settings.problems import Problem
+from engram_discovery.settings.rules import broken_rules, exposed_without_key
+from engram_discovery.settings.validate import Validated, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from engram_discovery.settings.loaded import HostOrFactory, Providers
+    from engram_discovery.settings.origins import Origins, Tree
+
+__all__ = ["assemble"]
+
+#: What decides which providers are looked at, also if something else is wrong.
+_SELECTION = ("enabled", "discovery", "plugins")
+
+
+def assemble(
+    cluster: Tree,
+    origins: Origins,
+    host: HostOrFactory,
+    problems: list[Problem],
+    warnings: Iterable[Problem] = (),
+) -> Outcome:
+    """Validate the merged table ``[cluster]``, and go on after the first problem as far as it makes sense."""
+    own = {key: node for key, node in cluster.items() if _is_own(key, node)}
+    tables: Tree = {key: node for key, node in cluster.items() if key not in own}
+    checks = _Checks(tables, origins, [*problems], [*warnings])
+    model = checks.keep(validate(ClusterSettings, own, ("cluster",)))
+    chosen = model or validate(ClusterSettings, _selection(own), ("cluster",)).model
+    if model is not None and model.enabled:
+        checks.between_keys(model)
+    if chosen is not None:
+        checks.providers(chosen, host)
+    if model is None or checks.problems:
+        return Outcome(None, checks.problems, checks.warnings, origins)
+    raw = {name: RawTable(tree) for name, tree in tables.items()}
+    settings = Settings(model, raw, origins, tuple(checks.warnings), tables)
+    return Outcome(settings, [], checks.warnings, origins)
+
+
+def _is_own(key: str, node: Any) -> bool:
+    return key in ClusterSettings.model_fields or isinstance(node, Leaf)
+
+
+def _selection(own: Tree) -> Tree:
+    return {key: own[key] for key in _SELECTION if key in own}
+
+
+@dataclass(slots=True)
+class _Checks:
+    """Collects what is wrong beyond the host's own model."""
+
+    tables: Tree
+    origins: Origins
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def keep(self, validated: Validated[Any]) -> Any:
+        """Note what came of a table, and return its model."""
+        self.problems += validated.problems
+        self.warnings += validated.warnings
+        return validated.model
+
+    def between_keys(self, cluster: ClusterSettings) -> None:
+        """Apply the rules between the host's keys."""
+        self.problems += broken_rules(cluster, self.origins)
+        if not cluster.security.strict and exposed_without_key(cluster):
+            found = (
+                f"gossip at {cluster.network.swim_bind} is not encrypted: whoever reaches the port can join"
+            )
+            origin = str(self.origins.get("cluster.network.swim_bind", ""))
+            remedy = "set a key (32 random bytes in base64)"
+            self.warnings.append(Problem("cluster.security.keys", found, origin, remedy))
+
+    def providers(self, cluster: ClusterSettings, host: HostOrFactory) -> None:
+        """Look at the tables of providers; ask the host only if the cluster is enabled."""
+        self.problems += self._misspelt(cluster.discovery)
+        if not cluster.enabled:
+            return
+        plugins = host(cluster.plugins) if callable(host) else host
+        for name in cluster.discovery:
+            self._selected(name, plugins)
+        if plugins is not None:
+            self.warnings += self._nobodys(cluster.discovery, plugins)
+
+    def _selected(self, name: str, host: Providers | None) -> None:
+        if name in RESERVED_TABLES:
+            self._refuse(f'"{name}" is a key of the host, no provider')
+        elif host is not None:
+            try:
+                self.keep(provider_table(self.tables, host.provider(name)))
+            except ProviderNotFoundError as error:
+                self._refuse(str(error))
+            except PluginError as error:
+                self._refuse(f"provider {name}: {error}")
+
+    def _refuse(self, found: str) -> None:
+        origin = str(self.origins.get("cluster.discovery", ""))
+        self.problems.append(Problem("cluster.discovery", found, origin))
+
+    def _misspelt(self, selected: Iterable[str]) -> Iterator[Problem]:
+        """Refuse a table that nobody reads but that was surely meant for the host or a selected provider."""
+        known = [*ClusterSettings.model_fields, *selected]
+        for name, tree in self.tables.items():
+            remedy = "" if name in selected else suggest(name, known, cutoff=0.8)
+            if remedy:
+                yield Problem(f"cluster.{name}", "unknown table", _origin(tree), remedy)
+
+    def _nobodys(self, selected: Iterable[str], host: Providers) -> Iterator[Problem]:
+        installed = host.known_providers() if self.tables else frozenset()
+        for name, tree in self.tables.items():
+            if name not in installed and name not in selected:
+                remedy = suggest(name, sorted(installed)) or "remove it or install the plugin"
+                yield Problem(
+                    f"cluster.{name}", "no provider of that name is installed", _origin(tree), remedy
+                )
+
+
+def _origin(tree: Tree) -> str:
+    return next((str(leaf.origin) for _, leaf in leaves(tree)), "")

@@ -1,0 +1,100 @@
+"""Say in our words what pydantic refused, with the key as it was written and where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engram_discovery.settings.problems import Problem
+from engram_discovery.settings.redact import is_hidden, show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic import ValidationError
+
+    from engram_discovery.settings.fields import Want
+    from engram_discovery.settings.origins import Leaf
+
+__all__ = ["Place", "mistyped", "refusals"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the effective value of a field was written.
+
+    Attributes:
+        key: The last part of the key, as it was written: ``refresh_interval_sec``.
+        leaf: The value and its origin.
+        want: What the field wants.
+    """
+
+    key: str
+    leaf: Leaf
+    want: Want
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the value must not be shown."""
+        return is_hidden(self.leaf, secret=self.want.secret)
+
+
+def mistyped(key: str, expected: str, place: Place) -> Problem:
+    """Report a value of another kind than the field wants."""
+    got = "" if place.hidden else f", got {show(place.leaf.value)}"
+    return Problem(key, f"expected {expected}{got}", str(place.leaf.origin))
+
+
+def refusals(
+    error: ValidationError, root: tuple[str, ...], places: Mapping[tuple[str, ...], Place]
+) -> Iterator[Problem]:
+    """Turn every error of pydantic's into a problem.
+
+    Args:
+        error: What pydantic raised for the table at ``root``.
+        root: Path of the table.
+        places: Where each value was written, by the path of its field.
+    """
+    for item in error.errors(include_url=False):
+        path = (*root, *(str(part) for part in item["loc"] if not isinstance(part, int)))
+        index = next((f"[{part}]" for part in item["loc"] if isinstance(part, int)), "")
+        known = next((path[:n] for n in range(len(path), len(root), -1) if path[:n] in places), None)
+        if known is None:
+            yield _unplaced(".".join(path) + index, item)
+            continue
+        place = places[known]
+        key = ".".join((*known[:-1], place.key, *path[len(known) :])) + index
+        got = "" if place.hidden else f", got {show(item['input'])}"
+        yield Problem(key, _reason(item, place) + got, str(place.leaf.origin))
+
+
+def _unplaced(key: str, item: Any) -> Problem:
+    """Report what is missing, or what a model says of several fields together."""
+    if item["type"] == "missing":
+        return Problem(key, "required, but not set", remedy="set it")
+    return Problem(key, _own_message(item) or _plain_message(item))
+
+
+def _reason(item: Any, place: Place) -> str:
+    own = _own_message(item)
+    if own:
+        return _without(own, place.leaf.value) if place.hidden else own
+    expected = place.want.item if isinstance(item["loc"][-1], int) else place.want.expected
+    return f"expected {expected}" if expected else _plain_message(item)
+
+
+def _own_message(item: Any) -> str:
+    """Return what a validator of ours or a plugin's said."""
+    return str(item["ctx"]["error"]) if item["type"] in {"value_error", "assertion_error"} else ""
+
+
+def _plain_message(item: Any) -> str:
+    text = str(item["msg"])
+    return text[:1].lower() + text[1:]
+
+
+def _without(message: str, secret: Any) -> str:
+    """Drop a message that quotes the secret which it is about: a plugin's validator may."""
+    parts = secret if isinstance(secret, list | tuple) else [secret]
+    quoted = any(str(part) in message for part in parts if str(part))
+    return "not a value that is allowed here" if quoted else message

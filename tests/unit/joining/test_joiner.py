@@ -1,0 +1,306 @@
+"""Joining and healing: whom we contact, when, and what we say about it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from engram_discovery.joining import Joiner
+from engram_discovery.settings.models import JoinSettings
+from engram_discovery.sources import Discovery, Source
+from engram_discovery.types import Endpoint, Found, JoinOutcome
+from tests.unit.simulation.network import Network, SimulatedMembership
+from tests.unit.simulation.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
+from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, in_virtual_time
+
+
+@dataclass
+class Rig:
+    """One node under test on a network with others."""
+
+    network: Network
+    engine: SimulatedMembership
+    discovery: Discovery
+    joiner: Joiner
+    logger: RecordingLogger
+
+    def start(self) -> None:
+        self.discovery.start()
+        self.joiner.start()
+
+    async def aclose(self) -> None:
+        await self.joiner.aclose()
+        await self.discovery.aclose()
+
+    @property
+    def alive(self) -> int:
+        return len(self.engine.live)
+
+
+def make_rig(discoverer: Any, *, others: int = 4, expected_size: int | None = None, **join: Any) -> Rig:
+    """Make node 10.0.0.1 and ``others`` at 10.0.0.2 and up, who do not know each other yet."""
+    network = Network(random.Random(1))
+    engine = network.add(0)
+    for number in range(1, others + 1):
+        network.add(number)
+    clock, logger = LoopClock(), RecordingLogger()
+    source = Source("dns", discoverer, clock=clock, logger=logger, random=random.Random(1))
+    discovery = Discovery([source], cache=None, clock=clock, logger=logger)
+    joiner = Joiner(
+        engine,
+        discovery,
+        is_self=lambda endpoint: endpoint.address == engine.addr,
+        settings=JoinSettings(**join),
+        expected_size=expected_size,
+        clock=clock,
+        logger=logger,
+        random=random.Random(1),
+    )
+    return Rig(network, engine, discovery, joiner, logger)
+
+
+def dialled(rig: Rig) -> list[str]:
+    return [addr.host for addr, _ in rig.engine.dialled]
+
+
+@in_virtual_time
+async def test_starting_joins_the_others_and_not_ourselves() -> None:
+    """Our own address among the seeds is never contacted and never counts."""
+    rig = make_rig(Scripted(found(1, 2, 3, 4, 5)))
+
+    report = await rig.joiner.join_once()
+
+    assert report.joined == 3
+    assert "10.0.0.1" not in dialled(rig)
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_lower_priority_values_are_contacted_first() -> None:
+    """RFC 2782: the backup seeds are not contacted while the first ones answer."""
+    backups = peers(2, 3, 4, priority=20)
+    rig = make_rig(Scripted(Found((*backups, *peers(5, 6, 7, priority=10)))), others=6)
+
+    await rig.joiner.join_once()
+
+    assert set(dialled(rig)) == {"10.0.0.5", "10.0.0.6", "10.0.0.7"}
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_a_source_that_hangs_does_not_hold_up_the_start() -> None:
+    """The start takes the join deadline at most, and the paragraph tells what is missing."""
+    rig = make_rig(Scripted(hang))
+    began = asyncio.get_running_loop().time()
+
+    report = await rig.joiner.join_once()
+
+    assert asyncio.get_running_loop().time() - began <= 5
+    assert report.joined == 0
+    (told,) = rig.logger.events("cluster.incomplete")
+    assert told["phase"] == "resolving"
+    assert "dns has not answered yet" in told["explanation"]
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_starting_alone_is_said_loudly_again_and_again() -> None:
+    """A warning at once and every ten seconds, with what was tried, what was answered and what comes next."""
+    rig = make_rig(Scripted(EMPTY))
+    await rig.joiner.join_once()
+    rig.start()
+
+    await asyncio.sleep(60)
+
+    lines = rig.logger.events("cluster.incomplete")
+    assert 6 <= len(lines) <= 8
+    assert "n00, 10.0.0.1:7946) is alone, waiting for any other node" in lines[-1]["explanation"]
+    assert "nobody" in lines[-1]["explanation"]
+    assert "next: contact those who are missing in" in lines[-1]["explanation"]
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_a_cluster_that_is_whole_is_silent() -> None:
+    """Nothing is said about a cluster that has its expected size, but that it has formed."""
+    rig = make_rig(Scripted(found(2, 3)), others=2, expected_size=3)
+    await rig.joiner.join_once()
+    rig.start()
+
+    await asyncio.sleep(600)
+
+    assert len(rig.logger.events("cluster.incomplete")) <= 1
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_too_few_nodes_are_told_until_the_expected_size_is_reached() -> None:
+    """Two of three are not enough; the third is awaited by number."""
+    rig = make_rig(Scripted(found(2, 3)), others=1, expected_size=3)
+    await rig.joiner.join_once()
+    rig.start()
+    await asyncio.sleep(30)
+    lines = rig.logger.events("cluster.incomplete")
+    rig.network.add(2)
+    await asyncio.sleep(61)
+
+    assert len(lines) >= 3
+    assert "waiting for 1 more of the 3 nodes expected" in lines[-1]["explanation"]
+    assert "10.0.0.3:7946 (from dns) refused" in lines[-1]["explanation"]
+    assert rig.alive == 3
+    assert rig.logger.events("cluster.formed") == [{"alive": 3}]
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_seeds_that_come_back_are_joined_within_35_seconds() -> None:
+    """However long all seeds were down, we join soon after they return."""
+    rig = make_rig(Scripted(found(2, 3)), others=0)
+    await rig.joiner.join_once()
+    rig.start()
+    await asyncio.sleep(600)
+
+    rig.network.add(1)
+    rig.network.add(2)
+    await asyncio.sleep(12)
+
+    assert rig.alive == 3
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_a_split_in_half_heals_within_two_intervals() -> None:
+    """Half of the size seen before is a minority: it looks every ten seconds."""
+    rig = make_rig(Scripted(found(1, 2, 3, 4, 5, 6)), others=5)
+    for engine in rig.network.engines.values():
+        rig.network.contact(rig.engine, engine.addr)
+    rig.start()
+    rig.network.cut(lambda engine: int(engine.node_id[1:]) % 2)
+    await asyncio.sleep(30)
+    phases = [line["phase"] for line in rig.logger.events("cluster.incomplete")]
+    rig.network.mend()
+
+    await asyncio.sleep(20)
+
+    assert phases == ["split"]
+    assert rig.network.islands() == 1
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_a_majority_contacts_three_strangers_a_round_and_all_in_turn() -> None:
+    """Healing never floods: three a minute, and every one has its turn."""
+    rig = make_rig(Scripted(found(*range(2, 22))), others=12)
+    for engine in list(rig.network.engines.values()):
+        rig.network.contact(rig.engine, engine.addr)
+    rig.start()
+
+    await asyncio.sleep(4 * 66)
+
+    strangers = dialled(rig)
+    assert 9 <= len(strangers) <= 15
+    assert len(set(strangers[:9])) == 8
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_a_new_endpoint_is_contacted_at_once() -> None:
+    """A watch that sees a seed at a new address heals us without waiting for the next round."""
+    discoverer = ScriptedWatch(found(9))
+    rig = make_rig(discoverer)
+    discoverer.pushed.put_nowait(found(9))
+    await rig.joiner.join_once()
+    rig.start()
+    await asyncio.sleep(15)
+
+    discoverer.pushed.put_nowait(found(2))
+    await asyncio.sleep(1.2)
+
+    assert rig.alive == 2
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_a_foreign_cluster_is_never_joined_and_named() -> None:
+    """A reused address that belongs to another cluster is named with its reason, and no peer."""
+    rig = make_rig(Scripted(found(2)), others=0)
+    rig.network.add(1, cluster="other")
+    await rig.joiner.join_once()
+    rig.start()
+
+    await asyncio.sleep(120)
+
+    assert rig.alive == 1
+    assert rig.joiner.counts()[JoinOutcome.FOREIGN] >= 10
+    assert len(rig.logger.events("join.foreign_cluster")) <= 5
+    (peer,) = rig.joiner.explain().not_joined
+    assert peer.outcome is JoinOutcome.FOREIGN
+    assert "belongs to another cluster" in rig.joiner.explain().paragraph()
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_a_seed_list_that_is_only_ourselves_is_said_so() -> None:
+    """Alone, because every address found is this node: the explanation says it and what to do."""
+    rig = make_rig(Scripted(found(1)), others=0)
+    await rig.joiner.join_once()
+
+    explanation = rig.joiner.explain()
+
+    assert explanation.phase == "alone"
+    assert [peer.outcome for peer in explanation.not_joined] == [JoinOutcome.SELF]
+    assert "every address found is this node itself" in explanation.paragraph()
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_a_balancer_that_leads_back_to_us_is_no_join_and_is_tried_again() -> None:
+    """What the engine finds to be ourselves does not count, and may lead to somebody else the next time."""
+    rig = make_rig(Scripted(found(100)), others=1)
+    balancer, other = Endpoint("10.0.0.100", 7946).address, Endpoint("10.0.0.2", 7946).address
+    rig.engine.leads_to[balancer] = rig.engine.addr
+    report = await rig.joiner.join_once()
+    advice = rig.joiner.explain().advice
+    rig.engine.leads_to[balancer] = other
+    rig.start()
+
+    await asyncio.sleep(11)
+
+    assert report.joined == 0
+    assert "balancer" in advice[0]
+    assert rig.alive == 2
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_the_explanation_is_json_and_complete() -> None:
+    """The same structure serves the command line and HTTP: plain types, every part of it."""
+    rig = make_rig(Scripted(failure()), expected_size=5)
+    await rig.joiner.join_once()
+
+    explanation = rig.joiner.explain().as_dict()
+
+    assert json.loads(json.dumps(explanation)) == explanation
+    assert explanation["phase"] == "alone"
+    assert explanation["awaiting"] == "4 more of the 5 nodes expected"
+    assert explanation["sources"][0]["error_kind"] == "unavailable"
+    assert explanation["self"] == {"node_id": "n00", "addr": "10.0.0.1:7946"}
+    assert set(explanation["next"]) == {"action", "in"}
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_one_node_expected_is_a_formed_cluster() -> None:
+    """A cluster of one by intention is not alone."""
+    rig = make_rig(Scripted(EMPTY), others=0, expected_size=1)
+    await rig.joiner.join_once()
+    rig.start()
+
+    await asyncio.sleep(120)
+
+    assert rig.joiner.explain().phase == "formed"
+    assert rig.logger.events("cluster.incomplete") == []
+    await rig.aclose()

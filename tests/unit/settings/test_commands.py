@@ -1,0 +1,276 @@
+"""``engram-discovery config``, run as a user runs it, with the providers that are installed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from engram_discovery.cli.main import cli
+
+if TYPE_CHECKING:
+    from click.testing import Result
+
+CANARY = "cAnary-7d1f-sEcret"
+KEY = base64.b64encode(CANARY.encode() + b"k" * 14).decode()
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ENGRAM_CONFIG", raising=False)
+
+
+def _run(*arguments: str, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(cli, ["config", *arguments], env=env)
+
+
+def _write(toml: str, name: str = "engram.toml") -> None:
+    path = Path(name)
+    path.touch(mode=0o600)
+    path.write_text(toml)
+
+
+def test_show_tells_value_and_origin_of_every_setting() -> None:
+    """Each setting has one line: key, value, and the file and line, variable or option that set it."""
+    _write('[cluster]\nzone = "a"\n[cluster.join]\ntimeout = "1m30s"\n')
+
+    result = _run("show", "--set", "join.min_peers=2", env={"ENGRAM_CLUSTER__NAME": "n"})
+
+    lines = {line.split()[0]: line.split()[1:] for line in result.output.splitlines()}
+    assert result.exit_code == 0
+    assert lines["cluster.zone"] == ['"a"', "engram.toml:2"]
+    assert lines["cluster.join.timeout"] == ["1m30s", "engram.toml:4"]
+    assert lines["cluster.name"] == ['"n"', "ENGRAM_CLUSTER__NAME"]
+    assert lines["cluster.join.min_peers"] == ["2", "--set", "cluster.join.min_peers"]
+    assert lines["cluster.network.swim_bind"] == ['"0.0.0.0:7946"', "default"]
+
+
+def test_show_dims_the_defaults() -> None:
+    """What nobody set stands back on a terminal."""
+    result = CliRunner().invoke(cli, ["config", "show", "--set", "zone=a"], color=True)
+
+    lines = {line.split()[0].removeprefix("\x1b[2m"): line for line in result.output.splitlines()}
+    assert lines["cluster.name"].startswith("\x1b[2m")
+    assert not lines["cluster.zone"].startswith("\x1b[2m")
+
+
+def test_show_as_json_is_for_programs() -> None:
+    """The JSON has plain values and says what is a default."""
+    result = _run("show", "--json", "--set", "health.interval=90s")
+
+    found = {row["key"]: row for row in json.loads(result.stdout)}
+    assert found["cluster.health.interval"] == {
+        "key": "cluster.health.interval",
+        "value": 90.0,
+        "origin": "--set cluster.health.interval",
+        "default": False,
+    }
+    assert found["cluster.replication.placement"]["value"] == "random"
+    assert found["cluster.name"]["default"] is True
+
+
+def test_show_has_the_keys_of_the_selected_provider() -> None:
+    """The selected provider's settings are shown with its defaults."""
+    result = _run("show", "--json", "--set", "enabled=true", "--set", "static.seed_nodes=a,b:1")
+
+    found = {row["key"]: row["value"] for row in json.loads(result.stdout)}
+    assert found["cluster.static.seed_nodes"] == ["a:7946", "b:1"]
+
+
+def test_check_reports_every_problem_and_exits_with_2() -> None:
+    """People get one line a problem on standard error."""
+    _write('[cluster]\nenabled = true\nnme = 1\n[cluster.static]\nseed_nodes = ["a:0"]')
+
+    result = _run("check")
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    problems = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert [line.split()[1] for line in problems] == ["cluster.nme:", "cluster.static.seed_nodes[0]:"]
+
+
+def test_check_as_json_is_for_programs() -> None:
+    """Programs get key, found, origin and remedy of each, and the warnings, with the same exit status."""
+    _write("[cluster]\nnme = 1")
+
+    result = _run("check", "--json")
+
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["ok"], report["warnings"]) == (2, False, [])
+    assert report["problems"] == [
+        {
+            "key": "cluster.nme",
+            "found": "unknown key",
+            "origin": "engram.toml:2",
+            "remedy": "did you mean name?",
+        }
+    ]
+
+
+@pytest.mark.parametrize("command", ["show", "check"])
+def test_settings_that_can_be_used_pass_with_their_warnings(command: str) -> None:
+    """Warnings go to standard error and do not change the exit status."""
+    result = _run(command, "--set", "enabled=true")
+
+    assert result.exit_code == 0
+    assert "is not encrypted" in result.stderr
+    assert "is not encrypted" not in result.stdout
+
+
+@pytest.mark.parametrize("command", ["show", "check"])
+def test_a_missing_file_is_an_error_and_no_traceback(command: str) -> None:
+    """A file that was named must be there."""
+    result = _run(command, "--config", "nowhere.toml")
+
+    assert result.exit_code == 2
+    assert "settings file not found: nowhere.toml" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_explain_tells_all_layers_and_which_won() -> None:
+    """Every layer that set the key has a line, in order, and the last is in force."""
+    _write('[cluster]\nzone = "a"')
+    _write('[cluster]\nzone = "b"', "more.toml")
+
+    result = _run(
+        "explain", "zone", "-c", "engram.toml", "-c", "more.toml", "--set", "zone=d",
+        env={"ENGRAM_CLUSTER__ZONE": "c"},
+    )  # fmt: skip
+
+    assert [line.split() for line in result.output.splitlines()][-4:] == [
+        ["file", '"a"', "(engram.toml:2)"],
+        ["file", '"b"', "(more.toml:2)"],
+        ["environment", '"c"', "(ENGRAM_CLUSTER__ZONE)"],
+        ["command", "line", '"d"', "(--set", "cluster.zone)", "<-", "in", "force"],
+    ]
+
+
+def test_explain_works_on_settings_that_cannot_be_used() -> None:
+    """Who looks for a mistake gets the layers and the problem of the key."""
+    _write("[cluster]\nexpected_size = 0\nnme = 1")
+
+    result = _run("explain", "cluster.expected_size")
+
+    assert "(engram.toml:2)" in result.stdout
+    assert "expected an integer of at least 1, got 0" in result.stderr
+    assert "nme" not in result.stderr
+
+
+def test_explain_knows_defaults_and_the_keys_of_installed_providers() -> None:
+    """A key that nobody set is explained too."""
+    result = _run("explain", "static.seed_nodes")
+
+    assert result.exit_code == 0
+    assert "the default is in force" in result.stdout
+
+
+def test_explain_suggests_the_nearest_key() -> None:
+    """A misspelt key is a wrong use of the command."""
+    result = _run("explain", "network.swim_bnd")
+
+    assert result.exit_code == 2
+    assert "did you mean cluster.network.swim_bind?" in result.stderr
+
+
+def test_init_writes_settings_that_can_be_used() -> None:
+    """The file that ``init`` writes passes ``check``, and so does each default when it is no comment."""
+    written = _run("init", "static")
+    checked = _run("check")
+    text = Path("engram.toml").read_text()
+    _write("".join(line.removeprefix("# ") + "\n" for line in text.splitlines() if _is_setting(line)))
+    checked_open = _run("check")
+
+    assert (written.exit_code, checked.exit_code) == (0, 0)
+    assert tomllib.loads(text)["cluster"]["discovery"] == "static"
+    assert (checked_open.exit_code, checked_open.stderr.count("error")) == (0, 0)
+    assert len(tomllib.loads(Path("engram.toml").read_text())["cluster"]["network"]) == 4
+
+
+def _is_setting(line: str) -> bool:
+    return not line.startswith("# ") or (" = " in line and "…" not in line)
+
+
+def test_init_never_overwrites() -> None:
+    """Settings that exist are kept."""
+    _write("[cluster]\n# mine\n")
+
+    result = _run("init", "static")
+
+    assert result.exit_code == 2
+    assert "file exists" in result.stderr
+    assert "# mine" in Path("engram.toml").read_text()
+
+
+def test_init_of_a_provider_that_is_not_installed_names_those_that_are() -> None:
+    """The error says which providers there are."""
+    result = _run("init", "nobody")
+
+    assert result.exit_code == 2
+    assert "static" in result.stderr
+
+
+def test_init_can_write_to_standard_output() -> None:
+    """``-`` writes no file."""
+    result = _run("init", "static", "--output", "-")
+
+    assert tomllib.loads(result.stdout)["cluster"]["enabled"] is True
+    assert not Path("engram.toml").exists()
+
+
+CASES: list[list[str]] = [
+    ["show"],
+    ["show", "--json"],
+    ["check"],
+    ["check", "--json"],
+    ["explain", "security.keys"],
+    ["show", "--set", f"security.keys={CANARY}"],
+    ["check", "--json", "--set", f"security.keys={KEY},{KEY}"],
+    ["explain", "security.keys", "--set", f"security.keys={CANARY}"],
+    ["check", "--set", f"security.kys={CANARY}"],
+    ["check", "--config", "broken.toml"],
+    ["schema"],
+    ["reference"],
+    ["init", "static"],
+]
+
+
+@pytest.mark.parametrize("arguments", CASES, ids=" ".join)
+def test_no_command_prints_or_logs_a_secret(arguments: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever is asked and whatever goes wrong, no output and no log holds a secret of any layer."""
+    caplog.set_level(logging.DEBUG)
+    _write(
+        f'[cluster]\nenabled = true\n[cluster.security]\nkeys = ["{KEY}"]\n[cluster.other]\ntoken = "{CANARY}"'
+    )
+    _write(f'[cluster.other]\npassword = "{CANARY}"', ".secrets.toml")
+    _write(f'[cluster.other]\ntoken = "{CANARY}', "broken.toml")
+
+    result = _run(*arguments, env={"ENGRAM_CLUSTER__OTHER__THIRD": CANARY})
+
+    shown = result.output + result.stderr + caplog.text + repr(result.exception)
+    assert shown
+    for secret in (CANARY, KEY):
+        assert secret not in shown
+
+
+def _schema() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_run("schema").stdout)
+    return found
+
+
+def test_the_schema_knows_every_key_of_host_and_providers() -> None:
+    """Editors complete keys, the other ways to write them, and the tables of installed providers."""
+    schema = _schema()
+
+    cluster = schema["$defs"]["ClusterSettings"]["properties"]
+    health = schema["$defs"]["HealthSettings"]["properties"]
+    assert {"enabled", "network", "static", "discovery"} <= set(cluster)
+    assert {"interval", "interval_sec", "interval_ms"} <= set(health)
+    assert "keys_file" in schema["$defs"]["SecuritySettings"]["properties"]
+    assert {"type": "string"} in cluster["discovery"]["anyOf"]

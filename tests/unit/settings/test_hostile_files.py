@@ -1,0 +1,182 @@
+"""Files that are no settings: each gives one clear error, soon, and without repeating what is in them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engram_discovery.errors import SettingsError
+from engram_discovery.settings import load_settings
+from engram_discovery.settings.files import MAX_FILE_BYTES
+from engram_discovery.settings.load import try_load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CANARY = "canary-9f3c"
+
+
+def _refused(path: Path, **more: object) -> str:
+    started = time.perf_counter()
+    with pytest.raises(SettingsError) as raised:
+        load_settings(path, environ={}, **more)  # type: ignore[arg-type]
+    assert time.perf_counter() - started < 1.0
+    message = str(raised.value)
+    assert str(path) in message
+    assert CANARY not in message
+    return message
+
+
+BYTES: dict[str, tuple[bytes, str]] = {
+    "not UTF-8": (b'[cluster]\nname = "\xff' + CANARY.encode() + b'"', "not UTF-8 (byte 18)"),
+    "UTF-16": ('[cluster]\nname = "x"'.encode("utf-16"), "not UTF-8"),
+    "NUL": (b'[cluster]\nname = "\x00"', "not valid TOML"),
+    "duplicate key": (b"[cluster]\nenabled = true\nenabled = false\nx = 1", "line 3"),
+    "duplicate table": (b"[cluster]\n[cluster]", "line 2"),
+    "unclosed string": (b'[cluster]\ntoken = "' + CANARY.encode(), "not valid TOML"),
+    "no value": (b"[cluster]\ntoken = " + CANARY.encode(), "line 2, column 9"),
+    "yaml": (b"cluster:\n  enabled: true\n", "line 1"),
+    "nested arrays": (b"x = " + b"[" * 5000, "not valid TOML"),
+    "nested closed arrays": (b"x = " + b"[" * 60 + b"]" * 60, "nested deeper than 16"),
+    "nested tables": (b"[cluster." + b".".join([b"a"] * 20) + b"]\nb = 1", "nested deeper than 16"),
+    "nested keys": (b"a." * 20_000 + b"a = 1", "nested deeper than 16"),
+    "huge number": (b"x = " + b"9" * 5000, "not valid TOML"),
+}
+
+
+@pytest.mark.parametrize("case", BYTES)
+def test_content_that_is_no_settings_is_refused(tmp_path: Path, case: str) -> None:
+    """What cannot be parsed is refused with the file, the line and the rule, and without the value."""
+    data, reason = BYTES[case]
+    path = tmp_path / "engram.toml"
+    path.write_bytes(data)
+
+    message = _refused(path)
+
+    assert reason in message
+
+
+def _directory(path: Path) -> None:
+    path.mkdir()
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def _huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(100 * 1024 * 1024)
+
+
+def _below_a_file(path: Path) -> None:
+    path.parent.rmdir()
+    path.parent.touch()
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+KINDS: list[tuple[Callable[[Path], None], str]] = [
+    (_directory, "a directory, not a file"),
+    (_fifo, "a pipe, socket or device"),
+    (_socket, "a pipe, socket or device"),
+    (_device, "a pipe, socket or device"),
+    (_loop, "symbolic links"),
+    (_huge, "larger than 1024 KiB"),
+    (_below_a_file, "not a directory"),
+]
+
+
+@pytest.mark.parametrize(("make", "reason"), KINDS, ids=lambda item: getattr(item, "__name__", ""))
+def test_what_is_no_readable_file_is_refused(
+    tmp_path: Path, make: Callable[[Path], None], reason: str
+) -> None:
+    """A directory, a pipe, a device, a loop of links and 100 MB are refused, and a pipe is never waited for."""
+    (tmp_path / "d").mkdir()
+    path = tmp_path / "d" / "e.toml"
+    make(path)
+
+    message = _refused(path)
+
+    assert reason in message
+
+
+def test_a_secrets_file_that_cannot_be_read_is_an_error_too(tmp_path: Path) -> None:
+    """A secrets file is never skipped because it is broken."""
+    (tmp_path / "engram.toml").write_text("")
+    (tmp_path / ".secrets.toml").symlink_to(".secrets.toml")
+
+    with pytest.raises(SettingsError, match=r"\.secrets\.toml"):
+        load_settings(tmp_path / "engram.toml", environ={})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
+def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
+    """A file that we may not read is refused with the reason."""
+    path = tmp_path / "engram.toml"
+    path.write_text("")
+    path.chmod(0)
+    for parent in (tmp_path, *tmp_path.parents[:3]):
+        parent.chmod(parent.stat().st_mode | 0o011)
+
+    os.seteuid(65534)
+    try:
+        message = _refused(path)
+    finally:
+        os.seteuid(0)
+
+    assert "permission denied" in message
+
+
+@pytest.mark.parametrize("table", ["storage", "cluster", "cluster.network"])
+def test_the_largest_file_is_bounded_in_time_and_in_its_error(tmp_path: Path, table: str) -> None:
+    """A file just under the limit, full of keys that nobody knows, takes seconds and gives a short error."""
+    path = tmp_path / "engram.toml"
+    lines, size = [f"[{table}]"], 0
+    while size < MAX_FILE_BYTES - 100:
+        lines.append(f"k{len(lines)} = 1")
+        size += len(lines[-1]) + 1
+    path.write_text("\n".join(lines))
+
+    started = time.perf_counter()
+    outcome = try_load(path, environ={})
+
+    assert time.perf_counter() - started < 10.0
+    assert len(outcome.problems) == (0 if table == "storage" else 21)
+    assert outcome.settings or f"{len(lines) - 21} more unknown keys" in str(outcome.problems[-1])
+
+
+def test_byte_order_mark_and_windows_lines_are_accepted(tmp_path: Path) -> None:
+    """What an editor on another system writes is settings all the same, with the right lines."""
+    path = tmp_path / "engram.toml"
+    path.write_bytes(b'\xef\xbb\xbf[cluster]\r\nname = "a"\r\nzone = "b"\r\n')
+
+    settings = load_settings(path, environ={})
+
+    assert (settings.cluster.name, settings.cluster.zone) == ("a", "b")
+    assert settings.origins["cluster.zone"].line == 3
+
+
+@pytest.mark.parametrize("depth", [20, 50_000])
+def test_variables_and_overrides_are_bounded_in_depth(depth: int) -> None:
+    """A variable's name cannot nest tables without end."""
+    name = "__".join(["A"] * depth)
+
+    with pytest.raises(SettingsError, match="nested deeper than 16"):
+        load_settings(environ={f"ENGRAM_CLUSTER__{name}": "1"})

@@ -1,0 +1,86 @@
+"""Where a key stands in a file."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engram_discovery.settings.lines import key_lines
+
+VALUES = st.sampled_from(
+    [
+        "1",
+        "true",
+        '"text"',
+        '"# no comment [x] = {"',
+        "'literal \\ [a]\"'",
+        '"""one\ntwo # = [\n"""',
+        "'''\nkey = 1\n[table]\n'''",
+        '"""a \\" quoted \\\\"""',
+        '""""quoted""""',
+        "[1, 2, # comment = [\n  3,\n]",
+        '["a]", \'b[\', """c\nd"""]',
+        '{ a = 1, "b.c" = [ { d = 2 } ] }',
+        "1979-05-27T07:32:00Z",
+        "1e5",
+    ]
+)
+NAMES = st.sampled_from(["a", "b_1", "c-d", '"quoted key"', "'lit.eral'", '"with # hash"', '"a]b"'])
+BLANKS = st.sampled_from(["", "\n", "# comment = 1\n", "  # [no.table]\n\n"])
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> tuple[str, dict[tuple[str, ...], int]]:
+    """Write a document key by key, and note where each stands."""
+    text = ""
+    places: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number in range(draw(st.integers(1, 8))):
+        text += draw(BLANKS)
+        if draw(st.booleans()):
+            name = draw(NAMES)
+            table = (f"t{number}", _bare(name))
+            places[table] = text.count("\n") + 1
+            text += f" [ t{number} . {name} ] # comment\n" if draw(st.booleans()) else f"[t{number}.{name}]\n"
+        name, value = draw(NAMES), draw(VALUES)
+        places[(*table, f"k{number}", _bare(name))] = text.count("\n") + 1
+        text += f"k{number}.{name} = {value} # end\n"
+    return text, places
+
+
+def _bare(name: str) -> str:
+    return name[1:-1] if name[0] in "\"'" else name
+
+
+@given(documents())
+def test_every_key_and_table_is_found_on_its_line(document: tuple[str, dict[tuple[str, ...], int]]) -> None:
+    """Strings, comments, inline tables and values of several lines never move a key to another line."""
+    text, places = document
+    parsed: dict[str, Any] = tomllib.loads(text)
+
+    lines = key_lines(text, deepest=16)
+
+    assert parsed
+    assert lines == places
+
+
+def test_arrays_of_tables_and_the_last_line_without_a_newline() -> None:
+    """An array of tables is found at its first header, and a last line need not end."""
+    lines = key_lines("[[a]]\nb = 1\n[[a]]\nb = 2\n[c]\nd = 3", deepest=16)
+
+    assert (lines["a",], lines["c",], lines["c", "d"]) == (1, 5, 6)
+
+
+@pytest.mark.parametrize(
+    "text", ["a.a.a = 1", '"a"."a"."a" = 1', "[a . a . a]", "x = { a.a.a = 1 }", "x = [\n{ 'a' . a.a = 1 }]"]
+)
+def test_keys_of_too_many_parts_are_refused(text: str) -> None:
+    """The parts of a key are counted wherever a key can stand, before the parser spends its time on them."""
+    key_lines(text, deepest=2)
+
+    with pytest.raises(ValueError, match=r"^$"):
+        key_lines(text, deepest=1)

@@ -1,0 +1,221 @@
+"""Everything that is wrong is said at once: key, found, origin, remedy."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import BaseModel, field_validator, model_validator
+
+from engram_discovery.errors import SettingsError
+from engram_discovery.settings import settings_from
+from engram_discovery.settings.models import RESERVED_TABLES
+from tests.unit.settings.providers import Installed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.settings.conftest import Load
+
+KEY = base64.b64encode(b"k" * 32).decode()
+KEY_2 = base64.b64encode(b"l" * 32).decode()
+
+
+def test_all_problems_of_all_layers_come_in_one_error(load: Load, tmp_path: Path) -> None:
+    """File, secrets file, environment, command line and a provider's table are all looked at, sorted by key."""
+    toml = """
+[cluster]
+enabled = true
+discovery = "dns"
+nme = "x"
+[cluster.dns]
+port = "http"
+"""
+
+    with pytest.raises(SettingsError) as raised:
+        load(
+            toml,
+            secrets='[cluster.join]\ntimeout = "soon"',
+            env={"ENGRAM_CLUSTER__ENABLD": "false"},
+            cli_overrides=["cluster.network.swim_bind=:0"],
+            host=Installed(),
+        )
+
+    file = tmp_path / "engram.toml"
+    assert [str(problem) for problem in raised.value.problems] == [
+        f'cluster.dns.port: expected an integer 1..65535, got "http" (from {file}:7)',
+        "cluster.dns.service: required, but not set; set it",
+        "cluster.enabld: unknown key (from ENGRAM_CLUSTER__ENABLD); did you mean enabled?",
+        'cluster.join.timeout: expected a duration such as 30, "30s" or "1m30s" '
+        f"(from {tmp_path / '.secrets.toml'}:2)",
+        "cluster.network.swim_bind: expected a host name of 1 to 253 characters, "
+        'got ":0" (from --set cluster.network.swim_bind)',
+        f"cluster.nme: unknown key (from {file}:5); did you mean name?",
+    ]
+
+
+def test_problems_of_a_provider_come_with_those_between_keys(load: Load) -> None:
+    """Rules between keys, and every selected provider, are reported together."""
+    toml = (
+        '[cluster]\nenabled = true\nexpected_size = 1\ndiscovery = ["dns", "static"]\n'
+        '[cluster.dns]\nport = "http"\n[cluster.static]\nseed_nodes = ["a:1", "b:0"]\nseeds = 1'
+    )
+
+    with pytest.raises(SettingsError) as raised:
+        load(toml, host=Installed())
+
+    assert [(problem.key, problem.found) for problem in raised.value.problems] == [
+        ("cluster.dns.port", 'expected an integer 1..65535, got "http"'),
+        ("cluster.dns.service", "required, but not set"),
+        ("cluster.replication.factor", "2 replicas need as many nodes, but cluster.expected_size is 1"),
+        ("cluster.static.seed_nodes[1]", 'expected a port 1..65535 after the colon, got "b:0"'),
+        ("cluster.static.seeds", "unknown key"),
+    ]
+
+
+RULES: dict[str, tuple[dict[str, Any], str]] = {
+    "replicas": ({"expected_size": 2, "replication": {"factor": 3}}, "cluster.replication.factor"),
+    "readiness": ({"ready_requires": "expected_size"}, "cluster.ready_requires"),
+    "thresholds": (
+        {"health": {"critical_below": 0.9, "degraded_below": 0.8}},
+        "cluster.health.critical_below",
+    ),
+    "same port": (
+        {"network": {"swim_bind": "127.0.0.1:1", "api_bind": "127.0.0.1:1"}},
+        "cluster.network.api_bind",
+    ),
+    "same port, wildcard": (
+        {"network": {"swim_bind": "[::]:1", "api_bind": "127.0.0.1:1"}},
+        "cluster.network.api_bind",
+    ),
+    "probe": ({"swim": {"probe_interval": 1, "probe_timeout": "1s"}}, "cluster.swim.probe_timeout"),
+    "plugins": ({"plugins": {"allow": ["a", "b"], "deny": ["b"]}}, "cluster.plugins.deny"),
+    "unencrypted": ({"security": {"strict": True}}, "cluster.security.keys"),
+    "no provider": ({"discovery": []}, "cluster.discovery"),
+    "reserved": ({"discovery": "network"}, "cluster.discovery"),
+    "short key": ({"security": {"keys": ["YWJj"]}}, "cluster.security.keys"),
+    "no base64": ({"security": {"keys": ["%%%"]}}, "cluster.security.keys"),
+    "same key": ({"security": {"keys": [KEY, KEY]}}, "cluster.security.keys"),
+    "wildcard": ({"advertise": "0.0.0.0:7946"}, "cluster.advertise"),
+    "node id": ({"node_id": "a" * 55}, "cluster.node_id"),
+    "cluster name": ({"name": ""}, "cluster.name"),
+    "placement": ({"replication": {"placement": "Random"}}, "cluster.replication.placement"),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_broken_rule_is_one_problem_at_one_key(rule: str) -> None:
+    """What cannot work together or alone is refused at the key that is to be changed."""
+    cluster, key = RULES[rule]
+
+    with pytest.raises(SettingsError) as raised:
+        settings_from({"cluster": {"enabled": True, **cluster}})
+
+    assert [problem.key for problem in raised.value.problems] == [key]
+
+
+ALLOWED: list[dict[str, Any]] = [
+    {},
+    {"expected_size": 2, "replication": {"factor": 2}},
+    {"network": {"swim_bind": "127.0.0.1:1", "api_bind": "127.0.0.2:1"}},
+    {"security": {"strict": True, "keys": [KEY, KEY_2]}},
+    {"security": {"strict": True}, "network": {"swim_bind": "127.0.0.1:1"}},
+    {"health": {"critical_below": 0.8}},
+    {"ready_requires": "expected_size", "expected_size": 2},
+]
+
+
+@pytest.mark.parametrize("cluster", ALLOWED)
+def test_what_keeps_the_rules_is_accepted(cluster: dict[str, Any]) -> None:
+    """The rules refuse nothing that works."""
+    settings_from({"cluster": {"enabled": True, **cluster}})
+
+
+@pytest.mark.parametrize(
+    ("cluster", "warned"),
+    [
+        ({}, True),
+        ({"enabled": False}, False),
+        ({"security": {"keys": [KEY]}}, False),
+        ({"network": {"swim_bind": "[::1]:1"}}, False),
+    ],
+)
+def test_gossip_in_the_clear_beyond_this_machine_is_warned_of(
+    cluster: dict[str, Any], *, warned: bool
+) -> None:
+    """The default runs, and says that whoever reaches the port can join."""
+    settings = settings_from({"cluster": {"enabled": True, **cluster}})
+
+    assert ["cluster.security.keys" in str(warning) for warning in settings.warnings] == [True] * warned
+
+
+def test_a_provider_that_is_not_installed_is_an_error_if_selected(load: Load) -> None:
+    """The error names who selected it and how to install it."""
+    with pytest.raises(SettingsError) as raised:
+        load('[cluster]\nenabled = true\ndiscovery = "consul"', host=Installed())
+
+    message = str(raised.value)
+    assert "pip install engram-discovery[consul]" in message
+    assert "engram.toml:3" in message
+
+
+def test_a_table_of_a_provider_that_is_not_installed_is_a_warning(load: Load) -> None:
+    """One file may serve several installations."""
+    settings = load(
+        "[cluster]\nenabled = true\n[cluster.consul]\nx = 1\n[cluster.dnss]\ny = 1", host=Installed()
+    )
+
+    found = {warning.key: warning.remedy for warning in settings.warnings}
+    assert "cluster.consul" in found
+    assert found["cluster.dnss"] == "did you mean dns?"
+
+
+@pytest.mark.parametrize("table", ["netwrok", "helth", "securty", "statc"])
+def test_a_misspelt_table_of_the_host_or_a_selected_provider_is_an_error(load: Load, table: str) -> None:
+    """A table that was surely meant for somebody is not passed over."""
+    with pytest.raises(SettingsError, match=f"cluster.{table}: unknown table .* did you mean"):
+        load(f"[cluster.{table}]\nx = 1")
+
+
+@pytest.mark.parametrize(
+    "name", ["network", "swim", "replication", "health", "plugins", "registration", "join"]
+)
+def test_names_of_the_hosts_tables_are_reserved(name: str) -> None:
+    """No provider can be called what the host calls its own."""
+    assert name in RESERVED_TABLES
+
+
+def test_the_rules_of_a_plugins_model_are_reported_like_ours(load: Load) -> None:
+    """Validators of a field and of a whole model, of any pydantic model, become problems with key and origin."""
+
+    class Own(BaseModel):
+        a: int = 1
+        b: int = 2
+
+        @field_validator("a")
+        @classmethod
+        def _odd(cls, value: int) -> int:
+            if value % 2 == 0:
+                raise ValueError("expected an odd number")
+            return value
+
+        @model_validator(mode="after")
+        def _sum(self) -> Own:
+            if self.a + self.b > 10:
+                raise ValueError("expected a and b to make 10 at most")
+            return self
+
+    toml = '[cluster]\nenabled = true\ndiscovery = "own"\n[cluster.own]\n'
+    with pytest.raises(SettingsError, match=r"cluster\.own\.a: expected an odd number, got 2 \(from .*:5\)"):
+        load(f"{toml}a = 2", host=Installed({"own": Own}))
+    with pytest.raises(SettingsError, match=r"cluster\.own: expected a and b to make 10 at most"):
+        load(f"{toml}a = 3\nb = 9", host=Installed({"own": Own}))
+
+
+def test_a_value_in_an_error_is_short(load: Load) -> None:
+    """A megabyte of text in a field of a number does not become a megabyte of error."""
+    with pytest.raises(SettingsError) as raised:
+        load(overrides={"expected_size": "x" * 1_000_000})
+
+    assert len(str(raised.value)) < 300

@@ -1,0 +1,41 @@
+"""The reference page and the descriptions that it is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engram_discovery.settings.models import ClusterSettings
+from engram_discovery.settings.reference import reference_page
+from engram_discovery.settings.render import wants_of
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
+
+
+@pytest.mark.parametrize("key", wants_of({}))
+def test_every_setting_is_documented(key: str) -> None:
+    """Each key stands in the page, in the section of its table, and means and takes something."""
+    wanted, description, _ = wants_of({})[key]
+    table, _, name = key.rpartition(".")
+
+    section = PAGE.read_text().partition(f"## `[{table}]`")[2].partition("\n## ")[0]
+
+    assert f"| `{name}`" in section
+    assert description.endswith(".")
+    assert wanted.expected
+
+
+def test_the_page_is_what_the_command_writes() -> None:
+    """The part of the host is never older than the models; tables of providers come after it."""
+    assert PAGE.read_text().startswith(reference_page({}).rstrip())
+
+
+def test_every_table_says_what_it_is_for() -> None:
+    """The first line of a model's docstring is the introduction of its section."""
+    page = reference_page({})
+
+    for field in ClusterSettings.model_fields.values():
+        model = type(field.default)
+        if model.__name__.endswith("Settings"):
+            assert (model.__doc__ or "").splitlines()[0] in page

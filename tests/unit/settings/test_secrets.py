@@ -1,0 +1,388 @@
+"""Secrets: from where they are read, that they are read again, and that they are shown nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import pickle
+import traceback
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+from pydantic import Field, field_validator
+
+from engram_discovery.errors import SettingsError
+from engram_discovery.settings import Secret, Settings
+from engram_discovery.settings.load import try_load
+from engram_discovery.settings.render import explain, rows
+from engram_discovery.settings.secrets import MAX_SECRET_BYTES, read_secret
+from engram_discovery.settings.values import Table
+from tests.unit.settings.providers import DnsSettings, Installed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.unit.settings.conftest import Load
+
+DNS = '[cluster]\nenabled = true\ndiscovery = "dns"\n[cluster.dns]\nservice = "x"\n'
+CANARY = "cAnary-7d1f-sEcret"
+KEY = base64.b64encode(b"cAnary-7d1f-sEcret" + b"k" * 14).decode()
+
+
+def _dns(settings: Settings) -> Any:
+    return settings.provider_settings(Installed().provider("dns"))
+
+
+# --- where they come from ----------------------------------------------------------------------------------
+
+
+def _file(tmp_path: Path, content: bytes = b"s3cret\n", mode: int = 0o600) -> Path:
+    path = tmp_path / "token"
+    path.write_bytes(content)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize("toml", ['token = "s3cret"', 'token = "file:token"', 'token_file = "token"'])
+def test_a_secret_is_written_or_read_from_a_file(load: Load, tmp_path: Path, toml: str) -> None:
+    """A value, a reference and a key with ``_file`` are the same; a path is relative to the settings file."""
+    _file(tmp_path)
+
+    assert _dns(load(DNS + toml)).token.get_secret_value() == "s3cret"
+
+
+def test_a_secret_file_may_be_named_by_a_variable(load: Load, tmp_path: Path) -> None:
+    """A variable names a file as the settings file does, and overrides it."""
+    env = {"ENGRAM_CLUSTER__DNS__TOKEN_FILE": str(_file(tmp_path))}
+
+    assert _dns(load(DNS + 'token = "other"', env=env)).token.get_secret_value() == "s3cret"
+
+
+def test_the_secrets_file_overrides_the_settings_file(load: Load) -> None:
+    """A token in .secrets.toml wins over one in engram.toml, and its neighbours stay."""
+    provider = _dns(load(DNS + 'token = "old"', secrets='[cluster.dns]\ntoken = "new"'))
+
+    assert (provider.token.get_secret_value(), provider.service) == ("new", "x")
+
+
+def test_lists_and_tables_of_secrets_take_references_too(load: Load, tmp_path: Path) -> None:
+    """Each element may be a reference, and ``_file`` of a list holds one a line."""
+    _file(tmp_path, b"one\ntwo\n\n")
+    settings = load(DNS + 'tokens_file = "token"\nheaders = { A = "file:token", B = "b" }')
+
+    provider = _dns(settings)
+
+    assert [token.get_secret_value() for token in provider.tokens] == ["one", "two"]
+    assert provider.headers["A"].get_secret_value() == "one\ntwo\n"
+    assert _dns(load(DNS + 'tokens = "a,file:token"')).tokens[0].get_secret_value() == "a"
+
+
+@pytest.mark.parametrize(
+    ("content", "value"), [(b"a", "a"), (b"a\n", "a"), (b"a\r\n", "a"), (b"a\n\n", "a\n"), (b" a ", " a ")]
+)
+def test_one_newline_at_the_end_is_dropped(tmp_path: Path, content: bytes, value: str) -> None:
+    """The newline that editors append is no part of a secret; anything else is."""
+    assert read_secret(_file(tmp_path, content))[0] == value
+
+
+def _make_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _make_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (lambda path: path.unlink(), "no such file"),
+    "empty": (lambda path: path.write_bytes(b"\n"), "empty"),
+    "too large": (lambda path: path.write_bytes(b"x" * (MAX_SECRET_BYTES + 1)), "larger than 64 KiB"),
+    "not text": (lambda path: path.write_bytes(b"\xff" + CANARY.encode()), "not UTF-8"),
+    "a directory": (_make_directory, "a directory"),
+    "a pipe": (_make_pipe, "a pipe"),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_a_secret_file_that_cannot_be_used_is_a_problem(load: Load, tmp_path: Path, case: str) -> None:
+    """The problem names key, file and reason, never what the file holds, and nothing waits for a pipe."""
+    break_it, reason = UNUSABLE[case]
+    break_it(_file(tmp_path))
+
+    with pytest.raises(SettingsError) as raised:
+        load(DNS + 'token_file = "token"', host=Installed())
+
+    [problem] = raised.value.problems
+    assert problem.key == "cluster.dns.token_file"
+    assert reason in problem.found
+    assert CANARY not in str(problem)
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o644, True), (0o604, True)])
+def test_a_secret_file_that_others_can_read_is_warned_of(
+    load: Load, tmp_path: Path, mode: int, *, warned: bool
+) -> None:
+    """Owner and group may read a secret, others get a warning."""
+    _file(tmp_path, mode=mode)
+
+    settings = load(DNS + 'token_file = "token"', host=Installed())
+
+    assert any("can be read by others" in str(warning) for warning in settings.warnings) == warned
+
+
+def test_a_secrets_file_that_others_can_read_is_warned_of(load: Load, tmp_path: Path) -> None:
+    """The secrets file is looked at too."""
+    load(secrets="[cluster]")
+    (tmp_path / ".secrets.toml").chmod(0o644)
+
+    settings = load(secrets="[cluster]")
+
+    assert any("chmod 600" in str(warning) for warning in settings.warnings)
+
+
+# --- read again --------------------------------------------------------------------------------------------
+
+
+class FakeClock:
+    """Time that passes when the test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: asyncio.Queue[tuple[float, asyncio.Event]] = asyncio.Queue()
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def time(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        done = asyncio.Event()
+        self.waiting.put_nowait((seconds, done))
+        await done.wait()
+
+    async def tick(self) -> float:
+        """Let the one sleeper go on, and return for how long it wanted to sleep."""
+        seconds, done = await self.waiting.get()
+        done.set()
+        return seconds
+
+
+async def _until_asleep(clock: FakeClock) -> None:
+    while clock.waiting.empty():  # noqa: ASYNC110  a thread reads the file; there is nothing to wait on
+        await asyncio.sleep(0.001)
+
+
+async def test_a_secret_is_read_again_when_its_file_changes(tmp_path: Path) -> None:
+    """Each change is seen at the next look, whether the file is replaced, rewritten or switched by a link."""
+    first, second = tmp_path / "v1", tmp_path / "v2"
+    first.write_text("one\n")
+    second.write_text("two\n")
+    link = tmp_path / "token"
+    link.symlink_to(first)
+    secret, clock, seen = Secret("one", link), FakeClock(), list[str]()
+
+    watcher = asyncio.create_task(
+        secret.watch(lambda: seen.append(secret.get_secret_value()), clock=clock, interval=7.0)
+    )
+    assert await clock.tick() == 7.0
+    await _until_asleep(clock)
+    assert seen == []
+    (tmp_path / "new").symlink_to(second)
+    (tmp_path / "new").replace(link)
+    await clock.tick()
+    await _until_asleep(clock)
+    second.write_text("six\n")
+    await clock.tick()
+    await _until_asleep(clock)
+    watcher.cancel()
+    await asyncio.gather(watcher, return_exceptions=True)
+
+    assert seen == ["two", "six"]
+
+
+async def test_the_last_good_secret_stays_while_the_file_is_gone(tmp_path: Path) -> None:
+    """A failure to read is told, changes nothing, and does not end the watch."""
+    path = _file(tmp_path, b"one")
+    secret, clock = Secret("one", path), FakeClock()
+    changes, errors = list[str](), list[Exception]()
+    watcher = asyncio.create_task(
+        secret.watch(lambda: changes.append(secret.get_secret_value()), clock=clock, on_error=errors.append)
+    )
+
+    path.unlink()
+    await clock.tick()
+    await _until_asleep(clock)
+    kept = secret.get_secret_value()
+    path.write_text("two")
+    await clock.tick()
+    await _until_asleep(clock)
+    watcher.cancel()
+    await asyncio.gather(watcher, return_exceptions=True)
+
+    assert (kept, changes) == ("one", ["two"])
+    assert [type(error) for error in errors] == [FileNotFoundError]
+
+
+async def test_a_secret_without_a_file_is_not_watched() -> None:
+    """There is nothing to wait for, so the watch ends at once."""
+    await Secret("one").watch(lambda: None, clock=FakeClock())
+
+
+def test_refreshing_tells_whether_the_secret_is_another_one(tmp_path: Path) -> None:
+    """A program that looks by itself learns of a change once."""
+    path = _file(tmp_path, b"one")
+    secret = Secret("one", path)
+
+    unchanged = secret.refresh()
+    path.write_text("two")
+    changed = (secret.refresh(), secret.refresh())
+
+    assert (unchanged, changed, secret.get_secret_value()) == (False, (True, False), "two")
+    assert Secret("x").refresh() is False
+
+
+# --- shown nowhere -----------------------------------------------------------------------------------------
+
+
+def _forms(secret: str) -> list[str]:
+    raw = secret.encode()
+    return [secret, quote(secret, safe=""), base64.b64encode(raw).decode().rstrip("="), raw.hex()]
+
+
+def _is_clean(text: str) -> None:
+    for form in (*_forms(CANARY), KEY):
+        assert form not in text
+
+
+SECRETS = f"""
+[cluster.security]
+keys = ["{KEY}"]
+[cluster.dns]
+token = "{CANARY}"
+tokens = ["{CANARY}1", "{CANARY}2"]
+headers = {{ Authorization = "{CANARY}" }}
+meta = {{ url = "https://user:{CANARY}@example.com/" }}
+"""
+
+
+@pytest.mark.parametrize("where", ["file", "secrets", "keyword"])
+def test_settings_show_no_secret(load: Load, where: str) -> None:
+    """No repr, string, row or explanation of the settings holds a secret, wherever it was written."""
+    toml = DNS.replace("[cluster.dns]\n", "") if where == "file" else DNS
+    if where == "file":
+        settings = load(toml.replace('service = "x"\n', "") + SECRETS + 'service = "x"\n', host=Installed())
+    elif where == "secrets":
+        settings = load(toml, secrets=SECRETS, host=Installed())
+    else:
+        overrides = {"dns.token": CANARY, "security.keys": [KEY], "dns.tokens": [CANARY]}
+        settings = load(toml, overrides=overrides, host=Installed())
+    provider = _dns(settings)
+    models: Any = {"dns": provider}
+
+    shown = [
+        *(repr(item) for item in (settings, settings.cluster, settings.provider_tables, settings.origins)),
+        *(repr(item) for item in (provider.token, provider.tokens, provider.headers, settings.warnings)),
+        *(str(item) for item in (settings, provider.token)),
+        provider.model_dump_json(exclude={"meta"}),
+        *(str(row) for row in rows(settings, models)),
+        *(str(row) for row in rows(settings, {})),
+        *(
+            str(explain(key, settings.origins, {"dns": DnsSettings}))
+            for key in ("cluster.dns.token", "cluster.dns.tokens", "cluster.dns.headers", "cluster.dns.meta")
+        ),
+        str(explain("cluster.security.keys", settings.origins, {})),
+        repr(settings.origins.leaf("cluster.dns.token")),
+    ]
+
+    _is_clean("\n".join(shown))
+    assert provider.token.get_secret_value() == CANARY
+
+
+class Quoting(Table):
+    """A plugin whose validator quotes what it refuses."""
+
+    token: Secret | None = Field(default=None, description="A token.")
+    tokens: tuple[Secret, ...] = Field(default=(), description="Tokens.")
+
+    @field_validator("token", "tokens", mode="before")
+    @classmethod
+    def _refuse(cls, value: Any) -> Any:
+        text = value.get_secret_value() if isinstance(value, Secret) else value[0].get_secret_value()
+        raise ValueError(f"{text} is not good")
+
+
+FAILING: dict[str, dict[str, Any]] = {
+    "a wrong key": {"toml": f'[cluster.security]\nkeys = ["{CANARY}"]'},
+    "a key twice": {"toml": f'[cluster.security]\nkeys = ["{KEY}", "{KEY}"]'},
+    "an unknown key": {"toml": f'{DNS}tokn = "{CANARY}"'},
+    "an unknown key in the secrets file": {"toml": DNS, "secrets": f'[cluster.dns]\ntokn = "{CANARY}"'},
+    "a token in a list": {"toml": f'{DNS}token = ["{CANARY}"]'},
+    "a token in a table": {"toml": f'{DNS}token = {{ a = "{CANARY}" }}'},
+    "a token as a list": {"toml": f'{DNS}tokens = {{ a = "{CANARY}" }}'},
+    "a secret where a number is wanted": {"toml": DNS, "secrets": f'[cluster.dns]\nport = "{CANARY}"'},
+    "a broken file": {"toml": f'[cluster.dns]\ntoken = "{CANARY}'},
+    "a broken secrets file": {"secrets": f'[cluster.dns]\ntoken = "{CANARY}'},
+    "no value": {"toml": f"[cluster.dns]\ntoken = {CANARY}"},
+    "a key twice in a file": {"toml": f'[cluster.dns]\ntoken = "{CANARY}"\ntoken = "{CANARY}2"'},
+    "two variables": {
+        "env": {"ENGRAM_CLUSTER__DNS__TOKEN": CANARY, "ENGRAM_CLUSTER__dns__TOKEN": f"{CANARY}2"}
+    },
+    "a variable that was meant for us": {"env": {"ENGRAM_CLUSTER_DNS__TOKEN": CANARY}},
+    "an option without a key": {"cli_overrides": [f"={CANARY}"]},
+    "a plugin that quotes": {
+        "toml": f'[cluster]\nenabled = true\ndiscovery = "q"\n[cluster.q]\ntoken = "{CANARY}"',
+        "host": Installed({"q": Quoting}),
+    },
+    "a plugin that quotes one of a list": {
+        "toml": f'[cluster]\nenabled = true\ndiscovery = "q"\n[cluster.q]\ntokens = ["{CANARY}", "b"]',
+        "host": Installed({"q": Quoting}),
+    },
+    "something else": {
+        "toml": f'{DNS}token = "{CANARY}"\nport = 0',
+        "env": {"ENGRAM_CLUSTER__SECURITY__KEYS": KEY},
+        "cli_overrides": [f"dns.tokens={CANARY}"],
+        "overrides": {"dns.headers": {"A": CANARY}},
+    },
+    "a url": {"toml": f'{DNS}servers = ["http://user:{CANARY}@example.com"]'},
+}
+
+
+@pytest.mark.parametrize("case", FAILING)
+def test_no_error_holds_a_secret(load: Load, case: str) -> None:
+    """No message, problem, cause or local variable of our frames holds a secret, however the load failed."""
+    arguments = {"toml": "", "host": Installed(), **FAILING[case]}
+
+    with pytest.raises(SettingsError) as raised:
+        load(**arguments)
+
+    error: BaseException = raised.value
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    with_locals = traceback.TracebackException.from_exception(error, capture_locals=True)
+    frames = [frame for frame in with_locals.stack if "/engram_discovery/" in frame.filename]
+    assert frames
+    shown = [str(error), repr(error), repr(raised.value.problems), *(str(frame.locals) for frame in frames)]
+    _is_clean("\n".join(shown))
+
+
+def test_what_came_of_a_load_shows_no_secret(tmp_path: Path) -> None:
+    """The outcome that the commands work with has no secret in its repr either."""
+    path = tmp_path / "engram.toml"
+    path.write_text(SECRETS)
+
+    outcome = try_load(path, environ={"ENGRAM_CLUSTER__DNS__TOKEN": CANARY})
+
+    _is_clean(repr(outcome))
+
+
+def test_a_secret_can_be_copied_but_not_read_by_mistake() -> None:
+    """Formatting a secret in any way shows stars."""
+    secret = Secret(CANARY)
+
+    _is_clean(f"{secret} {secret!r} {secret!s} {[secret]} { ({'a': secret}) }")
+    assert pickle.loads(pickle.dumps(secret)).get_secret_value() == CANARY

@@ -1,0 +1,160 @@
+"""Plugins that block: named on the loop, harmless on a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engram_discovery.clock import SystemClock
+from engram_discovery.errors import FailureKind
+from engram_discovery.sources import Outcome, Source, on_own_thread
+from tests.unit.simulation.scripted import Scripted, ScriptedWatch, failure, found, peers
+from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, in_virtual_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class HandClock(LoopClock):
+    """Moves when told, in the middle of a step."""
+
+    passed = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.passed
+
+
+@in_virtual_time
+async def test_a_plugin_that_blocks_the_loop_is_named() -> None:
+    """The step that held everybody up is told with its source and length, by the rule of powers of two."""
+    clock, logger = HandClock(), RecordingLogger()
+
+    async def block() -> Any:
+        await asyncio.sleep(1)
+        clock.passed += 3
+        await asyncio.sleep(1)
+        return found(1)
+
+    source = Source("dns", Scripted(block), clock=clock, logger=logger, random=random.Random(1))
+
+    for _ in range(3):
+        await source.refresh()
+
+    assert logger.events("plugin.blocks") == [
+        {"source": "dns", "seconds": 3.0, "failures": 1},
+        {"source": "dns", "seconds": 3.0, "failures": 2},
+    ]
+    assert source.snapshot() == peers(1)
+    await source.aclose()
+
+
+@in_virtual_time
+async def test_a_discover_that_is_no_coroutine_function_is_a_bug_with_a_reason() -> None:
+    """The commonest mistake of a plugin's author is told in words."""
+
+    class Synchronous(Scripted):
+        def discover(self) -> Any:
+            return found(1)
+
+    source = Source(
+        "mine", Synchronous(), clock=LoopClock(), logger=RecordingLogger(), random=random.Random(1)
+    )
+
+    await source.refresh()
+
+    assert source.status().error == "not a coroutine function"
+    assert source.status().error_kind is FailureKind.PLUGIN_BUG
+    await source.aclose()
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def threaded(discoverer: Scripted, logger: RecordingLogger, timeout: float = 0.2) -> Source:
+    clock = SystemClock()
+    wrapped = on_own_thread("mine", discoverer, clock=clock, logger=logger)
+    return Source("mine", wrapped, clock=clock, logger=logger, random=random.Random(1), timeout=timeout)
+
+
+async def test_a_blocked_thread_blocks_nobody_else(release: threading.Event) -> None:
+    """A plugin that blocks is a time-out; the loop goes on; new calls are refused until it is free."""
+
+    async def block() -> Any:
+        release.wait(10)
+        return found(1)
+
+    discoverer = Scripted(block)
+    source = threaded(discoverer, RecordingLogger())
+    round_ = asyncio.create_task(source.refresh())
+    longest = 0.0
+    while not round_.done():
+        began = time.perf_counter()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.perf_counter() - began)
+    blocked = source.status()
+    await source.refresh()
+    refused = source.status()
+    release.set()
+    discoverer.steps = [found(1)]
+    async with asyncio.timeout(5):
+        while source.status().outcome is not Outcome.FOUND:
+            await source.refresh()
+
+    assert longest < 0.1
+    assert blocked.error_kind is FailureKind.TIMEOUT
+    assert refused.error == "its thread is still blocked by an earlier call"
+    assert len(discoverer.asked_at) == 2
+    await source.aclose()
+
+
+async def test_on_its_thread_a_plugin_answers_fails_and_exits_as_ever() -> None:
+    """Answers, failures and SystemExit come over from the thread as what they are, and closing ends it."""
+
+    async def leave() -> Any:
+        raise SystemExit(1)
+
+    discoverer = Scripted(found(1), failure(FailureKind.REFUSED), leave)
+    source = threaded(discoverer, RecordingLogger(), timeout=5)
+
+    seen = []
+    for _ in range(3):
+        await source.refresh()
+        seen.append((source.status().outcome, source.status().error_kind))
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "engram-source mine")
+    await source.aclose()
+
+    assert seen == [
+        (Outcome.FOUND, None),
+        (Outcome.FAILED, FailureKind.REFUSED),
+        (Outcome.FAILED, FailureKind.PLUGIN_BUG),
+    ]
+    assert source.snapshot() == peers(1)
+    assert discoverer.closed == 1
+    await asyncio.to_thread(thread.join, 5)
+    assert not thread.is_alive()
+
+
+async def test_a_watch_on_its_own_thread_delivers() -> None:
+    """Pushed answers cross over from the thread."""
+    discoverer = ScriptedWatch(found(1))
+    source = threaded(discoverer, RecordingLogger(), timeout=5)
+    discoverer.pushed.put_nowait(found(1, 2))
+    heard = asyncio.Event()
+    source.listen(heard.set)
+
+    source.start()
+    async with asyncio.timeout(5):
+        await heard.wait()
+
+    assert source.snapshot() == peers(1, 2)
+    assert source.status().watching
+    await source.aclose()
