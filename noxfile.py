@@ -12,7 +12,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "typing", "tests", "packaging", "cluster"]
 
-PLUGINS = ["static"]
+PLUGINS = ["static", "dns"]
 SOURCES = ["engram_discovery", *(f"plugins/{name}/src" for name in PLUGINS)]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -43,7 +43,7 @@ def typing(session: nox.Session) -> None:
     install(session, "typing", "test")
     session.run("mypy", "engram_discovery")
     for name in PLUGINS:
-        session.run("mypy", f"plugins/{name}/src")
+        session.run("mypy", "-p", f"engram_discovery_{name}", env={"MYPYPATH": f"plugins/{name}/src"})
 
 
 @nox.session

@@ -86,8 +86,7 @@ def cluster_app(
     log = logger or get_logger("engram_discovery.http")
 
     async def refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        status = error.status_code
+        status = getattr(error, "status_code", 500)
         return _json(status, {"error": _WORDS.get(status, "refused")})
 
     return Starlette(

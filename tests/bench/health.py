@@ -25,9 +25,8 @@ INTERVAL = 10.0
 
 def main() -> None:
     """Print a table."""
-    print(
-        f"{'members':>8} {'one look':>11} {'CPU share':>11} {'report':>11} {'as JSON':>11} {'floor':>11} {'report/floor':>13}"
-    )
+    columns = ("one look", "CPU share", "report", "as JSON", "floor", "report/floor")
+    print(f"{'members':>8} " + " ".join(f"{column:>11}" for column in columns))
     for size in (3, 100, 1_000, 10_000):
         health, membership = make(size)
         look = measure(lambda health=health: asyncio.run(health.look()))

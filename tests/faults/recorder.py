@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections import deque
 from collections.abc import Callable
+from typing import Self
 
 Address = tuple[str, int]
 
@@ -21,7 +22,7 @@ class Recorder:
         self.streams: deque[bytes] = deque(maxlen=100)
         self._relays: dict[Address, socket.socket] = {}
 
-    async def __aenter__(self) -> Recorder:
+    async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._udp, _ = await loop.create_datagram_endpoint(
             lambda: _Receiver(self._from_peer), local_addr=self._listen

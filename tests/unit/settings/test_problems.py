@@ -98,7 +98,7 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     "no base64": ({"security": {"keys": ["%%%"]}}, "cluster.security.keys"),
     "same key": ({"security": {"keys": [KEY, KEY]}}, "cluster.security.keys"),
     "wildcard": ({"advertise": "0.0.0.0:7946"}, "cluster.advertise"),
-    "node id": ({"node_id": "a" * 55}, "cluster.node_id"),
+    "node id": ({"node_id": "a" * 51}, "cluster.node_id"),
     "cluster name": ({"name": ""}, "cluster.name"),
     "placement": ({"replication": {"placement": "Random"}}, "cluster.replication.placement"),
 }
