@@ -40,7 +40,7 @@ async def log() -> Log:
 async def source(dns: CoreDns, log: Log) -> AsyncIterator[Source]:
     source = Source(
         "dns",
-        make_discoverer(f"{dns.host}:{dns.port}", service=f"_g._tcp.{ZONE}.", timeout=0.6),
+        make_discoverer(dns.address, service=f"_g._tcp.{ZONE}.", timeout=0.6),
         clock=SystemClock(),
         logger=log,
         random=random.Random(1),
