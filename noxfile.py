@@ -10,10 +10,11 @@ import nox
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "typing", "tests", "packaging", "cluster"]
+nox.options.sessions = ["lint", "typing", "tests", "packaging", "cluster", "faults", "integration"]
 
 PLUGINS = ["static", "dns"]
-SOURCES = ["engram_discovery", *(f"plugins/{name}/src" for name in PLUGINS)]
+#: Plugins that are tested against real servers.
+SERVED = ["dns"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -26,6 +27,13 @@ def install(session: nox.Session, *groups: str) -> None:
 def pytest(session: nox.Session, *arguments: str) -> None:
     """Run pytest with warnings as errors, as pyproject.toml says."""
     session.run("pytest", *arguments, *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Let three real node processes on this machine find each other, and lose one."""
+    install(session)
+    session.run("engram-discovery", "demo", *(session.posargs or ["--exit"]))
 
 
 @nox.session
@@ -57,7 +65,8 @@ def tests(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run providers against real servers, which are built or installed first."""
     install(session, "test")
-    pytest(session, "tests/integration", "--timeout=300")
+    session.run("python", "-m", "tests.servers.build", "--all")
+    pytest(session, *(f"plugins/{name}/tests/integration" for name in SERVED), "--timeout=300")
 
 
 @nox.session
@@ -86,5 +95,5 @@ def packaging(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure speed beside a peer or a floor, as ratios."""
     install(session, "test")
-    for name in session.posargs or ["startup", "health"]:
+    for name in session.posargs or ["startup", "health", "settings", "plugins", "dns"]:
         session.run("python", "-m", f"tests.bench.{name}")

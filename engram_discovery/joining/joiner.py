@@ -16,7 +16,7 @@ from engram_discovery.types import Endpoint, JoinOutcome, JoinReport
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from engram_discovery.clock import Clock
     from engram_discovery.explain import Explanation
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from engram_discovery.protocols import Membership
     from engram_discovery.settings.models import JoinSettings
     from engram_discovery.sources.chain import Discovery
+    from engram_discovery.sources.snapshot import Change
 
 __all__ = ["Joiner"]
 
@@ -86,6 +87,7 @@ class Joiner:
         self._pace_factor = 1.0
         self._told_at = float("-inf")
         self._told_severity = 0
+        self._changes: AsyncIterator[Change] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     # --- start-up ----------------------------------------------------------------------------------------
@@ -103,6 +105,7 @@ class Joiner:
                 snapshot = await self._discovery.discover()
         except TimeoutError:
             snapshot = self._discovery.snapshot()
+        self._changes = self._discovery.changes()
         async with self._busy:
             strangers = self._contacts.strangers(snapshot.endpoints)
             report = await self._contact_enough(strangers, timeout=deadline - now())
@@ -115,6 +118,7 @@ class Joiner:
         """Go on looking, and telling, in the background."""
         if self._tasks:
             return
+        self._looked_at = self._clock.monotonic()
         self._pace_factor = self._random.uniform(0.0, 1.0)
         self._tasks = [
             self._in_background("healing", self._heal_for_ever),
@@ -203,7 +207,9 @@ class Joiner:
                 await self.heal()
 
     async def _heal_on_change(self) -> None:
-        async for change in self._discovery.changes():
+        if self._changes is None:
+            self._changes = self._discovery.changes()
+        async for change in self._changes:
             if not self._outlook.count().is_urgent:
                 # Gossip brings most newcomers by itself; a whole cluster must not fall upon each of them.
                 await self._clock.sleep(self._random.uniform(0.0, _NEWCOMERS_TIME))

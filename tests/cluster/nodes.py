@@ -56,6 +56,7 @@ class Node:
     api_port: int
     settings: str
     overrides: dict[str, str] = field(default_factory=dict)
+    arguments: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -87,7 +88,7 @@ class Node:
             "cluster.network.api_bind": f"{self.host}:{self.api_port}",
             **self.overrides,
         }
-        command = [sys.executable, "-m", "engram_discovery", "run", "--config", str(config)]
+        command = [sys.executable, "-m", "engram_discovery", "run", "--config", str(config), *self.arguments]
         for key, value in overrides.items():
             command += ["--set", f"{key}={value}"]
         with (self.folder / "log").open("ab") as log:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -158,6 +159,23 @@ async def test_a_write_that_fails_leaves_the_old_file(
 
     assert await cache.load() == peers(1)
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["peers.json"]
+
+
+async def test_a_disk_that_hangs_holds_nobody_up(
+    cache: PeerCache, lines: RecordingLogger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead network mount is a warning after two seconds, in reading as in writing."""
+
+    async def hang(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio, "to_thread", hang)
+    monkeypatch.setattr("engram_discovery.sources.cache._PATIENCE", 0.01)
+
+    assert await cache.load() == ()
+    assert not await cache.save(peers(1))
+
+    assert [facts["error"] for *_, facts in lines.lines] == ["the disk does not answer"] * 2
 
 
 async def test_forgetting_removes_the_file(cache: PeerCache, tmp_path: Path) -> None:
