@@ -137,7 +137,7 @@ async def test_pods_appear_and_disappear_within_one_ttl(dns: CoreDns) -> None:
 
     async def follows(*expected: str) -> None:
         async def seen() -> bool:
-            return {endpoint.host for endpoint in source.endpoints} == set(expected)
+            return {endpoint.host for endpoint in source.snapshot()} == set(expected)
 
         await wait_until(seen, within=1.1 + 0.5, what=f"{expected} seen")
 

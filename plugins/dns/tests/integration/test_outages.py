@@ -60,7 +60,7 @@ async def until(source: Source, outcome: Outcome) -> None:
 
 
 def peers(source: Source) -> set[str]:
-    return {endpoint.host for endpoint in source.endpoints}
+    return {endpoint.host for endpoint in source.snapshot()}
 
 
 async def test_a_frozen_server_changes_nothing(dns: CoreDns, source: Source, log: Log) -> None:

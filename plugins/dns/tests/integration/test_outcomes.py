@@ -162,7 +162,7 @@ async def test_hostile_addresses_reach_nobody(dns: CoreDns) -> None:
     await source.refresh()
     await source.aclose()
 
-    assert [str(endpoint) for endpoint in source.endpoints] == ["10.0.0.9:7946"]
+    assert [str(endpoint) for endpoint in source.snapshot()] == ["10.0.0.9:7946"]
     assert sum(source.status().rejected.values()) == 4
 
 
