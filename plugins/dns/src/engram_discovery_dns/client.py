@@ -16,7 +16,7 @@ from engram_discovery_dns.nameserver import GarbageError, Nameserver, TruncatedE
 from engram_discovery_dns.wire import Answer, CnameError, MalformedError, Query, Rcode, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from engram_discovery_dns.nameserver import Outcome
     from engram_discovery_dns.resolv_conf import ResolvConf, ResolverConfiguration
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DnsClient", "Reply", "Round"]
 
+_BURST = 32
 _ANSWERED = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
 
 
@@ -95,10 +96,21 @@ class Round:
         self._deadline = deadline
         self._begun: dict[Query, tuple[Nameserver, Outcome]] = {}
 
-    def begin(self, name: str | bytes, kind: Kind) -> None:
-        """Send a question now whose answer ``ask`` will be asked for: so several are on their way at once."""
-        query = Query(self._variants(name)[0], kind)
-        self._begun[query] = self._send(query, self._servers)
+    async def prefetch(self, queries: Sequence[Query]) -> None:
+        """Send questions, a burst at a time, whose answers ``ask`` will be asked for.
+
+        Returns when the last burst is answered, or when one was not: then the rest is left to ``ask``.
+        """
+        for start in range(0, len(queries), _BURST):
+            burst = queries[start : start + _BURST]
+            server = min(self._servers, key=_failures)
+            outcomes = server.begin(burst, self._patience)
+            self._begun.update(
+                (query, (server, outcome)) for query, outcome in zip(burst, outcomes, strict=True)
+            )
+            await asyncio.wait(outcomes)
+            if any(isinstance(outcome.result(), Exception) for outcome in outcomes):
+                return
 
     async def ask(self, name: str | bytes, kind: Kind) -> Reply:
         """Ask for records, with retries, of every name server.
@@ -112,7 +124,7 @@ class Round:
         """
         failure: DiscoveryError | None = None
         no: Reply | None = None
-        for variant in self._variants(name):
+        for variant in self.variants(name):
             try:
                 reply = await self._ask_servers(Query(variant, kind))
             except DiscoveryError as error:
@@ -125,7 +137,8 @@ class Round:
             raise failure or DiscoveryError(f"{name!r} has no variant", kind=FailureKind.CONFIG)
         return no
 
-    def _variants(self, name: str | bytes) -> list[bytes]:
+    def variants(self, name: str | bytes) -> list[bytes]:
+        """Return the names that ``ask`` tries for ``name``, in wire form."""
         return [name] if isinstance(name, bytes) else self._configuration.variants(name)
 
     async def _ask_servers(self, query: Query) -> Reply:
@@ -147,8 +160,8 @@ class Round:
             server, outcome = self._send(query, candidates)
 
     def _send(self, query: Query, candidates: list[Nameserver]) -> tuple[Nameserver, Outcome]:
-        server = min(candidates, key=lambda candidate: candidate.failures)
-        return server, server.begin(query, self._patience)
+        server = min(candidates, key=_failures)
+        return server, server.begin([query], self._patience)[0]
 
     async def _finish(self, query: Query, server: Nameserver, outcome: Outcome) -> Answer | _Miss:
         """Wait for what one server makes of a question; return its answer, or what went wrong."""
@@ -174,6 +187,10 @@ class Round:
     @property
     def _left(self) -> float:
         return self._deadline - asyncio.get_running_loop().time()
+
+
+def _failures(server: Nameserver) -> int:
+    return server.failures
 
 
 def _refusal(rcode: int) -> _Miss:

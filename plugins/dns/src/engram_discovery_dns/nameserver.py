@@ -17,7 +17,7 @@ from engram_discovery.address import format_address
 from engram_discovery_dns.wire import CnameError, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Sequence
 
     from engram_discovery.address import Address
     from engram_discovery_dns.wire import Answer, Query
@@ -61,22 +61,26 @@ class Nameserver:
     def __str__(self) -> str:
         return format_address(self._address)
 
-    def begin(self, query: Query, timeout: float) -> Outcome:
-        """Send a question over UDP now.
+    def begin(self, queries: Sequence[Query], timeout: float) -> list[Outcome]:
+        """Send questions over UDP now, back to back: a server that is awake takes them for a tenth of the cost.
 
         Returns:
-            A future of the answer, or of what went wrong within ``timeout`` seconds. It never raises.
+            For each a future of the answer, or of what went wrong within ``timeout`` seconds. It never raises.
         """
+        wires = [self._expect(query, timeout) for query in queries]
+        outcomes = [self._waiting[ident][1] for ident, _ in wires]
+        for ident, wire in wires:
+            try:
+                self._open().send(wire)
+            except OSError as error:
+                self._settle(ident, error)
+        return outcomes
+
+    def _expect(self, query: Query, timeout: float) -> tuple[int, bytes]:
         loop = asyncio.get_running_loop()
         ident = _fresh(self._waiting)
-        outcome: Outcome = loop.create_future()
-        timer = loop.call_later(timeout, self._expire, ident)
-        self._waiting[ident] = (query, outcome, timer)
-        try:
-            self._open().send(query.encode(ident))
-        except OSError as error:
-            self._settle(ident, error)
-        return outcome
+        self._waiting[ident] = (query, loop.create_future(), loop.call_later(timeout, self._expire, ident))
+        return ident, query.encode(ident)
 
     async def finish(self, query: Query, outcome: Outcome, timeout: float) -> Answer:
         """Wait for what ``begin`` began; fetch the answer over TCP, ``timeout`` seconds at most, if it was cut.

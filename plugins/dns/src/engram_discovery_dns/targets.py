@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engram_discovery.errors import DiscoveryError
 from engram_discovery_dns.settings import Family
-from engram_discovery_dns.wire import Kind
+from engram_discovery_dns.wire import Kind, Query
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -65,8 +65,8 @@ class TargetLookup:
 
     async def look_up(self, asking: Round, name: str | bytes) -> Addresses:
         """Ask for the addresses of one name; never raises ``DiscoveryError``, see ``Addresses.failure``."""
-        for kind in self._kinds:
-            asking.begin(name, kind)
+        if isinstance(name, str):
+            await asking.prefetch([Query(asking.variants(name)[0], kind) for kind in self._kinds])
         answers = [await _ask(asking, name, kind) for kind in self._kinds]
         replies = [answer for answer in answers if not isinstance(answer, DiscoveryError)]
         failures = [answer for answer in answers if isinstance(answer, DiscoveryError)]
@@ -88,6 +88,7 @@ class TargetLookup:
         """
         found = {name: self._given(answer, name) for name in names}
         missing = [name for name in names if not found[name].texts]
+        await asking.prefetch([Query(name, kind) for name in missing for kind in self._kinds])
         queue = iter(missing)
 
         async def work() -> None:
