@@ -62,7 +62,7 @@ class Nameserver:
         return format_address(self._address)
 
     def begin(self, queries: Sequence[Query], timeout: float) -> list[Outcome]:
-        """Send questions over UDP now, back to back: a server that is awake takes them for a tenth of the cost.
+        """Send questions over UDP now, back to back: that costs less than waking the server for each.
 
         Returns:
             For each a future of the answer, or of what went wrong within ``timeout`` seconds. It never raises.
