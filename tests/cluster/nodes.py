@@ -57,6 +57,7 @@ class Node:
     settings: str
     overrides: dict[str, str] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
+    environment: dict[str, str] | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -92,7 +93,9 @@ class Node:
         for key, value in overrides.items():
             command += ["--set", f"{key}={value}"]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment
+            )
         return self
 
     def get(self, path: str) -> tuple[int, Any] | None:
