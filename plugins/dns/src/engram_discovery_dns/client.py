@@ -33,14 +33,19 @@ class Reply:
     """What DNS says, with authority, to one question.
 
     Attributes:
-        name: The variant of the name that answered.
+        query: The question, with the variant of the name that answered.
         answer: The records, and what came with them.
         server: Who answered, as ``address:port``.
     """
 
-    name: str
+    query: Query
     answer: Answer
     server: str
+
+    @property
+    def name(self) -> str:
+        """The variant of the name that answered, for people."""
+        return to_text(self.query.name)
 
     @property
     def no(self) -> str:
@@ -150,7 +155,7 @@ class Round:
         while True:
             result = await self._finish(query, server, outcome)
             if isinstance(result, Answer):
-                return Reply(to_text(query.name), result, str(server))
+                return Reply(query, result, str(server))
             server.failures += 1
             tries[f"{server}: {result.words}"] = result.kind
             if not result.ask_again:
