@@ -58,7 +58,7 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the unit tests of host and plugins: no server, no process, a fake clock."""
     install(session, "test")
-    pytest(session, "tests/unit", *(f"plugins/{name}/tests/unit" for name in PLUGINS))
+    pytest(session, "-n", "2", "tests/unit", *(f"plugins/{name}/tests/unit" for name in PLUGINS))
 
 
 @nox.session
