@@ -101,10 +101,11 @@ class Round:
         self._deadline = deadline
         self._begun: dict[Query, tuple[Nameserver, Outcome]] = {}
 
-    async def prefetch(self, queries: Sequence[Query]) -> None:
+    async def prefetch(self, queries: Sequence[Query]) -> bool:
         """Send questions, a burst at a time, whose answers ``ask`` will be asked for.
 
-        Returns when the last burst is answered, or when one was not: then the rest is left to ``ask``.
+        Returns:
+            Whether all are answered. If one is not, the rest is left to ``ask``.
         """
         for start in range(0, len(queries), _BURST):
             burst = queries[start : start + _BURST]
@@ -114,8 +115,9 @@ class Round:
                 (query, (server, outcome)) for query, outcome in zip(burst, outcomes, strict=True)
             )
             await asyncio.wait(outcomes)
-            if any(isinstance(outcome.result(), Exception) for outcome in outcomes):
-                return
+            if not all(_is_whole(outcome.result()) for outcome in outcomes):
+                return False
+        return True
 
     async def ask(self, name: str | bytes, kind: Kind) -> Reply:
         """Ask for records, with retries, of every name server.
@@ -192,6 +194,10 @@ class Round:
     @property
     def _left(self) -> float:
         return self._deadline - asyncio.get_running_loop().time()
+
+
+def _is_whole(result: Answer | Exception) -> bool:
+    return isinstance(result, Answer) and not result.truncated
 
 
 def _failures(server: Nameserver) -> int:

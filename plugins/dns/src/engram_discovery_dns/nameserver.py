@@ -67,7 +67,8 @@ class Nameserver:
         Returns:
             For each a future of the answer, or of what went wrong within ``timeout`` seconds. It never raises.
         """
-        wires = [self._expect(query, timeout) for query in queries]
+        idents = _fresh(self._waiting, len(queries))
+        wires = [self._expect(query, ident, timeout) for query, ident in zip(queries, idents, strict=True)]
         outcomes = [self._waiting[ident][1] for ident, _ in wires]
         for ident, wire in wires:
             try:
@@ -76,9 +77,8 @@ class Nameserver:
                 self._settle(ident, error)
         return outcomes
 
-    def _expect(self, query: Query, timeout: float) -> tuple[int, bytes]:
+    def _expect(self, query: Query, ident: int, timeout: float) -> tuple[int, bytes]:
         loop = asyncio.get_running_loop()
-        ident = _fresh(self._waiting)
         self._waiting[ident] = (query, loop.create_future(), loop.call_later(timeout, self._expire, ident))
         return ident, query.encode(ident)
 
@@ -112,7 +112,7 @@ class Nameserver:
             timer.cancel()
             outcome.cancel()
         if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket)
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
             self._socket.close()
             self._socket = None
 
@@ -121,7 +121,7 @@ class Nameserver:
             family = socket.AF_INET6 if ":" in self._address.host else socket.AF_INET
             self._socket = socket.socket(family, socket.SOCK_DGRAM)
             self._socket.settimeout(0)
-            asyncio.get_running_loop().add_reader(self._socket, self._receive)
+            asyncio.get_running_loop().add_reader(self._socket.fileno(), self._receive)
             self._socket.connect(self._address)
         return self._socket
 
@@ -162,7 +162,7 @@ class Nameserver:
             outcome.set_result(result)
 
     async def _over_tcp(self, query: Query, timeout: float) -> Answer:
-        ident = _fresh(())
+        (ident,) = _fresh((), 1)
         message = query.encode(ident)
         async with asyncio.timeout(timeout):
             reader, writer = await asyncio.open_connection(*self._address)
@@ -178,9 +178,11 @@ class Nameserver:
                     await writer.wait_closed()
 
 
-def _fresh(taken: Container[int]) -> int:
-    """Return a random id that is not taken."""
-    while True:
-        ident = int.from_bytes(secrets.token_bytes(2))
-        if ident not in taken:
-            return ident
+def _fresh(taken: Container[int], count: int) -> list[int]:
+    """Return random ids that are not taken, all different, with one call to the system for most of them."""
+    idents: dict[int, None] = {}
+    while len(idents) < count:
+        drawn = secrets.token_bytes(2 * (count - len(idents)))
+        numbers = (int.from_bytes(drawn[at : at + 2]) for at in range(0, len(drawn), 2))
+        idents.update((number, None) for number in numbers if number not in taken)
+    return list(idents)

@@ -88,14 +88,17 @@ class TargetLookup:
         """
         found = {name: self._given(answer, name) for name in names}
         missing = [name for name in names if not found[name].texts]
-        await asking.prefetch([Query(name, kind) for name in missing for kind in self._kinds])
+        answered = await asking.prefetch([Query(name, kind) for name in missing for kind in self._kinds])
         queue = iter(missing)
 
         async def work() -> None:
             for name in queue:
                 found[name] = await self.look_up(asking, name)
 
-        await asyncio.gather(*(work() for _ in range(min(_AT_ONCE, len(missing)))))
+        if answered:
+            await work()  # there is nothing to wait for, so that tasks would only cost
+        else:
+            await asyncio.gather(*(work() for _ in range(min(_AT_ONCE, len(missing)))))
         self._last = {name: self._remembered(name, found[name]) for name in names}
         return self._last
 
