@@ -15,6 +15,7 @@ nox.options.sessions = ["lint", "typing", "tests", "packaging", "docs", "cluster
 PLUGINS = ["static", "dns"]
 #: Plugins that are tested against real servers.
 SERVED = ["dns"]
+BENCHMARKS = ["startup", "health", "settings", "plugins", "dns"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -101,6 +102,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed beside a peer or a floor, as ratios."""
-    install(session, "test")
-    for name in session.posargs or ["startup", "health", "settings", "plugins", "dns"]:
+    install(session, "test", "bench")
+    session.run("python", "-m", "tests.servers.build", "--all")
+    for name in session.posargs or BENCHMARKS:
         session.run("python", "-m", f"tests.bench.{name}")
