@@ -16,21 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.servers.process import free_port
+
 POLL = 0.05
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """Find a port that is free for UDP and TCP on a loopback address."""
-    for _ in range(50):
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind((host, 0))
-            port: int = tcp.getsockname()[1]
-            try:
-                udp.bind((host, port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")
 
 
 def wait_until(happened: Callable[[], Any], timeout: float, what: str) -> Any:
