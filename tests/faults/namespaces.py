@@ -12,7 +12,7 @@ import os
 import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -117,10 +117,9 @@ class Islands:
         machine = Namespace(f"{self._name}-{number}", f"10.77.{island}.{number}")
         run("ip", "netns", "add", machine.name)
         self._machines.append(machine)
-        self._link(
-            "add", f"port{number}", "type", "veth", "peer", "name", "eth0", "netns", machine.name
-        )  # fmt: skip
-        self._link("set", f"port{number}", "master", f"island{island}", "up")
+        port = f"port{number}"
+        self._link("add", port, "type", "veth", "peer", "name", "eth0", "netns", machine.name)
+        self._link("set", port, "master", f"island{island}", "up")
         run("ip", "-n", machine.name, "address", "add", f"{machine.address}/16", "dev", "eth0")
         for link in ("lo", "eth0"):
             run("ip", "-n", machine.name, "link", "set", link, "up")
@@ -151,16 +150,14 @@ class Islands:
 class MachineNode(Node):
     """A node on a machine of its own."""
 
-    machine: Namespace | None = None
+    machine: Namespace = field(kw_only=True)
 
     @property
     def prefix(self) -> list[str]:
-        assert self.machine
         return self.machine.enter()
 
     def connect(self) -> socket.socket:
         """Open a connection over the machine's loopback, which no fault on ``eth0`` reaches."""
-        assert self.machine
         return self.machine.connect("127.0.0.1", self.api_port)
 
     def move(self, machine: Namespace) -> None:

@@ -23,8 +23,8 @@ def nodes(tmp_path: Path) -> Iterator[list[MachineNode]]:
         machines = [network.add() for _ in range(3)]
         settings = seeds_table([f"{machine.address}:{GOSSIP_PORT}" for machine in machines])
         made = [node_on(machine, f"n{i}", tmp_path, settings) for i, machine in enumerate(machines)]
-        with running(list(made)):
-            wait_until(all_see(list(made), ALIVE), 30, "all three see three alive")
+        with running(made):
+            wait_until(all_see(made, ALIVE), 30, "all three see three alive")
             yield made
 
 
@@ -40,7 +40,7 @@ def test_a_node_without_udp_stays_alive(nodes: list[MachineNode], directions: li
     assert machine.dropped() > 10
     assert [line for node in nodes for line in node.events("member.died")] == []
     machine.restore()
-    wait_until(all_see(list(nodes), ALIVE), 10, "all three see three alive")
+    wait_until(all_see(nodes, ALIVE), 10, "all three see three alive")
 
 
 def test_a_node_that_everybody_forgot_finds_back(tmp_path: Path) -> None:
