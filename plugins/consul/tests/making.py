@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 from engram_discovery.address import Address
 from engram_discovery.clock import Clock, SystemClock
@@ -115,7 +115,7 @@ class Maker:
         registration.start()
         return registration
 
-    async def __aenter__(self) -> Maker:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -52,8 +52,6 @@ async def test_a_record_says_who_we_are(consul: Consul, make: Maker) -> None:
         "version": "0.1.0",
     }
     assert (check["CheckID"], check["Type"], check["Interval"]) == ("service:engram-n1", "http", "10s")
-    assert check["Definition"]["HTTP"] == "http://127.0.0.1:50051/health"
-    assert check["Definition"]["DeregisterCriticalServiceAfter"] == "10m0s"
     assert local.keys() == {"service:engram-n1"}
 
 
@@ -78,7 +76,7 @@ async def test_the_check_follows_no_redirect(consul: Consul) -> None:
             return len(asked) >= 2
 
         await wait_until(checked_twice, within=5, what="the agent asked twice")
-        check = (await consul.service())["engram-n1"]["Checks"][-1]
+        check = (await consul.call("GET", "agent/checks")).json()["service:engram-n1"]
 
     assert set(asked) == {b"/health"}
     assert (check["Status"], "302" in check["Output"]) == ("critical", True)
