@@ -9,7 +9,7 @@ from typing import Any, Self
 from engram_discovery.address import Address
 from engram_discovery.clock import Clock, SystemClock
 from engram_discovery.hookspecs import PluginContext
-from engram_discovery.registration import Registration
+from engram_discovery.registration import Registration, RegistrationState
 from engram_discovery.sources.source import Source
 from engram_discovery.types import NodeIdentity, NodeRecord
 from engram_discovery_consul.client import ConsulClient
@@ -120,7 +120,8 @@ class Maker:
 
     async def __aexit__(self, *_: object) -> None:
         for one in reversed(self._open):
-            await one.aclose()
+            if getattr(one, "state", None) is not RegistrationState.DRAINING:
+                await one.aclose()
 
     def _context(self, node: NodeRecord | None) -> PluginContext:
         return replace(self.context, identity=node.identity if node else None)

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "ConsulClient", "LocalRecord"]
 
-_ANONYMOUS = "00000000-0000-0000-0000-000000000002"
 _OWN_SHARE = 0.9  # of the host's deadline, so that our error says more than "no answer"
 
 
@@ -44,7 +43,7 @@ class Answer:
     Attributes:
         instances: Those with a usable address, sorted by id.
         bad: How many had none.
-        filtered: Whether Consul left some out because of the token's permissions.
+        filtered: Whether Consul left some out, or may have left out all, because of the token's permissions.
         index: Where a query that waits for the next change starts.
     """
 
@@ -118,6 +117,20 @@ class ConsulClient:
         """The ACL token in use."""
         return self._credentials.token
 
+    def filtered(self) -> ConsulError:
+        """Explain a list from which Consul left something out."""
+        name = self._settings.service_name
+        cause = (
+            "the agent denies by default and cluster.consul.token is not set"
+            if self.token is None
+            else "the agent left out what the token may not see"
+        )
+        return ConsulError(
+            f'{cause}; a policy needs: service "{name}" {{ policy = "read" }} '
+            'and node_prefix "" { policy = "read" }',
+            FailureKind.FORBIDDEN,
+        )
+
     async def refresh_token(self) -> None:
         """Read the token's file again, if it has one."""
         await self._credentials.refresh()
@@ -141,12 +154,14 @@ class ConsulClient:
         """Read one record from the catalogue of the agent's datacenter.
 
         Raises:
-            ConsulError: There is no answer, or no sound one.
+            ConsulError: There is no answer, or no sound one, or we may not see it.
         """
         call = self._own_health.service(
             self._settings.service_name, filter_expr=f'Service.ID == "{service_id}"'
         )
         answer = self._answer(await self._within(self._timeout, call))
+        if answer.filtered:
+            raise self.filtered()
         return next((one for one in answer.instances if one.service_id == service_id), None)
 
     async def local_record(self, service_id: str, digest: str = "") -> LocalRecord:
@@ -207,25 +222,6 @@ class ConsulClient:
             if error.kind is not FailureKind.NOT_FOUND:
                 raise
 
-    async def acls_without_token(self) -> bool:
-        """Tell whether the agent enforces ACLs and we have no token, so that an empty list means nothing.
-
-        Raises:
-            ConsulError: There is no answer.
-        """
-        if self.token is not None:
-            return False
-        call = self._transport.get(CB.json(), "/v1/acl/token/self")
-        try:
-            reply = await self._within(self._timeout, call)
-        except ConsulError as error:
-            if error.kind in {FailureKind.FORBIDDEN, FailureKind.NOT_FOUND}:
-                return True
-            if error.kind is FailureKind.UNAUTHORIZED:  # "ACL support disabled"
-                return False
-            raise
-        return isinstance(reply.value, dict) and reply.value.get("AccessorID") == _ANONYMOUS
-
     async def aclose(self) -> None:
         """Close all sockets."""
         await self._transport.aclose()
@@ -238,8 +234,13 @@ class ConsulClient:
             )
         except TypeError as error:
             raise ConsulError(str(error), FailureKind.BAD_DATA) from None
-        filtered = reply.headers.get("X-Consul-Results-Filtered-By-ACLs") == "true"
-        return Answer(tuple(instances), bad, filtered, parse_index(index))
+        return Answer(tuple(instances), bad, self._is_filtered(reply, entries), parse_index(index))
+
+    def _is_filtered(self, reply: Reply, entries: list[Any]) -> bool:
+        """Tell whether a list is cut. Consul does not say so to those who come without a token."""
+        if self.token is None and not entries:
+            return reply.headers.get("X-Consul-Default-ACL-Policy") == "deny"
+        return reply.headers.get("X-Consul-Results-Filtered-By-ACLs") == "true"
 
     async def _within(self, seconds: float, call: Awaitable[Reply]) -> Reply:
         """Await a call; cancelled at its deadline, it closes its socket."""

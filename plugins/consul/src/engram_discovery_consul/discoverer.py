@@ -51,7 +51,7 @@ class ConsulDiscoverer:
         """
         with translated(DiscoveryError):
             await self._client.refresh_token()
-            return await self._judge(await self._client.instances())
+            return self._judge(await self._client.instances())
 
     async def watch(self) -> AsyncIterator[Found | Empty]:
         """Yield the answer at once and after every change, at most one a second after the first two.
@@ -66,7 +66,7 @@ class ConsulDiscoverer:
             with translated(DiscoveryError):
                 await self._client.refresh_token()
                 reply = await self._client.instances(index)
-                answer = await self._judge(reply)
+                answer = self._judge(reply)
             index = next_index(index, reply.index)
             if answer == told:
                 continue
@@ -81,7 +81,7 @@ class ConsulDiscoverer:
         """Close the sockets."""
         await self._client.aclose()
 
-    async def _judge(self, reply: Answer) -> Found | Empty:
+    def _judge(self, reply: Answer) -> Found | Empty:
         instances = self._ours(reply)
         self._look_for_ourselves(instances, filtered=reply.filtered)
         chosen = self._choose(instances)
@@ -89,14 +89,9 @@ class ConsulDiscoverer:
             endpoints = tuple(dict.fromkeys(instance.endpoint for instance in chosen))
             return Found(endpoints, complete=not reply.filtered, detail=f"service {self._name}")
         if reply.filtered:
-            raise ConsulError(self._filtered(), FailureKind.FORBIDDEN)
+            raise self._client.filtered()
         if reply.bad:
             raise ConsulError(f"none of {reply.bad} records has a usable address", FailureKind.BAD_DATA)
-        if not instances and await self._client.acls_without_token():
-            raise ConsulError(
-                "an empty list means nothing here: the agent enforces ACLs and cluster.consul.token is not set",
-                FailureKind.FORBIDDEN,
-            )
         state = f"none of {len(instances)} passing" if instances else "nobody registered"
         return Empty(f"service {self._name}: {state}")
 
@@ -117,7 +112,9 @@ class ConsulDiscoverer:
             self._seen_ourselves = True
         elif self._seen_ourselves:
             if filtered:
-                raise ConsulError(f"own registration not visible: {self._filtered()}", FailureKind.FORBIDDEN)
+                raise ConsulError(
+                    f"own registration not visible: {self._client.filtered()}", FailureKind.FORBIDDEN
+                )
             raise ConsulError(
                 f"own registration missing among {len(instances)} of service {self._name}; keeping the peers",
                 FailureKind.BAD_DATA,
@@ -144,12 +141,6 @@ class ConsulDiscoverer:
     @property
     def _name(self) -> str:
         return f'"{self._settings.service_name}"'
-
-    def _filtered(self) -> str:
-        return (
-            f"the agent filtered its answer; the token's policy needs: service {self._name} "
-            '{ policy = "read" } and node_prefix "" { policy = "read" }'
-        )
 
     def _warn(self, event: str, count: int, **facts: object) -> None:
         """Log a count when it is not what it was at the last answer."""

@@ -52,9 +52,12 @@ def _meta(node: NodeRecord) -> dict[str, str]:
 
 
 def _check(settings: ConsulSettings, node: NodeRecord) -> dict[str, Any]:
-    """Describe the check; an HTTP check follows no redirect, whose target could be anybody's."""
+    """Describe the check; an HTTP check follows no redirect, whose target could be anybody's.
+
+    A TTL check starts as passing: without that word it is critical until the first report.
+    """
     if settings.check == "ttl":
-        kind: dict[str, Any] = {"TTL": _go(settings.ttl)}
+        kind: dict[str, Any] = {"TTL": _go(settings.ttl), "Status": "passing"}
     else:
         kind = {
             "HTTP": f"http://{format_address(node.api_addr)}/health",

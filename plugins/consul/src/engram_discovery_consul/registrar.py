@@ -139,8 +139,6 @@ class ConsulRegistrar:
         self._node = node  # before the answer, which may be lost: what may be there must be removed
         await self._client.register(definition(self._settings, node))
         self._token = self._client.token
-        if self._settings.check == "ttl":
-            await self._client.report_passing(check_id(self._settings, node.identity))
 
     async def _is_replaced(self, node: NodeRecord) -> bool:
         try:

@@ -11,6 +11,7 @@ from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationErr
 from engram_discovery.registration import RegistrationState
 from engram_discovery.sources.status import Outcome
 from engram_discovery.types import CheckStatus, Empty, Found
+from plugins.consul.tests.integration.waiting import until_outcome, until_state
 from plugins.consul.tests.making import Maker, record
 from tests.servers.consul import Consul
 from tests.servers.process import wait_until
@@ -158,13 +159,6 @@ async def test_maintenance_is_respected(consul: Consul, make: Maker) -> None:
     assert registration.repairs == {}
 
 
-async def until_state(registration: object, state: RegistrationState, within: float = 10) -> None:
-    async def reached() -> bool:
-        return registration.state is state  # type: ignore[attr-defined]
-
-    await wait_until(reached, within=within, what=f"the registration is {state}")
-
-
 async def test_everybody_is_found_at_a_cold_start_and_only_the_healthy_later(
     consul: Consul, make: Maker
 ) -> None:
@@ -218,9 +212,9 @@ async def test_a_watch_tells_changes_and_nothing_else(consul: Consul) -> None:
     """The whole answer at once, each change within a second, and no answer when the wait runs out unchanged."""
     async with Maker(consul.addr, wait=1) as make:
         source = make.source()
-        await until(source, Outcome.EMPTY)
+        await until_outcome(source, Outcome.EMPTY)
         await consul.add("engram-a", Address="192.0.2.1")
-        await until(source, Outcome.FOUND, within=3)
+        await until_outcome(source, Outcome.FOUND, within=3)
         rounds = source.status().attempts[Outcome.FOUND]
 
         await consul.add("other", name="other")
@@ -234,22 +228,15 @@ async def test_a_service_that_empties_is_told_twice(consul: Consul, make: Maker)
     """One empty answer proves nothing, so the watch asks again: the peers go within seconds, not minutes."""
     await consul.add("engram-a")
     source = make.source()
-    await until(source, Outcome.FOUND)
+    await until_outcome(source, Outcome.FOUND)
 
     await consul.remove("engram-a")
-    await until(source, Outcome.EMPTY, within=3)
+    await until_outcome(source, Outcome.EMPTY, within=3)
 
     async def gone() -> bool:
         return source.endpoints == ()
 
     await wait_until(gone, within=4, what="the peers are gone")
-
-
-async def until(source: object, outcome: Outcome, within: float = 5) -> None:
-    async def reached() -> bool:
-        return source.status().outcome is outcome  # type: ignore[attr-defined]
-
-    await wait_until(reached, within=within, what=f"the source is {outcome}")
 
 
 async def test_the_health_check_tells_what_is_wrong(consul: Consul, make: Maker) -> None:
