@@ -124,21 +124,18 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
-    """Find the TLS error inside what aiohttp wraps round it."""
-    for _ in range(5):
-        if error is None or isinstance(error, ssl.SSLError):
-            return error
-        error = (
-            getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error.__cause__
-        )
-    return None
+    """Find the TLS error inside aiohttp's, which inherit from it without being one."""
+    if isinstance(error, aiohttp.ClientError):
+        inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
+        return _tls_error(inner or error.__cause__)
+    return error if isinstance(error, ssl.SSLError) else None
 
 
 def _tls_reason(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the agent's certificate is refused: {error.verify_message}"
     reason = (error.reason or "handshake failed").lower().replace("_", " ")
-    if "certificate required" in reason or "bad certificate" in reason:
+    if "alert" in reason and ("certificate" in reason or "unknown ca" in reason):
         return f"the agent refuses our certificate ({reason}); see cluster.consul.cert_file"
     if "wrong version number" in reason or "record layer failure" in reason:
         return f"{reason}: the agent does not speak TLS at this port"
