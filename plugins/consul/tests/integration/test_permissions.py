@@ -1,5 +1,6 @@
 """ACLs that deny by default, and tokens that are missing, too weak, revoked and rotated, at a real Consul."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -141,6 +142,7 @@ async def test_a_revoked_token_drops_nobody_and_a_new_one_mends_it(consul: Consu
         registration, source = make.registration(OURS), make.source(OURS)
         await until_state(registration, RegistrationState.REGISTERED)
         await wait_until(lambda: watching(source), within=5, what="it watches")
+        await asyncio.sleep(1.5)  # the next query waits at the agent
 
         await consul.call("DELETE", f"acl/token/{accessor}")
         await until_outcome(source, Outcome.FAILED, within=5)
