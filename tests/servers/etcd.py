@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import subprocess
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
 __all__ = ["DEBIAN", "Etcd", "Tls", "cluster", "debian_program", "new_program"]
+
+_USERS = (
+    "user add root:root",
+    "user grant-role root root",
+    "role add engram",
+    "role grant-permission engram --prefix=true readwrite /engram/",
+    "user add engram:secret-pw",
+    "user grant-role engram engram",
+    "auth enable",
+)
 
 DEBIAN = "etcd-server"
 """Debian's package of etcd 3.4."""
@@ -122,7 +131,7 @@ class Etcd(ServerProcess):
         """Delete the data of a member that does not run."""
         shutil.rmtree(self.data)
 
-    async def ctl(self, *arguments: str, flags: Sequence[str] = ()) -> str:
+    async def ctl(self, *arguments: str, flags: Sequence[str] = (), stdin: str = "") -> str:
         """Run etcdctl against this member, and return what it prints.
 
         Raises:
@@ -132,23 +141,18 @@ class Etcd(ServerProcess):
             subprocess.run,
             [find("etcd", "etcdctl"), f"--endpoints={self.url}", *flags, *arguments],
             capture_output=True,
+            input=stdin,
             text=True,
             timeout=20,
-            env={**os.environ, "ETCDCTL_API": "3"},
         )
         if result.returncode:
             raise RuntimeError(f"etcdctl {' '.join(arguments)}: {result.stderr}")
         return result.stdout
 
-    async def enable_auth(self) -> None:
+    async def enable_auth(self, flags: Sequence[str] = ()) -> None:
         """Make the users ``root``/``root`` and ``engram``/``secret-pw`` (may use /engram/), then ask for log-ins."""
-        await self.ctl("user", "add", "root:root")
-        await self.ctl("user", "grant-role", "root", "root")
-        await self.ctl("role", "add", "engram")
-        await self.ctl("role", "grant-permission", "engram", "--prefix=true", "readwrite", "/engram/")
-        await self.ctl("user", "add", "engram:secret-pw")
-        await self.ctl("user", "grant-role", "engram", "engram")
-        await self.ctl("auth", "enable")
+        for command in _USERS:
+            await self.ctl(*command.split(), flags=flags)
 
     async def _serves(self) -> bool:
         """Whether it listens, and has elected: its log is not enough, and TLS hides the rest."""

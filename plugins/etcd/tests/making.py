@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from aetcd import rpc
 
@@ -111,7 +111,7 @@ class Watching:
     def __init__(self, discoverer: EtcdDiscoverer) -> None:
         self.stream = discoverer.watch()
 
-    async def __aenter__(self) -> Watching:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

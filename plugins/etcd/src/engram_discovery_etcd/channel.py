@@ -123,28 +123,28 @@ async def connect(endpoint: str, settings: EtcdSettings) -> Connection:
     else:
         channel = grpc.aio.insecure_channel(endpoint, options)
     try:
-        await _until_ready(channel)
+        await _until_ready(channel, tls=settings.tls)
     except BaseException:
         await channel.close()
         raise
     return Connection(endpoint, channel)
 
 
-async def _until_ready(channel: Any) -> None:
+async def _until_ready(channel: Any, *, tls: bool) -> None:
     state = channel.get_state(try_to_connect=True)
     while state is not _READY:
         if state is _FAILED:
-            raise await _reason(channel)
+            raise await _reason(channel, tls=tls)
         await channel.wait_for_state_change(state)
         state = channel.get_state(try_to_connect=True)
 
 
-async def _reason(channel: Any) -> EtcdError:
+async def _reason(channel: Any, *, tls: bool) -> EtcdError:
     """Find out why a channel failed: a call on it, which fails without leaving this machine, tells."""
     try:
         await channel.unary_unary("/etcdserverpb.Maintenance/Status")(b"", timeout=0.5)
     except grpc.aio.AioRpcError as error:
-        return connection_failure(error.details() or "")
+        return connection_failure(error.details() or "", tls=tls)
     return EtcdError("the connection failed, and came back", FailureKind.UNAVAILABLE, elsewhere=True)
 
 

@@ -116,8 +116,7 @@ class EtcdClient:
                     raise
                 failures[connection.endpoint] = error
                 await self._connections.give_up(connection)
-        self._history.all_behind(tuple(failures.values()))
-        raise all_failed(failures)
+        raise all_failed(failures, retry_after=self._history.all_behind(failures.values()))
 
     async def give_up(self, connection: Connection) -> None:
         """Use another endpoint from now on: a stream on this one ended badly."""

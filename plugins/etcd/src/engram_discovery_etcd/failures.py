@@ -37,6 +37,7 @@ class EtcdError(Exception):
         token_refused: Whether a new token may help.
         too_large: Whether asking for less may help.
         header: The header of an answer from before what we know; see ``history``.
+        retry_after: Seconds after which it is worth another try, if that is known.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class EtcdError(Exception):
         token_refused: bool = False,
         too_large: bool = False,
         header: Any = None,
+        retry_after: float | None = None,
     ) -> None:
         self.kind = kind
         self.retryable = retryable
@@ -56,6 +58,7 @@ class EtcdError(Exception):
         self.token_refused = token_refused
         self.too_large = too_large
         self.header = header
+        self.retry_after = retry_after
         super().__init__(message)
 
 
@@ -137,7 +140,6 @@ _CONNECTING: tuple[tuple[str, FailureKind, str], ...] = (
         FailureKind.TLS,
         "its certificate bears another name: see cluster.etcd.server_name",
     ),
-    ("WRONG_VERSION_NUMBER", FailureKind.TLS, "it does not speak TLS: use http:// in cluster.etcd.endpoints"),
     (
         "TSI_DATA_CORRUPTED",
         FailureKind.TLS,
@@ -145,11 +147,6 @@ _CONNECTING: tuple[tuple[str, FailureKind, str], ...] = (
     ),
     ("Connection refused", FailureKind.REFUSED, "connection refused"),
     ("lookup", FailureKind.DNS_FAILURE, "its name cannot be looked up"),
-    (
-        "Socket closed",
-        FailureKind.UNAVAILABLE,
-        "it closes the connection: does it want TLS (https:// in cluster.etcd.endpoints)?",
-    ),
 )
 
 
@@ -177,19 +174,27 @@ def _said(text: str) -> EtcdError | None:
     return None
 
 
-def connection_failure(details: str) -> EtcdError:
-    """Say why a connection did not come about."""
+def connection_failure(details: str, *, tls: bool) -> EtcdError:
+    """Say why a connection, encrypted or not, did not come about."""
     for saying, kind, meaning in _CONNECTING:
         if saying in details:
             return EtcdError(meaning, kind, elsewhere=True)
+    if "Socket closed" in details:
+        other = "it may not speak TLS: try http://" if tls else "it may want TLS: try https://"
+        return EtcdError(
+            f"it closes the connection; {other} in cluster.etcd.endpoints",
+            FailureKind.UNAVAILABLE,
+            elsewhere=True,
+        )
     return EtcdError(printable(details), FailureKind.UNAVAILABLE, elsewhere=True)
 
 
-def all_failed(failures: dict[str, EtcdError]) -> EtcdError:
+def all_failed(failures: dict[str, EtcdError], *, retry_after: float | None = None) -> EtcdError:
     """Make one failure of those of several endpoints."""
     text = "; ".join(f"{endpoint}: {error}" for endpoint, error in failures.items())
     last = list(failures.values())[-1]
-    return EtcdError(text, last.kind, retryable=any(error.retryable for error in failures.values()))
+    retryable = any(error.retryable for error in failures.values())
+    return EtcdError(text, last.kind, retryable=retryable, retry_after=retry_after)
 
 
 def printable(text: str) -> str:
@@ -203,4 +208,6 @@ def reported_as(kind_of_error: type[E]) -> Iterator[None]:
     try:
         yield
     except EtcdError as error:
-        raise kind_of_error(str(error), kind=error.kind, retryable=error.retryable) from None
+        raise kind_of_error(
+            str(error), kind=error.kind, retryable=error.retryable, retry_after=error.retry_after
+        ) from None

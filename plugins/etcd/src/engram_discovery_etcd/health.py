@@ -66,7 +66,7 @@ class EtcdHealthCheck:
 
     async def _look(self) -> tuple[Any, int | None]:
         """Return our key, if it is there, and the seconds that its lease has left, if it has one."""
-        answer = await self._client.range(rpc.RangeRequest(key=self._key))
+        answer = await self._client.unary(lambda stubs: stubs.kv.Range, rpc.RangeRequest(key=self._key))
         pair = answer.kvs[0] if answer.kvs else None
         if pair is None or not pair.lease:
             return pair, None

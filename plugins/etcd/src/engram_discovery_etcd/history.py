@@ -13,7 +13,7 @@ from engram_discovery.errors import FailureKind
 from engram_discovery_etcd.failures import EtcdError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from engram_discovery.clock import Clock
     from engram_discovery.log import Logger
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["History", "Mark"]
 
 _CONFIRMED_AFTER = 3.0
+_AT_ONCE = 0.1
+_ABSENT = frozenset(
+    {FailureKind.REFUSED, FailureKind.TIMEOUT, FailureKind.UNAVAILABLE, FailureKind.DNS_FAILURE}
+)
 
 
 class Mark(NamedTuple):
@@ -68,37 +72,38 @@ class History:
         if self.mark is None or not _is_before(now, self.mark):
             self.mark = now
 
-    def all_behind(self, errors: Iterable[EtcdError]) -> None:
-        """Take in that no endpoint gave a good answer; if all those that answered are behind, that may be a reset."""
+    def all_behind(self, errors: Collection[EtcdError]) -> float | None:
+        """Take in that no endpoint gave a good answer; if all those that answered are behind, that may be a reset.
+
+        Returns:
+            Seconds after which to ask again, to confirm a reset or to use its outcome; None if there is no reset.
+        """
         headers = [error.header for error in errors if error.header is not None]
-        if not headers or any(error.header is None and not _is_absent(error) for error in errors):
-            return
+        if not headers or any(error.header is None and error.kind not in _ABSENT for error in errors):
+            return None
         moment = self._clock.monotonic()
         if self._suspected_at is None:
             self._suspected_at = moment
-        elif moment - self._suspected_at >= _CONFIRMED_AFTER:
-            before, self.mark, self._suspected_at = self.mark, Mark.of(headers[-1]), None
-            self._logger.error(
-                "etcd.history_reset",
-                before=before and before._asdict(),
-                now=self.mark._asdict(),
-                problem="every endpoint answers from before what etcd said earlier: it was wiped or restored",
-            )
+        left = self._suspected_at + _CONFIRMED_AFTER - moment
+        if left > 0:
+            return left
+        self._reset(Mark.of(headers[-1]))
+        return _AT_ONCE
+
+    def _reset(self, now: Mark) -> None:
+        before, self.mark, self._suspected_at = self.mark, now, None
+        self._logger.error(
+            "etcd.history_reset",
+            before=before and before._asdict(),
+            now=now._asdict(),
+            problem="every endpoint answers from before what etcd said earlier: it was wiped or restored",
+        )
 
 
 def _is_before(now: Mark, since: Mark) -> bool:
     return (
         now.cluster_id != since.cluster_id or now.revision < since.revision or now.raft_term < since.raft_term
     )
-
-
-def _is_absent(error: EtcdError) -> bool:
-    return error.kind in {
-        FailureKind.REFUSED,
-        FailureKind.TIMEOUT,
-        FailureKind.UNAVAILABLE,
-        FailureKind.DNS_FAILURE,
-    }
 
 
 def _difference(now: Mark, since: Mark) -> str:

@@ -134,7 +134,7 @@ async def test_large_values_do_not_hide_the_rest(etcd: Etcd) -> None:
 
 
 async def test_a_watch_from_before_a_compaction_ends(etcd: Etcd) -> None:
-    """etcd leaves the stream open and silent; we end it with an error, so that the host lists again."""
+    """Etcd leaves the stream open and silent; we end it with an error, so that the host lists again."""
     for number in range(5):
         await etcd.ctl("put", "/engram/c/n1", f'{{"Op":0,"Addr":"10.0.0.{number}:7946"}}')
     await etcd.ctl("compact", "5")
