@@ -28,6 +28,7 @@ __all__ = ["LARGEST_MESSAGE", "Connection", "connect"]
 #: Bytes that one answer may have.
 LARGEST_MESSAGE = 8 * 1024 * 1024
 
+_LAST_MOMENT = 0.02
 _LARGEST_FILE = 1024 * 1024
 _READY = grpc.ChannelConnectivity.READY
 _FAILED = grpc.ChannelConnectivity.TRANSIENT_FAILURE
@@ -83,7 +84,7 @@ class Connection:
     async def _close_if_unused(self) -> None:
         # Closing cancels the calls on it, in the tasks that wait for them: so never under somebody's feet.
         if self._given_up and not self._users:
-            await self._channel.close()
+            await _close(self._channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +126,15 @@ async def connect(endpoint: str, settings: EtcdSettings) -> Connection:
     try:
         await _until_ready(channel, tls=settings.tls)
     except BaseException:
-        await channel.close()
+        await _close(channel)
         raise
     return Connection(endpoint, channel)
+
+
+async def _close(channel: Any) -> None:
+    await channel.close()
+    # A cancelled call ends a moment after gRPC says so, and complains if its event loop is gone by then.
+    await asyncio.sleep(_LAST_MOMENT)
 
 
 async def _until_ready(channel: Any, *, tls: bool) -> None:
