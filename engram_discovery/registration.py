@@ -41,6 +41,8 @@ class RegistrationState(StrEnum):
     """Accepted by the registry, but no read has shown it yet."""
     REGISTERED = "registered"
     LOST = "lost"
+    REPLACED = "replaced"
+    """A newer run of our node id holds the record; it is theirs now."""
     DRAINING = "draining"
 
 
@@ -130,7 +132,7 @@ class Registration:
             await self._registrar.aclose()
 
     async def _keep(self) -> None:
-        while True:
+        while self._state is not RegistrationState.REPLACED:
             try:
                 await self._rest(await self._step())
                 continue
@@ -211,7 +213,9 @@ class Registration:
         return delay if error.retryable else max(delay, _RETRY_HOPELESS)
 
     def _judge_loss(self, error: RegistrationError) -> None:
-        """Decide whether the record is lost, and must be made anew."""
+        """Decide whether the record is another's now, or lost and must be made anew."""
+        if error.kind is FailureKind.REPLACED:
+            self._enter(RegistrationState.REPLACED)
         if self._state is not RegistrationState.REGISTERED:
             return
         expired = self._ttl is not None and self._clock.monotonic() - self._alive_at >= self._ttl

@@ -281,3 +281,21 @@ async def test_retries_of_a_lease_come_within_a_third_of_it(clock: FakeClock) ->
 
     assert state is RegistrationState.REGISTERED
     assert registration.failures["unavailable"] > 60
+
+
+async def test_a_record_that_a_newer_run_holds_is_left_alone(clock: FakeClock) -> None:
+    """Replaced is final: nothing is renewed, written or read any more, and closing is still clean."""
+    registry = Registry()
+    registration = keep(registry, clock)
+    await clock.advance(0)
+
+    registry.failure = RegistrationError("generation 2 holds it", kind=FailureKind.REPLACED, retryable=False)
+    await clock.advance(30)
+    registry.failure = None
+    calls = len(registry.calls)
+    await clock.advance(600)
+
+    assert registration.state is RegistrationState.REPLACED
+    assert len(registry.calls) == calls
+    await registration.aclose()
+    assert registry.closed
