@@ -311,6 +311,12 @@ class _Startup:
             close = functools.partial(registration.aclose, drain=drain)
             stack.push_async_callback(self._closing, "registration", close, extra=drain)
             registrations.append(registration)
+        if self.registry is not None and registrations:
+            from engram_discovery.metrics import RegistrationCollector
+
+            collector = RegistrationCollector(registrations)
+            self.registry.register(collector)
+            stack.callback(self.registry.unregister, collector)
         return tuple(registrations)
 
     async def _closing(self, what: str, close: Callable[[], Awaitable[None]], extra: float = 0.0) -> None:
