@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster.nodes import all_see, running, wait_until
 from tests.cluster.registry import Registry
-from tests.faults.namespaces import Islands, MachineNode, node_on
+from tests.faults.namespaces import Islands, MachineNode, make_islands, node_on
 
 HEAL_INTERVAL = 5.0
 ALIVE = {f"n{i}": "alive" for i in range(6)}
@@ -20,7 +20,7 @@ WEST_ALIVE = {f"n{i}": "dead" if i < 3 else "alive" for i in range(6)}
 
 @pytest.fixture
 def islands() -> Iterator[Islands]:
-    with Islands(2) as made:
+    with make_islands(2) as made:
         yield made
 
 
@@ -43,11 +43,13 @@ def nodes(islands: Islands, registry: Registry, tmp_path: Path) -> Iterator[list
 
 
 def cut_apart(islands: Islands, nodes: list[MachineNode]) -> None:
-    """Cut the link, and wait for the proof: each island has lost the other."""
+    """Cut the link, and wait for the proof: nothing crosses, and each island has lost the other."""
     islands.cut()
+    crossed = islands.crossed()
     east, west = nodes[:3], nodes[3:]
     wait_until(all_see(east, EAST_ALIVE), 40, "the east sees the west dead")
     wait_until(all_see(west, WEST_ALIVE), 40, "the west sees the east dead")
+    assert islands.crossed() == crossed
 
 
 def mend(islands: Islands, nodes: list[MachineNode]) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.nodes import all_see, make_nodes, running, seeds_table, wait_until
-from tests.faults.namespaces import GOSSIP_PORT, Islands, MachineNode, node_on
+from tests.faults.namespaces import GOSSIP_PORT, MachineNode, make_islands, node_on
 
 ALIVE = {f"n{i}": "alive" for i in range(3)}
 LONG_ENOUGH = 15.0
@@ -19,7 +19,7 @@ LONG_ENOUGH = 15.0
 
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[list[MachineNode]]:
-    with Islands() as network:
+    with make_islands() as network:
         machines = [network.add() for _ in range(3)]
         settings = seeds_table([f"{machine.address}:{GOSSIP_PORT}" for machine in machines])
         made = [node_on(machine, f"n{i}", tmp_path, settings) for i, machine in enumerate(machines)]
