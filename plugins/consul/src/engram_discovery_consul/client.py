@@ -111,6 +111,7 @@ class ConsulClient:
         self._health = Health(connection)
         self._own_health = Health(self._local)
         self._agent = Agent(self._local)
+        self._read: tuple[Any, tuple[list[Instance], int]] | None = None
 
     @property
     def token(self) -> str | None:
@@ -228,12 +229,15 @@ class ConsulClient:
 
     def _answer(self, reply: Reply) -> Answer:
         index, entries = reply.value
-        try:
-            instances, bad = read_instances(
-                entries, source=self._source, tagged_address=self._settings.tagged_address
-            )
-        except TypeError as error:
-            raise ConsulError(str(error), FailureKind.BAD_DATA) from None
+        if self._read is None or self._read[0] is not entries:
+            try:
+                read = read_instances(
+                    entries, source=self._source, tagged_address=self._settings.tagged_address
+                )
+            except TypeError as error:
+                raise ConsulError(str(error), FailureKind.BAD_DATA) from None
+            self._read = entries, read
+        instances, bad = self._read[1]
         return Answer(tuple(instances), bad, self._is_filtered(reply, entries), parse_index(index))
 
     def _is_filtered(self, reply: Reply, entries: list[Any]) -> bool:

@@ -41,7 +41,7 @@ class Reply:
     """An answer of 200.
 
     Attributes:
-        value: The body as py-consul decoded it.
+        value: The body as py-consul decoded it; not to be changed.
         headers: Headers, whose names ignore case.
     """
 
@@ -75,6 +75,7 @@ class Transport:
         self._tls = tls
         self._server_name = server_name
         self._session: aiohttp.ClientSession | None = None
+        self._decoded: tuple[tuple[str, str | None, str], Any] | None = None
 
     async def get(
         self,
@@ -113,6 +114,8 @@ class Transport:
     ) -> Reply:
         """Send one request and decode its answer by py-consul's ``callback``.
 
+        An answer that is the last one again is not decoded again: its value is the same object.
+
         Raises:
             ConsulError: The answer is not 200, or too large.
             aiohttp.ClientError, OSError: There is no answer.
@@ -133,7 +136,10 @@ class Transport:
             text = (await _read(response)).decode("utf-8")
         if response.status != _OK:
             raise refused(response.status, _without_token(text, headers), response.headers)
-        return Reply(callback(Response(response.status, response.headers, text)), response.headers)
+        asked_and_told = (str(url), response.headers.get("X-Consul-Index"), text)
+        if self._decoded is None or self._decoded[0] != asked_and_told:
+            self._decoded = asked_and_told, callback(Response(response.status, response.headers, text))
+        return Reply(self._decoded[1], response.headers)
 
     def _opened(self) -> aiohttp.ClientSession:
         """Return the session, made at the first call because it belongs to the running event loop."""
