@@ -19,6 +19,10 @@ from engram_discovery_consul.registrar import ConsulRegistrar
 from engram_discovery_consul.settings import ConsulSettings
 
 
+#: The policy of docs/how-to/consul.md.
+ENOUGH = 'service "engram" { policy = "write" }\nnode_prefix "" { policy = "read" }'
+
+
 class Log:
     """A logger that keeps what it was told."""
 

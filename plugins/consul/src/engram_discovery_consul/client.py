@@ -229,6 +229,11 @@ class ConsulClient:
 
     def _answer(self, reply: Reply) -> Answer:
         index, entries = reply.value
+        instances, bad = self._instances(entries)
+        return Answer(tuple(instances), bad, self._is_filtered(reply, entries), parse_index(index))
+
+    def _instances(self, entries: Any) -> tuple[list[Instance], int]:
+        """Read entries, unless they are the last ones again."""
         if self._read is None or self._read[0] is not entries:
             try:
                 read = read_instances(
@@ -237,8 +242,7 @@ class ConsulClient:
             except TypeError as error:
                 raise ConsulError(str(error), FailureKind.BAD_DATA) from None
             self._read = entries, read
-        instances, bad = self._read[1]
-        return Answer(tuple(instances), bad, self._is_filtered(reply, entries), parse_index(index))
+        return self._read[1]
 
     def _is_filtered(self, reply: Reply, entries: list[Any]) -> bool:
         """Tell whether a list is cut. Consul does not say so to those who come without a token."""
