@@ -18,7 +18,6 @@ from engram_discovery_consul.health import ConsulHealthCheck
 from engram_discovery_consul.registrar import ConsulRegistrar
 from engram_discovery_consul.settings import ConsulSettings
 
-
 #: The policy of docs/how-to/consul.md.
 ENOUGH = 'service "engram" { policy = "write" }\nnode_prefix "" { policy = "read" }'
 

@@ -33,6 +33,7 @@ LARGEST_ANSWER = 8 * 1024 * 1024
 TOKEN_HEADER = "X-Consul-Token"  # noqa: S105  the name of a header
 
 _MOST_SOCKETS = 2
+_KEEP_SOCKET = 5.0
 _OK = 200
 
 
@@ -146,7 +147,10 @@ class Transport:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=_MOST_SOCKETS, resolver=self._agent, use_dns_cache=False
+                    limit=_MOST_SOCKETS,
+                    keepalive_timeout=_KEEP_SOCKET,
+                    resolver=self._agent,
+                    use_dns_cache=False,
                 ),
                 headers=self._headers,
                 timeout=aiohttp.ClientTimeout(),
