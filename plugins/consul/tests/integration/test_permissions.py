@@ -126,6 +126,26 @@ async def test_a_token_that_is_rotated_is_used_before_the_old_one_goes(
         assert (await consul.service()).keys() == {"engram-p1"}
 
 
+async def test_the_agent_works_with_the_new_token_too(consul: Consul, tmp_path: Path) -> None:
+    """What the agent itself tells the catalogue of our record goes by the new token after a rotation."""
+    old_id, old = await consul.make_token(ENOUGH)
+    _, new = await consul.make_token(ENOUGH)
+    file = tmp_path / "token"
+    file.write_text(old)
+    async with Maker(consul.addr, token=Secret(old, file), check="ttl", ttl=3) as make:
+        registrar = make.registrar(OURS)
+        await registrar.register(OURS)
+
+        file.write_text(new)
+        assert await registrar.verify()
+        await consul.call("DELETE", f"acl/token/{old_id}")
+
+        async def critical() -> bool:
+            return (await consul.service())["engram-n1"]["Checks"][-1]["Status"] == "critical"
+
+        await wait_until(critical, within=8, what="the agent tells that we fell silent")
+
+
 async def renewed(registration: object, times: int) -> bool:
     return registration.renewals >= times  # type: ignore[attr-defined]
 
