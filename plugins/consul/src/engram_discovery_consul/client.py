@@ -136,18 +136,22 @@ class ConsulClient:
         """Read the token's file again, if it has one."""
         await self._credentials.refresh()
 
-    async def instances(self, index: int = 0) -> Answer:
-        """Read the service, passing or not; with an index, when it changes or after ``wait``.
+    async def instances(self, index: int = 0, wait: float | None = None) -> Answer:
+        """Read the service, passing or not; with an index, when it changes or after a wait.
+
+        Args:
+            index: Index of the last answer, or 0.
+            wait: Seconds to wait at most, if fewer than the settings say.
 
         Raises:
             ConsulError: There is no answer, or no sound one.
         """
-        wait = self._settings.wait
+        wait = min(wait or self._settings.wait, self._settings.wait)
         call = self._health.service(
             self._settings.service_name,
             tag=self._settings.tag,
             index=index or None,
-            wait=f"{wait:g}s",
+            wait=f"{wait:.3f}s",
         )
         return self._answer(await self._within(deadline(wait) if index else self._timeout, call))
 
