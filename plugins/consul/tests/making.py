@@ -87,7 +87,8 @@ class Maker:
         return self._kept(ConsulRegistrar(self.settings, context, ConsulClient(self.settings, context)))
 
     def health_check(self, node: NodeRecord | None = None) -> ConsulHealthCheck:
-        return ConsulHealthCheck(self.settings, self._context(node), self.client(node))
+        context = self._context(node)
+        return ConsulHealthCheck(self.settings, context, ConsulClient(self.settings, context))
 
     def source(self, node: NodeRecord | None = None, **options: Any) -> Source:
         """Make a source that is watched, as the host runs it."""

@@ -153,7 +153,8 @@ class ConsulClient:
             index=index or None,
             wait=f"{wait:.3f}s",
         )
-        return self._answer(await self._within(deadline(wait) if index else self._timeout, call))
+        reply = await self._within(deadline(wait) if index else self._timeout, call)
+        return self._answer(reply, tagged_address=self._settings.tagged_address)
 
     async def instance(self, service_id: str) -> Instance | None:
         """Read one record from the catalogue of the agent's datacenter.
@@ -164,7 +165,7 @@ class ConsulClient:
         call = self._own_health.service(
             self._settings.service_name, filter_expr=f'Service.ID == "{service_id}"'
         )
-        answer = self._answer(await self._within(self._timeout, call))
+        answer = self._answer(await self._within(self._timeout, call), tagged_address=None)
         if answer.filtered:
             raise self.filtered()
         return next((one for one in answer.instances if one.service_id == service_id), None)
@@ -228,21 +229,19 @@ class ConsulClient:
                 raise
 
     async def aclose(self) -> None:
-        """Close all sockets."""
+        """Close all sockets. A later call opens new ones."""
         await self._transport.aclose()
 
-    def _answer(self, reply: Reply) -> Answer:
+    def _answer(self, reply: Reply, *, tagged_address: str | None) -> Answer:
         index, entries = reply.value
-        instances, bad = self._instances(entries)
+        instances, bad = self._instances(entries, tagged_address)
         return Answer(tuple(instances), bad, self._is_filtered(reply, entries), parse_index(index))
 
-    def _instances(self, entries: Any) -> tuple[list[Instance], int]:
+    def _instances(self, entries: Any, tagged_address: str | None) -> tuple[list[Instance], int]:
         """Read entries, unless they are the last ones again."""
         if self._read is None or self._read[0] is not entries:
             try:
-                read = read_instances(
-                    entries, source=self._source, tagged_address=self._settings.tagged_address
-                )
+                read = read_instances(entries, source=self._source, tagged_address=tagged_address)
             except TypeError as error:
                 raise ConsulError(str(error), FailureKind.BAD_DATA) from None
             self._read = entries, read
