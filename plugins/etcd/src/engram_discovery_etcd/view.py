@@ -32,6 +32,7 @@ class View:
         self._source = source
         self._logger = logger
         self._endpoints: dict[bytes, Endpoint] = {}
+        self._values: dict[bytes, bytes] = {}
         self._warned: dict[bytes, int] = {}
         self.revision = 0
 
@@ -40,10 +41,12 @@ class View:
 
     def replace(self, listing: Listing) -> None:
         """Take in a full listing."""
-        self._endpoints = {}
+        listed = {pair.key for pair in listing.pairs}
+        for key in self._endpoints.keys() - listed:
+            self._remove(key)
         for pair in listing.pairs:
             self._put(pair)
-        self._warned = {key: at for key, at in self._warned.items() if key not in self._endpoints}
+        self._warned = {key: at for key, at in self._warned.items() if key in listed}
         self.revision = listing.revision
 
     def apply(self, events: Iterable[Any]) -> bool:
@@ -51,15 +54,15 @@ class View:
 
         Events that the last listing has seen already do not count.
         """
-        before = dict(self._endpoints)
+        before = dict(self._values)
         for event in events:
             if event.kv.mod_revision <= self.revision:
                 continue
             if event.type == _DELETE:
-                self._endpoints.pop(event.kv.key, None)
+                self._remove(event.kv.key)
             else:
                 self._put(event.kv)
-        return before != self._endpoints
+        return before != self._values
 
     def answer(self) -> Found | Empty:
         """Return what is there, in the order of the keys."""
@@ -70,11 +73,21 @@ class View:
         return Found(endpoints, detail=f"keys under {where} at revision {self.revision}")
 
     def _put(self, pair: Any) -> None:
+        if self._values.get(pair.key) == pair.value:
+            return
         try:
             self._endpoints[pair.key] = decode(pair.key, pair.value, source=self._source)
+            self._values[pair.key] = pair.value
         except ValueError as error:
-            self._endpoints.pop(pair.key, None)
-            if self._warned.get(pair.key) != pair.mod_revision:
-                self._warned[pair.key] = pair.mod_revision
-                key = pair.key.decode("utf-8", "backslashreplace")
-                self._logger.warning("etcd.record_skipped", key=key, problem=str(error))
+            self._remove(pair.key)
+            self._warn(pair, error)
+
+    def _remove(self, key: bytes) -> None:
+        self._endpoints.pop(key, None)
+        self._values.pop(key, None)
+
+    def _warn(self, pair: Any, error: ValueError) -> None:
+        if self._warned.get(pair.key) != pair.mod_revision:
+            self._warned[pair.key] = pair.mod_revision
+            key = pair.key.decode("utf-8", "backslashreplace")
+            self._logger.warning("etcd.record_skipped", key=key, problem=str(error))
