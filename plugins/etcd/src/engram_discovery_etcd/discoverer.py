@@ -68,8 +68,9 @@ class EtcdDiscoverer:
                 while True:
                     if self._view.apply(await stream.events()) and not self._misses_us():
                         yield self._view.answer()
-            except EtcdError:
-                await self._client.give_up(stream.connection)
+            except EtcdError as error:
+                if error.elsewhere:
+                    await self._client.give_up(stream.connection)
                 raise
             finally:
                 await stream.aclose()
