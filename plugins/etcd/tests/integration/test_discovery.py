@@ -148,6 +148,19 @@ async def test_a_watch_from_before_a_compaction_ends(etcd: Etcd) -> None:
     assert failure.value.kind is FailureKind.UNAVAILABLE
 
 
+async def test_a_connection_that_is_given_up_is_not_closed_under_a_watch(etcd: Etcd) -> None:
+    """Closing cancels every call on it, so it waits for the last one."""
+    async with etcd_client(etcd.endpoint) as client:
+        stream = await client.attempt(lambda one: WatchStream.open(one, b"/engram/c/", 1))
+        await client.give_up(stream.connection)
+
+        await etcd.ctl("put", "/engram/c/n1", "x")
+        events = await stream.events()
+        await stream.aclose()
+
+    assert [event.kv.key for event in events] == [b"/engram/c/n1"]
+
+
 async def test_a_list_without_us_is_not_believed(etcd: Etcd) -> None:
     """Once our record was seen, an answer that lacks it is a failure, until it is there again."""
     context = make_context(identity=make_identity())

@@ -84,6 +84,7 @@ async def test_the_watch_goes_on_at_another_member(members: list[Etcd], fault: s
     source = make_source(Log(), *(member.endpoint for member in members))
     source.start()
     async with etcd_client(others[0].endpoint) as client:
+        await until_watching(source, 0)
         await raw_put(client, ("/engram/c/n1", PEER % 1))
         await until_watching(source, 1)
 
@@ -223,12 +224,14 @@ async def test_a_half_open_connection_is_noticed(etcd: Etcd, link: Toxiproxy) ->
     source.start()
     async with etcd_client(etcd.endpoint) as client:
         await until_watching(source, 0)
+        await raw_put(client, ("/engram/c/n0", PEER % 9))
+        await until_watching(source, 1)
 
         await link.afflict("timeout", timeout=0)
         await link.afflict("timeout", stream="upstream", timeout=0)
         started = time.monotonic()
         await raw_put(client, ("/engram/c/n1", PEER % 1))
-        await until_watching(source, 1, within=6)
+        await until_watching(source, 2, within=6)
         seen = time.monotonic() - started
     await source.aclose()
 
