@@ -30,6 +30,9 @@ class View:
         start: What the keys begin with.
         source: Name of the provider.
         logger: Told of values that cannot be read, each once.
+
+    Attributes:
+        revision: Up to where the view has seen everything.
     """
 
     def __init__(self, start: bytes, *, source: str, logger: Logger) -> None:
@@ -59,13 +62,14 @@ class View:
     def apply(self, events: Iterable[Any]) -> bool:
         """Take in the events of a watch, and tell whether they changed anything.
 
-        Events that the last listing has seen already do not count.
+        Events that the view has seen already, in a listing say, do not count.
         """
-        before = dict(self._records)
+        before, seen = dict(self._records), self.revision
         for event in events:
             key, revision = event.kv.key, event.kv.mod_revision
-            if revision <= self.revision:
+            if revision <= seen:
                 continue
+            self.revision = max(self.revision, revision)
             if event.type == _DELETE:
                 self._records.pop(key, None)
             else:

@@ -47,6 +47,18 @@ def test_events_that_the_listing_has_seen_do_not_count() -> None:
     assert ids(view.answer()) == ["n1", "n2"]
 
 
+def test_the_view_knows_how_far_it_has_seen() -> None:
+    """Keys written together have one revision and all count, once."""
+    view = make_view()
+
+    view.apply([event(PUT, 3, 12), event(PUT, 4, 12)])
+    repeated = view.apply([event(DELETE, 3, 12)])
+
+    assert view.revision == 12
+    assert not repeated
+    assert ids(view.answer()) == ["n1", "n2", "n3", "n4"]
+
+
 def test_the_same_again_is_no_change() -> None:
     """A renewed put of the same record wakes nobody."""
     assert not make_view().apply([event(PUT, 1, 11)])
