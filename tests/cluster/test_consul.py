@@ -86,6 +86,7 @@ async def test_three_nodes_meet_through_consul_alone(consul: Consul, tmp_path: P
 
         status = nodes[1].stop()
         after_stop = set(await consul.service())
+        complaints = nodes[1].events("discovery.failed") + nodes[1].events("discovery.watch_failed")
         nodes[2].kill()
 
         async def critical() -> bool:
@@ -99,6 +100,7 @@ async def test_three_nodes_meet_through_consul_alone(consul: Consul, tmp_path: P
 
         assert registered == [True] * 3
         assert (status, after_stop) == (0, {"engram-n0", "engram-n2"})
+        assert complaints == []
 
 
 def consul_check(node: Node) -> dict[str, object]:

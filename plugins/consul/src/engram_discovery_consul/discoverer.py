@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ConsulDiscoverer"]
 
+_SECOND_LOOK = 1.0
+
 
 class ConsulDiscoverer:
     """Reads the service with all its checks, and chooses here whom to tell of.
@@ -58,15 +60,22 @@ class ConsulDiscoverer:
     async def watch(self) -> AsyncIterator[Found | Empty]:
         """Yield the answer at once and after every change, at most one a second after the first two.
 
+        A list that lost us is looked at once more before it is a failure: our record may be being replaced, or
+        removed because the node stops.
+
         Raises:
             DiscoveryError: As ``discover`` does.
         """
         pace = Pace(self._clock)
-        index, told = 0, None
+        index, told, missing = 0, None, False
         while True:
             await pace.wait()
             reply = await self._read(index)
-            answer = self._judged(reply)
+            if self._lacks_us(reply) and not missing:
+                missing, index = True, 0
+                await self._clock.sleep(_SECOND_LOOK)
+                continue
+            answer, missing = self._judged(reply), False
             index = next_index(index, reply.index)
             if answer == told:
                 continue
@@ -108,8 +117,9 @@ class ConsulDiscoverer:
         )
 
     def _judge(self, reply: Answer) -> Found | Empty:
+        if self._lacks_us(reply):
+            raise self._missing(reply)
         instances = self._ours(reply)
-        self._look_for_ourselves(instances, filtered=reply.filtered)
         chosen = self._choose(instances)
         if chosen:
             endpoints = tuple(dict.fromkeys(instance.endpoint for instance in chosen))
@@ -129,23 +139,25 @@ class ConsulDiscoverer:
         self._warn("consul.bad_records", reply.bad)
         return newest_of_each_node(same)
 
-    def _look_for_ourselves(self, instances: Sequence[Instance], *, filtered: bool) -> None:
-        """Refuse a list that once had us and no longer does.
+    def _lacks_us(self, reply: Answer) -> bool:
+        """Tell whether a list once had this run of ours and no longer does.
 
         A wiped agent and a token that lost its permission both answer 200 with an empty list.
         """
-        if any(map(self._is_this_run, instances)):
-            self._seen_ourselves = True
-        elif self._seen_ourselves:
-            self._doubt.begin()
-            if filtered:
-                raise ConsulError(
-                    f"own registration not visible: {self._client.filtered()}", FailureKind.FORBIDDEN
-                )
-            raise ConsulError(
-                f"own registration missing among {len(instances)} of service {self._name}; keeping the peers",
-                FailureKind.BAD_DATA,
+        seen = any(map(self._is_this_run, reply.instances))
+        self._seen_ourselves |= seen
+        return self._seen_ourselves and not seen
+
+    def _missing(self, reply: Answer) -> ConsulError:
+        self._doubt.begin()
+        if reply.filtered:
+            return ConsulError(
+                f"own registration not visible: {self._client.filtered()}", FailureKind.FORBIDDEN
             )
+        return ConsulError(
+            f"own registration missing among {len(reply.instances)} of service {self._name}; keeping the peers",
+            FailureKind.BAD_DATA,
+        )
 
     def _choose(self, instances: Sequence[Instance]) -> Sequence[Instance]:
         """Prefer the passing ones; at a cold start, when nobody can pass yet, take all."""

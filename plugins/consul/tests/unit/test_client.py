@@ -243,6 +243,7 @@ async def test_the_second_agent_is_taken_when_the_first_fails(monkeypatch: pytes
             answers = [await discoverer.discover() for _ in range(3)]
 
     assert failure.value.kind is FailureKind.REFUSED
+    assert str(failure.value).endswith(": connection refused")
     assert all(isinstance(one, Empty) for one in answers)
     assert lookups == 2
 
