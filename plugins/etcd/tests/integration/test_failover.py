@@ -208,7 +208,7 @@ async def test_a_record_is_made_and_kept_over_a_slow_link(etcd: Etcd, link: Toxi
     registration = make_registration(link.addr, ttl=10)
     registration.start()
 
-    await until_state(registration, RegistrationState.REGISTERED, 25)
+    await until_state(registration, RegistrationState.REGISTERED, 40)
     await asyncio.sleep(6)
     still = registration.state
     await registration.aclose()
