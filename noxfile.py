@@ -10,10 +10,12 @@ import nox
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "typing", "tests", "packaging", "cluster"]
+nox.options.sessions = ["lint", "typing", "tests", "packaging", "docs", "cluster", "faults", "integration"]
 
-PLUGINS = ["static", "dns"]
-SOURCES = ["engram_discovery", *(f"plugins/{name}/src" for name in PLUGINS)]
+PLUGINS = ["static", "dns", "consul", "etcd"]
+#: Plugins that are tested against real servers.
+SERVED = ["dns", "consul", "etcd"]
+BENCHMARKS = ["startup", "health", "settings", "plugins", "dns"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -26,6 +28,13 @@ def install(session: nox.Session, *groups: str) -> None:
 def pytest(session: nox.Session, *arguments: str) -> None:
     """Run pytest with warnings as errors, as pyproject.toml says."""
     session.run("pytest", *arguments, *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Let three real node processes on this machine find each other, and lose one."""
+    install(session)
+    session.run("engram-discovery", "demo", *(session.posargs or ["--exit"]))
 
 
 @nox.session
@@ -50,14 +59,15 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the unit tests of host and plugins: no server, no process, a fake clock."""
     install(session, "test")
-    pytest(session, "tests/unit", *(f"plugins/{name}/tests/unit" for name in PLUGINS))
+    pytest(session, "-n", "2", "tests/unit", *(f"plugins/{name}/tests/unit" for name in PLUGINS))
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run providers against real servers, which are built or installed first."""
     install(session, "test")
-    pytest(session, "tests/integration", "--timeout=300")
+    session.run("python", "-m", "tests.servers.build", "--all")
+    pytest(session, *(f"plugins/{name}/tests/integration" for name in SERVED), "--timeout=300")
 
 
 @nox.session
@@ -83,8 +93,16 @@ def packaging(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed beside a peer or a floor, as ratios."""
-    install(session, "test")
-    for name in session.posargs or ["startup", "health"]:
+    install(session, "test", "bench")
+    session.run("python", "-m", "tests.servers.build", "--all")
+    for name in session.posargs or BENCHMARKS:
         session.run("python", "-m", f"tests.bench.{name}")

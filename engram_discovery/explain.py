@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "NotJoined", "Phase"]
 
+_MOST_PEERS = 1000
 _MOST_PEERS_IN_TEXT = 10
 
 
@@ -29,7 +30,7 @@ class Phase(StrEnum):
     FORMING = "forming"
     """Others are here, but fewer than expected."""
     SPLIT = "split"
-    """Not more than half of the known size is here."""
+    """Not more than half of the members that we know are here."""
     ALONE = "alone"
     RESOLVING = "resolving"
     """Alone, and no source has answered yet."""
@@ -101,7 +102,7 @@ class Explanation:
     advice: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the same as plain JSON types."""
+        """Return the same as plain JSON types, with the first thousand of those who are not joined."""
         return {
             "phase": self.phase.value,
             "text": self.paragraph(),
@@ -112,7 +113,8 @@ class Explanation:
             "known": self.known,
             "sources": [status.as_dict() for status in self.sources],
             "remembered": self.remembered,
-            "not_joined": [_not_joined_as_dict(peer) for peer in self.not_joined],
+            "not_joined": [_not_joined_as_dict(peer) for peer in self.not_joined[:_MOST_PEERS]],
+            "not_joined_total": len(self.not_joined),
             "next": {"action": self.next_action, "in": round(self.next_in, 3)},
             "advice": list(self.advice),
         }

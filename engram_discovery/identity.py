@@ -6,13 +6,13 @@ The generation rises with every start. It is the greater of the stored one plus 
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import re
 import uuid
 from typing import TYPE_CHECKING
 
+from engram_discovery.durable import write_durably
 from engram_discovery.errors import SettingsError
 from engram_discovery.membership.naming import MAX_NODE_ID
 from engram_discovery.settings.problems import Problem
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engram_discovery.clock import Clock
     from engram_discovery.log import Logger
 
-__all__ = ["NODE_ID", "DataDirLock", "load_identity", "write_durably"]
+__all__ = ["NODE_ID", "DataDirLock", "load_identity"]
 
 #: What a node id looks like.
 NODE_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NODE_ID - 1}}}\Z")
@@ -58,7 +58,7 @@ def load_identity(
     try:
         node_id = node_id or _kept_node_id(data_dir, logger)
         generation = max(_kept_generation(data_dir) + 1, now)
-        write_durably(data_dir / "generation", str(generation))
+        write_durably(data_dir / "generation", str(generation).encode())
     except OSError as error:
         raise _unusable(data_dir, error) from error
     return NodeIdentity(node_id=node_id, generation=generation, cluster=cluster)
@@ -102,31 +102,6 @@ class DataDirLock:
             self._file = None
 
 
-def write_durably(path: Path, text: str) -> None:
-    """Replace a file so that after a crash either the old or the new text is there, never half; mode 0600.
-
-    Raises:
-        OSError: The directory cannot be written.
-    """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        file = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(file, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        scratch.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            scratch.unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
 def _kept_node_id(data_dir: Path, logger: Logger) -> str:
     path = data_dir / "node_id"
     kept = _read(path)
@@ -137,7 +112,7 @@ def _kept_node_id(data_dir: Path, logger: Logger) -> str:
         path.replace(damaged)
         logger.warning("identity.damaged", file=str(path), moved_to=str(damaged), remedy="a new id was made")
     made = str(uuid.uuid4())
-    write_durably(path, made)
+    write_durably(path, made.encode())
     logger.info("identity.made", node_id=made, file=str(path))
     return made
 

@@ -6,16 +6,18 @@ An executor joins its threads when the interpreter exits, so a hanging ``getaddr
 from __future__ import annotations
 
 import contextvars
+import functools
 import threading
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from concurrent.futures import Executor, Future
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["start_daemon_thread"]
+__all__ = ["DaemonThreads", "start_daemon_thread"]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 def start_daemon_thread(function: Callable[[], T], *, name: str) -> Future[T]:
@@ -42,3 +44,18 @@ def start_daemon_thread(function: Callable[[], T], *, name: str) -> Future[T]:
 
     threading.Thread(target=work, name=name, daemon=True).start()
     return future
+
+
+class DaemonThreads(Executor):
+    """An executor for ``loop.run_in_executor`` whose threads end with their work: nothing to shut down or wait for.
+
+    Args:
+        name: Name of the threads.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Start a call on a thread of its own."""
+        return start_daemon_thread(functools.partial(fn, *args, **kwargs), name=self._name)

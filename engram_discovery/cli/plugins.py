@@ -100,7 +100,7 @@ def _keys(info: ProviderInfo) -> list[dict[str, Any]]:
         {
             "key": f"cluster.{info.name}.{key}",
             "environment": f"ENGRAM_CLUSTER__{info.name}__{key}".upper(),
-            "type": _type(field),
+            "type": _type(field, schema.get("$defs", {})),
             "default": None if field.get("writeOnly") else field.get("default"),
             "required": key in schema.get("required", ()),
             "description": field.get("description", ""),
@@ -109,13 +109,16 @@ def _keys(info: ProviderInfo) -> list[dict[str, Any]]:
     ]
 
 
-def _type(field: dict[str, Any]) -> str:
+def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
+    """Name the type of a key: ``list of string``, ``"tcp" | "udp"``, ``integer | null``, ``secret``."""
+    if "$ref" in field:
+        return _type(definitions[field["$ref"].rpartition("/")[2]], definitions)
     if "enum" in field:
         return " | ".join(json.dumps(value) for value in field["enum"])
     if "anyOf" in field:
-        return " | ".join(dict.fromkeys(_type(option) for option in field["anyOf"]))
+        return " | ".join(dict.fromkeys(_type(option, definitions) for option in field["anyOf"]))
     if field.get("type") == "array":
-        return f"list of {_type(field.get('items', {}))}"
+        return f"list of {_type(field.get('items', {}), definitions)}"
     if field.get("writeOnly"):
         return "secret"
     return str(field.get("type", "any"))

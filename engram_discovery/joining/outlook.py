@@ -49,6 +49,11 @@ class Headcount:
         return self.alive <= 1
 
     @property
+    def is_split(self) -> bool:
+        """Whether not more than half of those we know are here, and we are not alone."""
+        return not self.is_alone and 2 * self.alive <= self.known
+
+    @property
     def is_urgent(self) -> bool:
         """Whether we are alone, or not more than half of those who should be here."""
         return self.is_alone or 2 * self.alive <= max(self.known, self.expected or 0)
@@ -87,8 +92,8 @@ class Outlook:
         """Count who is here and who should be."""
         states = [member.state for member in self._membership.members()]
         return Headcount(
-            alive=sum(state in LIVE for state in states),
-            known=sum(state is not NodeState.LEFT for state in states),
+            alive=sum(states.count(state) for state in LIVE),
+            known=len(states) - states.count(NodeState.LEFT),
             expected=self._expected,
         )
 
@@ -98,7 +103,7 @@ class Outlook:
             asked = self._discovery.status()
             answered = any(status.outcome is not Outcome.PENDING for status in asked)
             return Phase.ALONE if answered or not asked else Phase.RESOLVING
-        if count.is_urgent and not count.is_alone:
+        if count.is_split:
             return Phase.SPLIT
         return Phase.FORMING if count.is_incomplete else Phase.FORMED
 

@@ -80,8 +80,9 @@ class KinshipMembership:
         self._spaces = config.spaces
         self._local_state = NodeState.ALIVE
         self._started_at = clock.monotonic()
-        self._cluster: Cluster | None = None
+        self._starting: asyncio.Future[Cluster] | None = None
         self._pump: threading.Thread | None = None
+        self._reading = threading.Lock()
         self._threads = ThreadPoolExecutor(_CONCURRENT_JOINS, thread_name_prefix="engram-gossip")
         self._subscriptions = Subscriptions()
         self._table = MemberTable(
@@ -97,12 +98,12 @@ class KinshipMembership:
     async def start(self) -> None:
         """Bind and answer gossip; see ``Membership.start``."""
         cluster = Cluster(_engine_config(self._config))
+        self._starting = asyncio.get_running_loop().run_in_executor(self._threads, cluster.start)
         try:
-            await self._call(cluster.start)
+            # Cancelled or not, it opens its socket: aclose waits for it and closes it.
+            await asyncio.shield(self._starting)
         except OSError as error:
-            self._threads.shutdown(wait=False)
             raise BindError(_bind_message(self._config.bind, error)) from error
-        self._cluster = cluster
         events = cluster.events()
         loop = asyncio.get_running_loop()
         self._pump = threading.Thread(
@@ -117,8 +118,10 @@ class KinshipMembership:
 
     async def aclose(self) -> None:
         """Stop the engine and its threads; leaves first, briefly, if ``leave`` was not called."""
-        if self._cluster is not None:
-            await self._call(functools.partial(self._cluster.close, _CLOSE_TIMEOUT))
+        if self._starting is not None:
+            await asyncio.wait({self._starting})
+            if self._starting.exception() is None:
+                await self._call(functools.partial(self._starting.result().close, _CLOSE_TIMEOUT))
         if self._pump is not None:
             await self._call(functools.partial(self._pump.join, _CLOSE_TIMEOUT))
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -201,9 +204,9 @@ class KinshipMembership:
 
     @property
     def _running(self) -> Cluster:
-        if self._cluster is None:
+        if self._starting is None or not self._starting.done():
             raise MembershipError("the membership engine is not started")
-        return self._cluster
+        return self._starting.result()
 
     async def _call(self, function: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
@@ -232,6 +235,7 @@ class KinshipMembership:
             return JoinOutcome.FOREIGN, "it listens, but not with our cluster name and key"
         # An address that leads back to us by another way answers like a peer, but brings nobody else.
         if answered and len(self._running.members()) > 1:
+            await self._call(functools.partial(self._show_live_runs, asyncio.get_running_loop()))
             return JoinOutcome.JOINED, ""
         return JoinOutcome.SELF, "it is this node"
 
@@ -244,10 +248,20 @@ class KinshipMembership:
         try:
             self._publish(loop, self._table.resync(self._live_runs()))
             for event in events:
-                if not self._publish(loop, self._digest(event)):
+                with self._reading:
+                    digested = self._digest(event)
+                if not self._publish(loop, digested):
                     return
         except kinship.KinshipClosed as error:
             self._logger.error("membership.stopped", error=str(error))
+
+    def _show_live_runs(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Show whom a contact brought at once, ahead of the events: who has joined must not be told it is alone."""
+        # Only strangers, and never between an event and its entry: what the events told is never overwritten.
+        with self._reading:
+            strangers = [run for run in self._live_runs() if not self._table.knows(run)]
+            events = [event for run in strangers for event in self._table.apply(run)]
+        self._publish(loop, tuple(events))
 
     def _publish(self, loop: asyncio.AbstractEventLoop, events: tuple[MembershipEvent, ...]) -> bool:
         """Hand events to the loop; False if it is gone, because the program ended without closing us."""

@@ -108,6 +108,9 @@ class JoinSettings(Table):
         default=60.0, description="Time between looks for peers that we do not know."
     )
     min_peers: int = Field(default=1, ge=1, description="Contact at least so many peers.")
+    rejoin_after_leave: bool = Field(
+        default=True, description="Whether peers known before a graceful stop may be joined after it."
+    )
 
 
 class RegistrationSettings(Table):

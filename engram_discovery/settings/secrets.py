@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from engram_discovery.settings.files import read_bounded
+from engram_discovery.threads import DaemonThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,10 +76,11 @@ class Secret(SecretStr):
             interval: Seconds between two reads.
             on_error: Called with each failure to read; the last good value stays in use.
         """
+        threads = DaemonThreads("engram-secret")
         while self.path is not None:
             await clock.sleep(interval)
             try:
-                changed = await asyncio.to_thread(self.refresh)
+                changed = await asyncio.get_running_loop().run_in_executor(threads, self.refresh)
             except (OSError, ValueError) as error:
                 if on_error is not None:
                     on_error(error)

@@ -14,8 +14,10 @@ import threading
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from engram_discovery.durable import write_durably
 from engram_discovery.errors import DiscoveryError
 from engram_discovery.sources.answers import check_answer
+from engram_discovery.threads import DaemonThreads
 from engram_discovery.types import Endpoint, Found
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ CACHE_SOURCE = "cache"
 _FORMAT = 1
 _LARGEST_FILE = 1024 * 1024
 _MOST_PEERS = 1000
+
+#: Seconds after which a disk is given up on: one that hangs (a dead network mount) must not hold up the start.
+_PATIENCE = 2.0
 
 
 class PeerCache:
@@ -50,11 +55,13 @@ class PeerCache:
         self._writable = True
         self._forgotten = False
         self._writing = threading.Lock()
+        self._threads = DaemonThreads("engram-peers-cache")
 
     async def load(self) -> tuple[Endpoint, ...]:
         """Read the peers of the last run, labelled ``cache``; none if none can be trusted. Never raises."""
         try:
-            return await asyncio.to_thread(self._read)
+            async with asyncio.timeout(_PATIENCE):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._read)
         except FileNotFoundError:
             return ()
         except (OSError, ValueError, RecursionError, DiscoveryError) as error:
@@ -79,7 +86,8 @@ class PeerCache:
 
     async def _attempt(self, action: Callable[[], None]) -> bool:
         try:
-            await asyncio.to_thread(self._alone, action)
+            async with asyncio.timeout(_PATIENCE):
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._alone, action)
         except OSError as error:
             if self._writable:
                 self._logger.warning("peers_cache.not_written", path=str(self._path), error=_reason(error))
@@ -101,19 +109,7 @@ class PeerCache:
         if self._forgotten:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._path.with_name(f"{self._path.name}.new")
-        beside.unlink(missing_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(descriptor)
-            beside.replace(self._path)
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
-        _sync_directory(self._path.parent)
+        write_durably(self._path, content)
 
     def _read(self) -> tuple[Endpoint, ...]:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -175,15 +171,9 @@ def _check_trust(status: os.stat_result) -> None:
         raise ValueError("writable by other users; chmod 600 it")
 
 
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "the disk does not answer"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]

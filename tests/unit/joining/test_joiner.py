@@ -6,15 +6,24 @@ import asyncio
 import json
 import random
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from engram_discovery.joining import Joiner
 from engram_discovery.settings.models import JoinSettings
-from engram_discovery.sources import Discovery, Source
+from engram_discovery.sources import Discovery, PeerCache, Source
 from engram_discovery.types import Endpoint, Found, JoinOutcome
 from tests.unit.simulation.network import Network, SimulatedMembership
 from tests.unit.simulation.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
 from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, in_virtual_time
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+#: Addresses of the node under test: its gossip address and another of its interfaces.
+OURS = ("10.0.0.1", "10.0.0.200")
 
 
 @dataclass
@@ -40,7 +49,13 @@ class Rig:
         return len(self.engine.live)
 
 
-def make_rig(discoverer: Any, *, others: int = 4, expected_size: int | None = None, **join: Any) -> Rig:
+def make_rig(
+    discoverer: Any,
+    *,
+    others: int = 4,
+    expected_size: int | None = None,
+    cache: PeerCache | None = None,
+) -> Rig:
     """Make node 10.0.0.1 and ``others`` at 10.0.0.2 and up, who do not know each other yet."""
     network = Network(random.Random(1))
     engine = network.add(0)
@@ -48,12 +63,12 @@ def make_rig(discoverer: Any, *, others: int = 4, expected_size: int | None = No
         network.add(number)
     clock, logger = LoopClock(), RecordingLogger()
     source = Source("dns", discoverer, clock=clock, logger=logger, random=random.Random(1))
-    discovery = Discovery([source], cache=None, clock=clock, logger=logger)
+    discovery = Discovery([source], cache=cache, clock=clock, logger=logger)
     joiner = Joiner(
         engine,
         discovery,
-        is_self=lambda endpoint: endpoint.address == engine.addr,
-        settings=JoinSettings(**join),
+        is_self=lambda endpoint: endpoint.host in OURS,
+        settings=JoinSettings(),
         expected_size=expected_size,
         clock=clock,
         logger=logger,
@@ -68,13 +83,14 @@ def dialled(rig: Rig) -> list[str]:
 
 @in_virtual_time
 async def test_starting_joins_the_others_and_not_ourselves() -> None:
-    """Our own address among the seeds is never contacted and never counts."""
-    rig = make_rig(Scripted(found(1, 2, 3, 4, 5)))
-
+    """None of our own addresses among the seeds is ever contacted, nor counts."""
+    rig = make_rig(Scripted(found(1, 200, 2, 3, 4)))
     report = await rig.joiner.join_once()
+    rig.start()
+    await asyncio.sleep(120)
 
     assert report.joined == 3
-    assert "10.0.0.1" not in dialled(rig)
+    assert not set(OURS) & set(dialled(rig))
     await rig.aclose()
 
 
@@ -148,6 +164,7 @@ async def test_too_few_nodes_are_told_until_the_expected_size_is_reached() -> No
     await asyncio.sleep(61)
 
     assert len(lines) >= 3
+    assert {line["phase"] for line in lines} == {"forming"}
     assert "waiting for 1 more of the 3 nodes expected" in lines[-1]["explanation"]
     assert "10.0.0.3:7946 (from dns) refused" in lines[-1]["explanation"]
     assert rig.alive == 3
@@ -168,6 +185,38 @@ async def test_seeds_that_come_back_are_joined_within_35_seconds() -> None:
     await asyncio.sleep(12)
 
     assert rig.alive == 3
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_a_start_beside_the_others_does_not_wait_for_the_usual_round() -> None:
+    """Seeds that open a moment after we knocked are joined within a second or so, not within ten."""
+    rig = make_rig(Scripted(found(2, 3)), others=0)
+    await rig.joiner.join_once()
+    rig.start()
+    await asyncio.sleep(0.5)
+
+    rig.network.add(1)
+    rig.network.add(2)
+    await asyncio.sleep(1)
+
+    assert rig.alive == 3
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_a_node_that_stays_alone_calms_down() -> None:
+    """It looks often at first, and then every ten seconds, as long as it takes."""
+    rig = make_rig(Scripted(found(2)), others=0)
+    await rig.joiner.join_once()
+    rig.start()
+
+    await asyncio.sleep(60)
+    in_the_first_minute = len(dialled(rig))
+    await asyncio.sleep(600)
+
+    assert 8 <= in_the_first_minute <= 16
+    assert 54 <= len(dialled(rig)) - in_the_first_minute <= 67
     await rig.aclose()
 
 
@@ -303,4 +352,66 @@ async def test_one_node_expected_is_a_formed_cluster() -> None:
 
     assert rig.joiner.explain().phase == "formed"
     assert rig.logger.events("cluster.incomplete") == []
+    await rig.aclose()
+
+
+@pytest.mark.parametrize("moment", [0, 0.001, 0.01, 0.011, 0.02, 0.5, 1, 1.5, 2.5, 2.6, 4.9, 5, 5.1, 7, 61])
+@pytest.mark.parametrize("answer", [found(1, 2, 3, 9, 10), hang, EMPTY, failure()])
+def test_stopping_at_any_moment_leaves_nothing_behind(moment: float, answer: Any) -> None:
+    """Whenever the node is told to stop, it is closed within some seconds and no task is left."""
+
+    async def live(rig: Rig) -> None:
+        await rig.joiner.join_once()
+        rig.start()
+        await asyncio.Event().wait()
+
+    @in_virtual_time
+    async def scenario() -> None:
+        rig = make_rig(Scripted(answer), others=6)
+        rig.network.cut(lambda engine: int(engine.node_id != "n02"))
+        life = asyncio.create_task(live(rig))
+        await asyncio.sleep(moment)
+        began = asyncio.get_running_loop().time()
+
+        life.cancel()
+        await asyncio.wait({life})
+        await rig.aclose()
+
+        assert asyncio.get_running_loop().time() - began <= 4
+
+    scenario()
+
+
+@in_virtual_time
+async def test_live_members_are_handed_over_for_the_memory_on_disk(tmp_path: Path) -> None:
+    """Who is with us is remembered, even if no source tells of them any more."""
+    rig = make_rig(
+        Scripted(found(2)), others=2, cache=PeerCache(tmp_path / "p", cluster="c", logger=RecordingLogger())
+    )
+    rig.network.contact(rig.engine, Endpoint("10.0.0.3", 7946).address)
+    await rig.joiner.join_once()
+    rig.start()
+    await asyncio.sleep(70)
+
+    await rig.aclose()
+
+    assert '"host": "10.0.0.3"' in (tmp_path / "p").read_text()
+
+
+@in_virtual_time
+async def test_an_answer_that_comes_during_the_start_is_used_at_once() -> None:
+    """A source that answers after the start gave up on it does not wait for the next look."""
+
+    async def slow() -> Any:
+        await asyncio.sleep(2.6)
+        return found(2)
+
+    rig = make_rig(Scripted(slow))
+    await rig.joiner.join_once()
+    await asyncio.sleep(0.5)
+    rig.start()
+
+    await asyncio.sleep(0.1)
+
+    assert rig.alive == 2
     await rig.aclose()

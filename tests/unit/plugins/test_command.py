@@ -10,11 +10,17 @@ from engram_discovery.cli.plugins import plugins_group
 from engram_discovery.plugins import PluginHost
 
 SOURCE = """
+from enum import StrEnum
 from pydantic import Field, SecretStr
+
+class Family(StrEnum):
+    V4 = "v4"
+    V6 = "v6"
 
 class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     servers: tuple[str, ...] = Field((), description="Where to ask.")
+    family: Family = Field(Family.V4, description="Which addresses.")
     token: SecretStr = Field(SecretStr("canary-8d1f"), description="What to show them.")
 
 @hookimpl
@@ -86,7 +92,7 @@ def test_one_provider_is_described_for_programs(site):
 
     result = run(site, "show", "acme", "--json")
 
-    servers, token = json.loads(result.stdout)["settings"]
+    servers, family, token = json.loads(result.stdout)["settings"]
     assert servers == {
         "key": "cluster.acme.servers",
         "environment": "ENGRAM_CLUSTER__ACME__SERVERS",
@@ -95,6 +101,7 @@ def test_one_provider_is_described_for_programs(site):
         "required": False,
         "description": "Where to ask.",
     }
+    assert (family["type"], family["default"]) == ('"v4" | "v6"', "v4")
     assert (token["type"], token["default"]) == ("secret", None)
     assert "canary" not in result.output
 

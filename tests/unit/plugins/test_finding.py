@@ -221,3 +221,15 @@ def test_two_hosts_do_not_see_each_other(site, plugin_source):
 
     assert host.known_providers() == {"acme"}
     assert other.known_providers() == frozenset()
+
+
+def test_what_is_part_of_this_package_needs_no_allowing():
+    """The built-in engine can be used whatever ``allow`` says, and is no discovery provider."""
+    host = PluginHost(entry_points=[], allow=[])
+
+    host.load_all()
+
+    assert state(host, "kinship") is PluginState.LOADED
+    assert host.known_providers() == frozenset()
+    with pytest.raises(ProviderNotFoundError, match='unknown discovery provider "kinship"'):
+        host.provider("kinship")

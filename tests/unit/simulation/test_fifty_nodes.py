@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import random
 import subprocess
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 NODES = 50
 SEEDS = range(20)
 FAULTS = 0.4
-STARTING, CUT_AT, MEND_AT, END_AT = 3, 8, 18, 40
+STARTING, CUT_AT, MEND_AT, END_AT = 2, 5, 12, 34
 
 
 class TracingLogger(RecordingLogger):
@@ -140,8 +139,9 @@ async def simulate(seed: int) -> tuple[Network, list[Node]]:
     return network, nodes
 
 
-def digest(network: Network) -> str:
-    return hashlib.sha256("\n".join(network.trace).encode()).hexdigest()
+def trace(seed: int) -> str:
+    """Run a seed and return all that happened, line by line."""
+    return "\n".join(run_in_virtual_time(simulate(seed))[0].trace)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -162,8 +162,7 @@ def test_one_cluster_whatever_the_sources_do(seed: int) -> None:
 
 def test_a_seed_is_a_replay() -> None:
     """The same seed gives the same run to the byte, even in a process with other hashes."""
-    here = digest(run_in_virtual_time(simulate(3))[0])
-    other = digest(run_in_virtual_time(simulate(4))[0])
+    here = trace(3)
     replay = subprocess.run(
         [sys.executable, "-m", "tests.unit.simulation.test_fifty_nodes", "3"],
         env={**os.environ, "PYTHONHASHSEED": "4711"},
@@ -173,9 +172,9 @@ def test_a_seed_is_a_replay() -> None:
         timeout=30,
     )
 
-    assert replay.stdout.strip() == here
-    assert other != here
+    assert replay.stdout == here
+    assert len(here.splitlines()) > 500
 
 
 if __name__ == "__main__":
-    print(digest(run_in_virtual_time(simulate(int(sys.argv[1])))[0]))
+    sys.stdout.write(trace(int(sys.argv[1])))

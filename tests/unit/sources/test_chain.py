@@ -20,14 +20,24 @@ if TYPE_CHECKING:
 
 
 def make_discovery(
-    *discoverers: Any, mode: Literal["first", "union"] = "first", cache: PeerCache | None = None
+    *discoverers: Any,
+    also: Any = None,
+    mode: Literal["first", "union"] = "first",
+    cache: PeerCache | None = None,
 ) -> Discovery:
     names = ("consul", "dns", "static")
-    sources = [
-        Source(name, discoverer, clock=LoopClock(), logger=RecordingLogger(), random=random.Random(1))
-        for name, discoverer in zip(names, discoverers, strict=False)
-    ]
-    return Discovery(sources, mode=mode, cache=cache, clock=LoopClock(), logger=RecordingLogger())
+    return Discovery(
+        [make_source(*pair) for pair in zip(names, discoverers, strict=False)],
+        also=[make_source("join", also)] if also else [],
+        mode=mode,
+        cache=cache,
+        clock=LoopClock(),
+        logger=RecordingLogger(),
+    )
+
+
+def make_source(name: str, discoverer: Any) -> Source:
+    return Source(name, discoverer, clock=LoopClock(), logger=RecordingLogger(), random=random.Random(1))
 
 
 def make_cache(data_dir: Path, cluster: str = "engram") -> PeerCache:
@@ -270,3 +280,51 @@ async def test_closing_during_the_first_round_is_bounded() -> None:
 
     assert asyncio.get_running_loop().time() - began <= 3
     assert (await asking).endpoints == ()
+
+
+@in_virtual_time
+async def test_a_chain_that_flips_every_round_loses_nobody() -> None:
+    """While the first source works and fails by turns, its peers stay, versions rise and changes stay rare."""
+    flips = [step for _ in range(200) for step in (found(1, ttl=1), failure())]
+    discovery = make_discovery(Scripted(*flips), Scripted(found(2)))
+    await discovery.discover()
+    discovery.start()
+    consumer = asyncio.create_task(collect(discovery.changes()))
+    await asyncio.sleep(60)
+
+    await discovery.aclose()
+    seen = await consumer
+
+    assert len(seen) >= 5
+    assert all(change.removed != peers(1) for _, change in seen)
+    assert all(peers(1)[0] in change.snapshot.endpoints for _, change in seen)
+    assert all(later[0] - earlier[0] >= 1.0 for earlier, later in pairwise(seen))
+    assert all(a[1].snapshot.version < b[1].snapshot.version for a, b in pairwise(seen))
+
+
+@in_virtual_time
+async def test_changes_of_a_closed_discovery_end() -> None:
+    """A consumer that comes late, or is waiting, is let go."""
+    discovery = make_discovery(Scripted(found(1)))
+    early = asyncio.create_task(collect(discovery.changes()))
+    await asyncio.sleep(0)
+    await discovery.aclose()
+
+    late = await collect(discovery.changes())
+
+    assert await early == late == []
+
+
+@in_virtual_time
+async def test_what_is_named_on_the_command_line_is_always_asked() -> None:
+    """One more source beside the chain: it neither ends the chain nor rests when the chain works."""
+    discovery = make_discovery(Scripted(failure(), found(1)), Scripted(found(2)), also=Scripted(found(7)))
+
+    first = await discovery.discover()
+    discovery.start()
+    await asyncio.sleep(60)
+
+    assert told(first.endpoints) == [("10.0.0.2", "dns"), ("10.0.0.7", "join")]
+    assert told(discovery.snapshot().endpoints) == [("10.0.0.1", "consul"), ("10.0.0.7", "join")]
+    assert [status.next_refresh_in is None for status in discovery.status()] == [False, True, False]
+    await discovery.aclose()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -238,7 +238,7 @@ async def test_a_crashing_plugin_is_quarantined_with_growing_waits() -> None:
     source.start()
     await asyncio.sleep(3600)
 
-    gaps = [later - earlier for earlier, later in pairwise(discoverer.asked_at)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(discoverer.asked_at)]
 
     assert source.status().quarantined
     assert max(gaps) <= 300
@@ -320,6 +320,21 @@ async def test_a_full_read_repairs_what_the_watch_missed() -> None:
 
 
 @in_virtual_time
+async def test_a_full_read_that_fails_beside_a_working_watch_is_tried_again_soon() -> None:
+    """One failed safety read does not leave the source marked as failing for another five minutes."""
+    discoverer = ScriptedWatch(failure(), failure(), found(1))
+    source = make_source(discoverer)
+    source.start()
+    discoverer.pushed.put_nowait(found(1))
+    await asyncio.sleep(335)
+
+    assert source.status().attempts == {"found": 2, "failed": 2}
+    assert source.status().outcome is Outcome.FOUND
+    assert source.status().watching
+    await source.aclose()
+
+
+@in_virtual_time
 async def test_while_a_watch_is_broken_polling_takes_over() -> None:
     """A watch that cannot be opened costs freshness, not peers; it is tried again with growing waits."""
     discoverer = ScriptedWatch(found(1))
@@ -360,18 +375,17 @@ async def test_a_watch_that_never_stops_yielding_does_not_hold_up_the_loop() -> 
 @in_virtual_time
 async def test_a_million_endpoints_are_cut_off() -> None:
     """An endless answer costs ten thousand endpoints and is marked partial."""
-
-    def endless() -> Any:
-        while True:
-            yield peers(1)[0]
-
+    taken = itertools.count()
     answer = found(1)
-    object.__setattr__(answer, "endpoints", endless())
+    object.__setattr__(
+        answer, "endpoints", (endpoint for endpoint in itertools.cycle(peers(1)) if next(taken) >= 0)
+    )
     source = make_source(Scripted(answer))
 
     await source.refresh()
 
     assert source.status().partial == {"limit": 1}
+    assert next(taken) <= 10_002
     await source.aclose()
 
 

@@ -1,0 +1,228 @@
+"""The commands against running nodes, as a person or a script would use them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.nodes import Node, all_see, free_port, make_nodes, running, seeds_table, wait_until
+
+
+def command(*arguments: str, status: int = 0, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+    """Run a command and check its exit status; a traceback is never right."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "engram_discovery", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert "Traceback" not in ended.stderr
+    assert ended.returncode == status, (ended.stdout, ended.stderr)
+    return ended
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
+    nodes = make_nodes(tmp_path_factory.mktemp("pair"), 2)
+    with running(nodes):
+        wait_until(all_see(nodes, {"n0": "alive", "n1": "alive"}), 20, "both see two alive")
+        yield nodes
+
+
+def test_members_prints_a_table_and_json(pair: list[Node]) -> None:
+    """The table holds every node; the JSON is the body of /cluster/nodes."""
+    table = command("members", "--url", pair[0].url).stdout
+    told = json.loads(command("members", "--url", pair[0].url, "--json").stdout)
+
+    assert pair[0].gossip in table
+    assert pair[1].gossip in table
+    assert [m["id"] for m in told] == ["n0", "n1"]
+
+
+def test_health_tells_by_its_exit_status(pair: list[Node]) -> None:
+    """0 when healthy, 1 when nobody answers, 2 for wrong usage."""
+    healthy = command("health", "--url", pair[0].url)
+    unreachable = command("health", "--url", f"http://127.0.0.1:{free_port()}", status=1)
+    as_json = json.loads(
+        command("health", "--url", f"http://127.0.0.1:{free_port()}", "--json", status=1).stdout
+    )
+
+    assert healthy.stdout.startswith("healthy: 2 of 2 alive")
+    assert "cannot reach" in unreachable.stderr
+    assert as_json["status"] == "unreachable"
+    command("health", "--no-such-option", status=2)
+
+
+def test_explain_says_in_words_what_a_node_does(pair: list[Node]) -> None:
+    """A paragraph for people, the structure for programs."""
+    assert "n0" in command("explain", "--url", pair[0].url).stdout
+    assert json.loads(command("explain", "--url", pair[0].url, "--json").stdout)["sources"]
+
+
+def test_discover_asks_without_joining(pair: list[Node], tmp_path: Path) -> None:
+    """The seeds are printed with their source; the nodes see no new member."""
+    config = tmp_path / "engram.toml"
+    config.write_text(pair[0].settings)
+
+    answer = json.loads(command("discover", "--config", str(config), "--json").stdout)
+    table = command("discover", "--config", str(config)).stdout
+
+    assert (answer["outcome"], answer["complete"]) == ("found", True)
+    assert [(e["host"], e["port"], e["source"]) for e in answer["endpoints"]] == [
+        ("127.0.0.1", pair[0].gossip_port, "static"),
+        ("127.0.0.2", pair[1].gossip_port, "static"),
+    ]
+    assert str(pair[1].gossip_port) in table
+    assert pair[0].states() == {"n0": "alive", "n1": "alive"}
+
+
+def test_discover_watch_streams_changes(tmp_path: Path) -> None:
+    """An endpoint a line as it comes, and a clean end on Ctrl-C."""
+    config = tmp_path / "engram.toml"
+    config.write_text('[cluster]\nenabled = true\n[cluster.static]\nseed_nodes = ["127.0.0.1:1"]\n')
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "engram_discovery", "discover", "--watch", "--config", str(config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert watching.stdout
+        line = watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        _, complaints = watching.communicate(timeout=20)
+    finally:
+        watching.kill()
+        watching.communicate()
+
+    assert line == "+ 127.0.0.1:1 (static)\n"
+    assert (watching.returncode, "Traceback" in complaints) == (0, False)
+
+
+def test_discover_without_seeds_is_empty_not_an_error(tmp_path: Path) -> None:
+    """Nobody is an answer."""
+    config = tmp_path / "engram.toml"
+    config.write_text("[cluster]\nenabled = true\n")
+
+    assert json.loads(command("discover", "--config", str(config), "--json").stdout)["outcome"] == "empty"
+
+
+def test_plugins_lists_the_installed_ones() -> None:
+    """The static provider is there in a bare installation."""
+    assert "static" in command("plugins").stdout
+    listed = json.loads(command("plugins", "--json").stdout)
+    assert any(plugin["name"] == "static" for plugin in listed)
+
+
+def test_help_names_every_command() -> None:
+    """A newcomer finds the way from --help alone."""
+    text = command("--help").stdout
+
+    for name in ("run", "demo", "discover", "members", "health", "explain", "plugins", "config", "keygen"):
+        assert f"\n  {name} " in text
+        assert command(name, "--help").stdout
+
+
+def test_keygen_makes_a_key_that_a_node_takes(tmp_path: Path) -> None:
+    """Two nodes with the printed key find each other."""
+    key = command("keygen").stdout.strip()
+    nodes = make_nodes(tmp_path, 2, **{"cluster.security.keys": key})
+    with running(nodes):
+        wait_until(all_see(nodes, {"n0": "alive", "n1": "alive"}), 20, "both see two alive")
+
+        assert all(key not in node.log for node in nodes)
+
+
+def test_the_demo_sees_all_of_it(tmp_path: Path) -> None:
+    """It forms a cluster, kills a node, sees suspect, dead and the health change, and leaves nothing behind."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "-m", "engram_discovery", "demo", "--exit"],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        env=environment,
+    )
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    for step in ("all 3 nodes see 3 alive", "node-3 is suspect", "node-3 is dead", "no longer healthy"):
+        assert step in ended.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_node_named_on_the_command_line_is_joined(tmp_path: Path) -> None:
+    """--join is one more source beside an empty seed list; what is no address is wrong usage."""
+    nodes = make_nodes(tmp_path, 2)
+    for node in nodes:
+        node.settings = "[cluster]\nenabled = true\n"
+    nodes[1].arguments = ["--join", nodes[0].gossip]
+    with running(nodes):
+        wait_until(all_see(nodes, {"n0": "alive", "n1": "alive"}), 20, "both see two alive")
+
+        told = nodes[1].get("/cluster/discovery")
+
+    assert told
+    assert {source["name"]: source["count"] for source in told[1]["sources"]} == {
+        "static": 0,
+        "command-line": 1,
+    }
+    assert "nonsense:0" in command("run", "--join", "nonsense:0", status=2).stderr
+
+
+def test_a_second_signal_hurries(tmp_path: Path) -> None:
+    """A node that drains for a minute ends at once when told twice."""
+    (node,) = make_nodes(tmp_path, 1, **{"cluster.registration.drain": "60s"})
+    with running([node]):
+        wait_until(all_see([node], {"n0": "alive"}), 20, "the node runs")
+        process = node.process
+        assert process
+
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        told = time.monotonic()
+        status = process.wait(10)
+
+        assert status == 0
+        assert time.monotonic() - told < 5
+
+
+def test_a_closed_terminal_does_not_kill_a_node(tmp_path: Path) -> None:
+    """SIGHUP is ignored."""
+    (node,) = make_nodes(tmp_path, 1)
+    with running([node]):
+        wait_until(all_see([node], {"n0": "alive"}), 20, "the node runs")
+        process = node.process
+        assert process
+
+        process.send_signal(signal.SIGHUP)
+
+        assert node.get("/livez") == (200, {"status": "ok"})
+        assert node.stop() == 0
+
+
+def test_a_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path: Path) -> None:
+    """Whenever SIGTERM comes: no traceback, no hang, nothing left that would stop the next start."""
+    (node,) = make_nodes(tmp_path, 1)
+    node.settings = seeds_table(["127.0.0.1:9", "no-such-host.invalid:7946", "127.0.0.250:7946"])
+    statuses = []
+    for moment in range(16):
+        with running([node]):
+            process = node.process
+            assert process
+            time.sleep(0.05 * moment)
+            process.send_signal(signal.SIGTERM)
+
+            statuses.append(process.wait(10))
+
+    # Before Python has set up the handlers the signal ends the process, which has opened nothing yet.
+    assert set(statuses) <= {0, -signal.SIGTERM}
+    assert statuses[-1] == 0
+    assert "Traceback" not in node.log
