@@ -159,13 +159,13 @@ class EtcdRegistrar:
             EtcdError: With kind ``replaced`` if a newer run of our node id wrote it.
         """
         pair = answer.kvs[0] if answer.kvs else None
-        self._seen = 0 if pair is None else pair.mod_revision
         generation = None if pair is None else generation_of(pair.value)
         if generation is not None and generation > self._generation:
             text = (
                 f"generation {generation} of this node holds {self._key.decode()}, we are {self._generation}"
             )
             raise EtcdError(text, FailureKind.REPLACED, retryable=False)
+        self._seen = 0 if pair is None else pair.mod_revision  # only what may be written over
         return pair
 
     def _is_ours(self, pair: Any) -> bool:
