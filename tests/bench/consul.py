@@ -79,8 +79,9 @@ async def reading(consul: Consul) -> None:
             bare, decoded, first, ours = await _medians(get, get_json, news, again.discover)
         for what, seconds in (("a new answer", first), ("the same answer again", ours)):
             print(
-                f"one discover of {count:3} instances, {what:<21} {seconds * 1000:6.2f} ms, bare GET {bare * 1000:5.2f} ms "
-                f"{seconds / bare:.2f} x (target 1.50), GET and JSON {decoded * 1000:5.2f} ms {seconds / decoded:.2f} x"
+                f"one discover of {count:3} instances, {what:<21} {seconds * 1000:6.2f} ms, "
+                f"bare GET {bare * 1000:5.2f} ms {seconds / bare:.2f} x (target 1.50), "
+                f"GET and JSON {decoded * 1000:5.2f} ms {seconds / decoded:.2f} x"
             )
 
 

@@ -1,4 +1,4 @@
-"""Wheels of the host and of ``static``, built from source archives, and clean environments to put them in."""
+"""Wheels of the host and of every plugin, built from source archives, and clean environments to put them in."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build both distributions, source archive first and the wheel from that."""
+    """Build all distributions, source archive first and the wheel from that."""
     directory = tmp_path_factory.mktemp("wheels")
-    for project in (ROOT, ROOT / "plugins" / "static"):
+    for project in (ROOT, *(path.parent for path in sorted(ROOT.glob("plugins/*/pyproject.toml")))):
         run(sys.executable, "-m", "build", "--outdir", directory, project)
     return directory
 
@@ -75,3 +75,15 @@ def python(
     run(*install, *third_party)
     run(*install, "--no-index", "--find-links", wheels, "engram-discovery")
     return interpreter
+
+
+@pytest.fixture(params=[_with_pip, _with_uv], ids=["pip", "uv"])
+def install_extra(request: pytest.FixtureRequest, tmp_path: Path, wheels: Path) -> Callable[[str], Path]:
+    """Give what installs ``engram-discovery[<extra>]`` from the wheels into a clean environment."""
+
+    def install(extra: str) -> Path:
+        interpreter, command = request.param(tmp_path / "environment")
+        run(*command, "--find-links", wheels, f"engram-discovery[{extra}]")
+        return interpreter
+
+    return install

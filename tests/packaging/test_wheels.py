@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import zipfile
 from email import message_from_string
 from typing import TYPE_CHECKING
@@ -45,6 +46,35 @@ def test_the_bare_host_discovers(python, tmp_path):
     assert run(python, "-c", DISCOVER, cwd=tmp_path).strip() == "127.0.0.1:7946"
 
 
+@pytest.mark.parametrize(
+    ("extra", "settings"),
+    [
+        ("dns", 'service = "_g._tcp.example.test."\nnameservers = ["127.0.0.1:9"]'),
+        ("consul", 'addr = "127.0.0.1:9"\nservice_name = "engram"'),
+        ("etcd", 'endpoints = ["127.0.0.1:9"]'),
+    ],
+)
+def test_each_plugin_works_alone_with_the_host(install_extra, tmp_path, extra, settings):
+    """From its extra alone: it loads, its settings are checked, and a server that is away is told in words."""
+    python = install_extra(extra)
+    command = python.parent / "engram-discovery"
+    (tmp_path / "engram.toml").write_text(
+        f'[cluster]\nenabled = true\ndiscovery = "{extra}"\n[cluster.{extra}]\n{settings}\n'
+    )
+
+    listed = json.loads(run(command, "plugins", "--all", "--json", cwd=tmp_path))
+    run(command, "config", "check", cwd=tmp_path)
+    asked = subprocess.run(
+        [command, "discover", "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+
+    states = {plugin["name"]: plugin["state"] for plugin in listed}
+    assert states == {extra: "loaded", "static": "loaded", "kinship": "loaded"}
+    assert (asked.returncode, json.loads(asked.stdout)["outcome"]) == (1, "failed")
+    assert "refused" in asked.stdout
+    assert "Traceback" not in asked.stderr
+
+
 def test_a_provider_that_is_not_installed_is_explained(python, tmp_path):
     """The install hint is made from the metadata of the wheel."""
     program = "from engram_discovery.plugins import PluginHost\ntry: PluginHost().provider('consul')\n"
@@ -60,6 +90,9 @@ def test_a_provider_that_is_not_installed_is_explained(python, tmp_path):
     [
         ("engram_discovery-*.whl", "engram_discovery"),
         ("engram_discovery_static-*.whl", "engram_discovery_static"),
+        ("engram_discovery_dns-*.whl", "engram_discovery_dns"),
+        ("engram_discovery_consul-*.whl", "engram_discovery_consul"),
+        ("engram_discovery_etcd-*.whl", "engram_discovery_etcd"),
     ],
 )
 def test_a_wheel_holds_types_licence_and_nothing_else(wheels: Path, pattern, package):
