@@ -19,7 +19,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import engram_discovery
-from engram_discovery.address import Address, format_address, is_loopback, is_wildcard, parse_address
+from engram_discovery.address import Address, format_address, is_wildcard, parse_address
 from engram_discovery.advertise import (
     SelfFilter,
     choose_advertise,
@@ -30,7 +30,7 @@ from engram_discovery.advertise import (
 from engram_discovery.clock import SystemClock
 from engram_discovery.conflict import ConflictGuard
 from engram_discovery.context import Distributed, SingleNode
-from engram_discovery.errors import JoinError, SettingsError
+from engram_discovery.errors import JoinError
 from engram_discovery.health import ClusterHealth
 from engram_discovery.hookspecs import MembershipConfig
 from engram_discovery.identity import DataDirLock, load_identity
@@ -38,7 +38,6 @@ from engram_discovery.joining import Joiner
 from engram_discovery.log import get_logger
 from engram_discovery.providers import Providers, make_host
 from engram_discovery.registration import Registration
-from engram_discovery.settings.problems import Problem
 from engram_discovery.types import NodeRecord, NodeState
 
 if TYPE_CHECKING:

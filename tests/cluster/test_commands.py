@@ -147,7 +147,10 @@ def test_a_node_named_on_the_command_line_is_joined(tmp_path: Path) -> None:
         told = nodes[1].get("/cluster/discovery")
 
     assert told
-    assert {source["name"]: source["count"] for source in told[1]["sources"]} == {"static": 0, "command-line": 1}
+    assert {source["name"]: source["count"] for source in told[1]["sources"]} == {
+        "static": 0,
+        "command-line": 1,
+    }
     assert "nonsense:0" in command("run", "--join", "nonsense:0", status=2).stderr
 
 

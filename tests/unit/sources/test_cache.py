@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import stat
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -165,15 +165,20 @@ async def test_a_disk_that_hangs_holds_nobody_up(
     cache: PeerCache, lines: RecordingLogger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dead network mount is a warning after two seconds, in reading as in writing."""
+    back = threading.Event()
 
-    async def hang(*_: Any) -> None:
-        await asyncio.Event().wait()
+    def hang(*_: Any) -> int:
+        back.wait(10)
+        raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(asyncio, "to_thread", hang)
+    monkeypatch.setattr(os, "open", hang)
     monkeypatch.setattr("engram_discovery.sources.cache._PATIENCE", 0.01)
 
-    assert await cache.load() == ()
-    assert not await cache.save(peers(1))
+    try:
+        assert await cache.load() == ()
+        assert not await cache.save(peers(1))
+    finally:
+        back.set()
 
     assert [facts["error"] for *_, facts in lines.lines] == ["the disk does not answer"] * 2
 
