@@ -2,6 +2,8 @@
 
 GET /cluster/health   the health report; 503 when critical, same body
 GET /cluster/nodes    every member
+GET /cluster/discovery  what each source says
+GET /cluster/sd       every member as a target for Prometheus
 GET /livez            the process answers; never depends on peers
 GET /readyz           may it be given work? 503 with the reason if not
 GET /health           for registries' checks: short, constant, without secrets
@@ -61,6 +63,7 @@ def cluster_routes(
         Route("/cluster/health", answer(view.health)),
         Route("/cluster/nodes", answer(view.nodes)),
         Route("/cluster/discovery", answer(view.discovery)),
+        Route("/cluster/sd", answer(view.targets)),
         Route("/livez", answer(view.alive)),
         Route("/readyz", answer(view.ready)),
         Route("/health", answer(view.alive)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -56,6 +57,7 @@ class Node:
     api_port: int
     settings: str
     overrides: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
 
@@ -92,7 +94,10 @@ class Node:
         for key, value in overrides.items():
             command += ["--set", f"{key}={value}"]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            environment = {**os.environ, **self.environment}
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+            )
         return self
 
     def get(self, path: str) -> tuple[int, Any] | None:
