@@ -18,7 +18,7 @@ __all__ = ["scrape_targets"]
 def scrape_targets(cluster: str, members: Iterable[Member]) -> list[dict[str, Any]]:
     """List every member with an API address that has not left, a target group each.
 
-    Dead ones are listed, because a target that vanished could not be seen to be down. The labels start with ``__meta_``:
+    Dead ones are listed: a target that vanished could not be seen to be down. The labels start with ``__meta_``:
     what a scrape keeps of them is for its relabelling to say.
     """
     return [

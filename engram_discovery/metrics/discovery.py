@@ -36,7 +36,7 @@ LAST = gauge(
 )
 STALE = gauge(
     "engram_discovery_stale_seconds",
-    "Seconds since the first failure after the last answer; 0 while the source works.",
+    "Seconds since the first failure after the last answer; 0 while the source works, or rests because another does.",
     "provider",
 )
 WATCHING = gauge("engram_discovery_watching", "1 while changes are pushed to us, else 0.", "provider")
@@ -83,7 +83,7 @@ def collect(context: Distributed) -> Iterator[Metric]:
     yield ENDPOINTS.series({(s.name,): s.count for s in sources})
     yield CHANGES.series({(s.name,): s.changes for s in sources})
     yield LAST.series({(s.name,): now - s.age for s in sources if s.age is not None})
-    yield STALE.series({(s.name,): s.stale_for or 0.0 for s in sources})
+    yield STALE.series({(s.name,): 0.0 if s.resting else s.stale_for or 0.0 for s in sources})
     yield WATCHING.series({(s.name,): s.watching for s in sources})
     yield PARTIAL.series(_by_reason(sources, lambda s: s.partial))
     yield REJECTED.series(_by_reason(sources, lambda s: s.rejected))

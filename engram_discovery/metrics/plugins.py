@@ -33,4 +33,4 @@ def collect(context: Distributed) -> Iterator[Metric]:
     """Yield the metrics of the plugins."""
     states = [record.state for record in context.host.records()]
     yield PLUGINS.series({(state.value,): states.count(state) for state in PluginState})
-    yield QUARANTINED.series({(s.name,): s.quarantined for s in context.discovery.status()})
+    yield QUARANTINED.series({(s.name,): s.quarantined and not s.resting for s in context.discovery.status()})

@@ -79,6 +79,11 @@ class SourceStatus:
     rejected: Mapping[str, int] = field(default_factory=_nothing)
     repairs: int = 0
 
+    @property
+    def resting(self) -> bool:
+        """Whether it is not asked now, because an earlier source suffices."""
+        return self.next_refresh_in is None
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types, times to the millisecond."""
         times = {"age": self.age, "stale_for": self.stale_for, "next_refresh_in": self.next_refresh_in}
