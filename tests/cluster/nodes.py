@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,21 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.servers.process import free_port
+
 POLL = 0.05
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """Find a port that is free for UDP and TCP on a loopback address."""
-    for _ in range(50):
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind((host, 0))
-            port: int = tcp.getsockname()[1]
-            try:
-                udp.bind((host, port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")
 
 
 def wait_until(happened: Callable[[], Any], timeout: float, what: str) -> Any:
@@ -57,8 +43,8 @@ class Node:
     api_port: int
     settings: str
     overrides: dict[str, str] = field(default_factory=dict)
-    environment: dict[str, str] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
+    environment: dict[str, str] | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -94,9 +80,8 @@ class Node:
         for key, value in overrides.items():
             command += ["--set", f"{key}={value}"]
         with (self.folder / "log").open("ab") as log:
-            environment = {**os.environ, **self.environment}
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment
             )
         return self
 

@@ -6,6 +6,7 @@ down would; ``crashes`` makes the plugin raise what it must not.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from textwrap import dedent
 
@@ -92,7 +93,7 @@ def install(site: Path) -> dict[str, str]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: engram-test-shelf\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[engram_discovery]\nshelf = engram_test_shelf\n")
     (site / "engram_test_shelf.py").write_text(dedent(_PLUGIN))
-    return {"PYTHONPATH": str(site)}
+    return {**os.environ, "PYTHONPATH": str(site)}
 
 
 def make_shelf(folder: Path, seeds: list[str]) -> Path:
