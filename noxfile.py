@@ -12,9 +12,9 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "typing", "tests", "packaging", "docs", "cluster", "faults", "integration"]
 
-PLUGINS = ["static", "dns"]
+PLUGINS = ["static", "dns", "consul", "etcd"]
 #: Plugins that are tested against real servers.
-SERVED = ["dns"]
+SERVED = ["dns", "consul", "etcd"]
 BENCHMARKS = ["startup", "health", "settings", "plugins", "dns"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 

@@ -141,5 +141,6 @@ class Providers:
             identity=self.identity,
             logger=self.logger.bind(provider=name),
             clock=self.clock,
+            cluster=self.settings.cluster.name,
             user_agent=f"engram-discovery/{engram_discovery.__version__}",
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from engram_discovery.joining.contacts import Contacts
 from engram_discovery.joining.fanout import FanOut, enough_contacts
 from engram_discovery.joining.outlook import Outlook
+from engram_discovery.sources.backoff import Backoff
 from engram_discovery.sources.complaints import Complaints
 from engram_discovery.sources.supervision import keep_running
 from engram_discovery.types import Endpoint, JoinOutcome, JoinReport
@@ -85,6 +86,8 @@ class Joiner:
         self._busy = asyncio.Lock()
         self._looked_at = clock.monotonic()
         self._pace_factor = 1.0
+        self._impatience = Backoff(random)
+        self._patience_alone = self._impatience.next()
         self._told_at = float("-inf")
         self._told_severity = 0
         self._changes: AsyncIterator[Change] | None = None
@@ -144,7 +147,9 @@ class Joiner:
             self._discovery.remember(self._outlook.live_endpoints())
             strangers = self._contacts.strangers(endpoints)
             if self._outlook.count().is_alone:
+                self._patience_alone = self._impatience.next()
                 return await self._contact_enough(strangers, timeout=self._settings.timeout)
+            self._impatience.reset()
             few = self._contacts.longest_untried(self._contacts.by_priority(strangers))[:FEW]
             return await self._contact(few, target=FEW, timeout=self._settings.timeout)
 
@@ -198,8 +203,10 @@ class Joiner:
     @property
     def _next_look(self) -> float:
         usual = self._settings.heal_interval
-        interval = min(HASTE, usual) if self._outlook.count().is_urgent else usual
-        return self._looked_at + interval * self._pace_factor
+        count = self._outlook.count()
+        wait = (min(HASTE, usual) if count.is_urgent else usual) * self._pace_factor
+        # Who starts together with all the others finds the first doors closed: they open within a second or two.
+        return self._looked_at + (min(wait, self._patience_alone) if count.is_alone else wait)
 
     async def _heal_for_ever(self) -> None:
         while True:

@@ -18,11 +18,11 @@ __all__ = ["FAMILIES", "collect"]
 
 STATE = gauge(
     "engram_registration_state",
-    "1 for the state that our record has, else 0: pending, unverified, registered, lost, draining.",
+    "1 for the state that our record has, else 0: pending, unverified, registered, lost, replaced, draining.",
     "provider",
     "state",
 )
-AGE = gauge("engram_registration_state_seconds", "Seconds for which it has had that state.", "provider")
+AGE = gauge("engram_registration_state_age_seconds", "Seconds for which it has had that state.", "provider")
 RENEWALS = counter("engram_registration_renewals_total", "Renewals of the lease.", "provider")
 REPAIRS = counter(
     "engram_registration_repairs_total",
@@ -35,7 +35,13 @@ LEASE = gauge(
     "Seconds until the registry drops the record unless it is renewed; absent where there is no lease.",
     "provider",
 )
-FAMILIES = (STATE, AGE, RENEWALS, REPAIRS, LEASE)
+FAILURES = counter(
+    "engram_registration_failures_total",
+    "Tries to make, renew or read our record that failed, by kind of error.",
+    "provider",
+    "reason",
+)
+FAMILIES = (STATE, AGE, RENEWALS, REPAIRS, FAILURES, LEASE)
 
 
 def collect(context: Distributed) -> Iterator[Metric]:
@@ -45,4 +51,5 @@ def collect(context: Distributed) -> Iterator[Metric]:
     yield AGE.series({(r.provider,): r.age for r in ours})
     yield RENEWALS.series({(r.provider,): r.renewals for r in ours})
     yield REPAIRS.series({(r.provider, reason): n for r in ours for reason, n in dict(r.repairs).items()})
+    yield FAILURES.series({(r.provider, kind): n for r in ours for kind, n in dict(r.failures).items()})
     yield LEASE.series({(r.provider,): r.lease_left for r in ours if r.lease_left is not None})

@@ -189,6 +189,38 @@ async def test_seeds_that_come_back_are_joined_within_35_seconds() -> None:
 
 
 @in_virtual_time
+async def test_a_start_beside_the_others_does_not_wait_for_the_usual_round() -> None:
+    """Seeds that open a moment after we knocked are joined within a second or so, not within ten."""
+    rig = make_rig(Scripted(found(2, 3)), others=0)
+    await rig.joiner.join_once()
+    rig.start()
+    await asyncio.sleep(0.5)
+
+    rig.network.add(1)
+    rig.network.add(2)
+    await asyncio.sleep(1)
+
+    assert rig.alive == 3
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_a_node_that_stays_alone_calms_down() -> None:
+    """It looks often at first, and then every ten seconds, as long as it takes."""
+    rig = make_rig(Scripted(found(2)), others=0)
+    await rig.joiner.join_once()
+    rig.start()
+
+    await asyncio.sleep(60)
+    in_the_first_minute = len(dialled(rig))
+    await asyncio.sleep(600)
+
+    assert 8 <= in_the_first_minute <= 16
+    assert 54 <= len(dialled(rig)) - in_the_first_minute <= 67
+    await rig.aclose()
+
+
+@in_virtual_time
 async def test_a_split_in_half_heals_within_two_intervals() -> None:
     """Half of the size seen before is a minority: it looks every ten seconds."""
     rig = make_rig(Scripted(found(1, 2, 3, 4, 5, 6)), others=5)

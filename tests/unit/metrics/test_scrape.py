@@ -138,6 +138,7 @@ async def test_a_registration_tells_state_lease_and_repairs(clock: FakeClock) ->
     assert made[lease, mine] == 29
     assert (lost[state, mine | {("state", "lost")}], lost[lease, mine]) == (1, 0)
     assert lost["engram_registration_repairs_total", mine | {("reason", "expired")}] == 1
+    assert lost["engram_registration_failures_total", mine | {("reason", "unavailable")}] > 1
 
 
 def test_the_number_of_series_does_not_grow_with_the_cluster(clock: FakeClock) -> None:
