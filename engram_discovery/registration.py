@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from engram_discovery.errors import FailureKind, RegistrationError
 from engram_discovery.protocols import WatchingRegistrar
+from engram_discovery.sources.backoff import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -27,8 +28,6 @@ __all__ = ["Registration", "RegistrationState"]
 _T = TypeVar("_T")
 _CALL_TIMEOUT = 5.0
 _VERIFY_EVERY = 30.0
-_RETRY_BASE = 0.25
-_RETRY_CAP = 30.0
 _RETRY_HOPELESS = 15.0
 _CALM = 1.0
 
@@ -80,6 +79,7 @@ class Registration:
         self._clock = clock
         self._random = random
         self._logger = logger
+        self._backoff = Backoff(random)
         self._state = RegistrationState.PENDING
         self._since = clock.monotonic()
         self._ttl: float | None = None
@@ -213,10 +213,9 @@ class Registration:
                 error=str(error),
                 tries=self._failures,
             )
-        if error.retry_after is not None:
-            return error.retry_after
-        cap = _RETRY_CAP if self._ttl is None else min(_RETRY_CAP, self._ttl / 3)
-        delay = min(cap, _RETRY_BASE * 2.0 ** min(self._failures - 1, 16)) * self._random.uniform(0.5, 1.0)
+        delay = self._backoff.next(error.retry_after)
+        if error.retry_after is None and self._ttl is not None:
+            delay = min(delay, self._ttl / 3)
         return delay if error.retryable else max(delay, _RETRY_HOPELESS)
 
     def _judge_loss(self, error: RegistrationError) -> None:
@@ -236,6 +235,7 @@ class Registration:
             after = round(self._clock.monotonic() - self._failing_since, 1)
             self._logger.info("registration.recovered", provider=self.provider, after_seconds=after)
         self._failures = 0
+        self._backoff.reset()
         self.last_error = None
 
     def _enter(self, state: RegistrationState) -> None:
