@@ -229,6 +229,7 @@ class Registration:
             reason = "lost" if error.kind is FailureKind.NOT_FOUND else "expired"
             self.repairs[reason] = self.repairs.get(reason, 0) + 1
             self._enter(RegistrationState.LOST)
+            self._logger.warning("registration.lost", provider=self.provider, reason=reason)
 
     def _recovered(self) -> None:
         if self._failures:

@@ -55,13 +55,13 @@ def test_the_live_table_follows_on_a_terminal(pair: list[Node]) -> None:
         return text in shown
 
     with watching(theirs, "members", "--watch", "--url", pair[0].url) as process:
-        wait_until(lambda: shows("n1") and shows("alive"), 20, "the table shows both")
+        wait_until(lambda: shows("n1") and shows("alive"), 60, "the table shows both")
         pair[1].kill()
-        wait_until(lambda: shows("dead"), 30, "the table shows the dead one")
+        wait_until(lambda: shows("dead"), 60, "the table shows the dead one")
         pair[0].kill()
-        wait_until(lambda: shows("cannot reach"), 20, "the node that was asked is missed")
+        wait_until(lambda: shows("cannot reach"), 60, "the node that was asked is missed")
         process.send_signal(signal.SIGINT)
-        status = wait_until(lambda: process.poll() is not None and [process.returncode], 10, "it ends")
+        status = wait_until(lambda: process.poll() is not None and [process.returncode], 30, "it ends")
     os.close(ours)
     os.close(theirs)
 
