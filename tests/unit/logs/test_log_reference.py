@@ -10,7 +10,9 @@ from tests.unit.logs.events import ROOT, Event, find_events
 
 EVENTS = find_events()
 ROWS = re.findall(
-    r"^\| `([a-z_.]+)` \| (\w+) \| ([^|]*)\| (.*) \|$", (ROOT / "docs/reference/logs.md").read_text(), re.MULTILINE
+    r"^\| `([a-z_.]+)` \| (\w+) \| ([^|]*)\| (.*) \|$",
+    (ROOT / "docs/reference/logs.md").read_text(),
+    re.MULTILINE,
 )
 DOCUMENTED = {name: (level, facts, meaning) for name, level, facts, meaning in ROWS}
 
