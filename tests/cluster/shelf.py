@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from textwrap import dedent
 
+from tests.cluster.nodes import Node, make_nodes
+
 _PLUGIN = '''
 from pathlib import Path
 
@@ -101,6 +103,16 @@ def make_shelf(folder: Path, seeds: list[str]) -> Path:
     folder.mkdir()
     (folder / "seeds").write_text("\n".join(seeds))
     return folder
+
+
+def make_cluster(folder: Path, count: int = 3) -> tuple[list[Node], Path]:
+    """Make nodes that share one registry, and return it with them."""
+    environment = install(folder / "site")
+    nodes = make_nodes(folder, count)
+    registry = make_shelf(folder / "registry", [node.gossip for node in nodes])
+    for node in nodes:
+        node.settings, node.environment = settings(registry), environment
+    return nodes, registry
 
 
 def settings(shelf: Path, name: str = "test") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,11 +43,7 @@ class Rig:
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     folder = tmp_path_factory.mktemp("scraped")
-    environment = shelf.install(folder / "site")
-    nodes = make_nodes(folder, 3)
-    registry = shelf.make_shelf(folder / "registry", [node.gossip for node in nodes])
-    for node in nodes:
-        node.settings, node.environment = shelf.settings(registry), environment
+    nodes, registry = shelf.make_cluster(folder)
     with running(nodes), prometheus(folder / "prometheus", [node.url for node in nodes[:2]]) as server:
         wait_until(lambda: len(server.up()) == 3, 30, "three targets answer")
         yield Rig(nodes, registry, server)
@@ -88,6 +85,21 @@ def test_what_is_scraped_passes_promtool(quiet: Rig) -> None:
     )
 
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_every_query_of_the_dashboard_returns_data(quiet: Rig) -> None:
+    """No panel is empty in a cluster that is well, and none has a typing error."""
+    text = (OPS.parent / "grafana" / "engram.json").read_text()
+    queries = [target["expr"] for panel in json.loads(text)["panels"] for target in panel.get("targets", ())]
+
+    empty = [
+        query
+        for query in queries
+        if not quiet.prometheus.values(query.replace("$cluster", "test").replace("$__rate_interval", "10s"))
+    ]
+
+    assert len(queries) > 15
+    assert empty == []
 
 
 def test_one_of_three_killed_is_degraded_until_it_is_back(quiet: Rig) -> None:

@@ -64,11 +64,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
     """Three nodes in two zones that register in a shelf."""
     folder = tmp_path_factory.mktemp("shown")
-    environment = shelf.install(folder / "site")
-    made = make_nodes(folder, 3)
-    registry = shelf.make_shelf(folder / "registry", [node.gossip for node in made])
+    made, _ = shelf.make_cluster(folder)
     for number, node in enumerate(made):
-        node.settings, node.environment = shelf.settings(registry), environment
         node.overrides["cluster.zone"] = ("eu-1a", "eu-1b")[number % 2]
     with running(made):
         wait_until(all_see(made, ALIVE), 20, "all three see three alive")
