@@ -50,7 +50,13 @@ LATE = counter(
     "engram_event_loop_late_seconds_total",
     "Seconds by which looks at the health came late: the loop was blocked.",
 )
+WARNINGS = gauge(
+    "engram_settings_warnings", "Settings that work but are doubtful; the log told each of them at the start."
+)
+ENCRYPTED = gauge("engram_gossip_encrypted", "1 if a key encrypts and authenticates gossip, else 0.")
 FAMILIES = (
+    WARNINGS,
+    ENCRYPTED,
     INFO,
     SIZE,
     LARGEST,
@@ -70,6 +76,8 @@ def collect(context: Distributed) -> Iterator[Metric]:
     """Yield the metrics of the cluster."""
     cluster = context.settings.cluster
     yield INFO.series({(context.identity.cluster, engram_discovery.__version__): 1})
+    yield WARNINGS.single(len(context.settings.warnings))
+    yield ENCRYPTED.single(bool(cluster.security.keys))
     yield from _counts(context.health)
     yield EXPECTED.series({} if cluster.expected_size is None else {(): cluster.expected_size})
     phase = context.joiner.phase()
