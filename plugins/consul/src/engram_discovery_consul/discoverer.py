@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty, Found
 from engram_discovery_consul.blocking import Pace, next_index
+from engram_discovery_consul.doubt import Doubt
 from engram_discovery_consul.failures import ConsulError, translated
 from engram_discovery_consul.instances import newest_of_each_node
 
@@ -41,6 +43,8 @@ class ConsulDiscoverer:
         self._client = client
         self._seen_ourselves = False
         self._seen_passing = False
+        self._found_once = False
+        self._doubt = Doubt(context.clock)
         self._warned: dict[str, int] = {}
 
     async def discover(self) -> Found | Empty:
@@ -49,9 +53,7 @@ class ConsulDiscoverer:
         Raises:
             DiscoveryError: Consul did not answer, filtered its answer to nothing, or lost our own record.
         """
-        with translated(DiscoveryError):
-            await self._client.refresh_token()
-            return self._judge(await self._client.instances())
+        return self._judged(await self._read())
 
     async def watch(self) -> AsyncIterator[Found | Empty]:
         """Yield the answer at once and after every change, at most one a second after the first two.
@@ -63,10 +65,8 @@ class ConsulDiscoverer:
         index, told = 0, None
         while True:
             await pace.wait()
-            with translated(DiscoveryError):
-                await self._client.refresh_token()
-                reply = await self._client.instances(index)
-                answer = self._judge(reply)
+            reply = await self._read(index)
+            answer = self._judged(reply)
             index = next_index(index, reply.index)
             if answer == told:
                 continue
@@ -80,6 +80,32 @@ class ConsulDiscoverer:
     async def aclose(self) -> None:
         """Close the sockets."""
         await self._client.aclose()
+
+    async def _read(self, index: int = 0) -> Answer:
+        """Read the service; a failure, or an index that fell, says that Consul may have lost records."""
+        try:
+            await self._client.refresh_token()
+            reply = await self._client.instances(index, wait=self._doubt.left or None)
+        except ConsulError:
+            self._doubt.begin()
+            with translated(DiscoveryError):
+                raise
+        if reply.index < index:
+            self._doubt.begin()
+        return reply
+
+    def _judged(self, reply: Answer) -> Found | Empty:
+        with translated(DiscoveryError):
+            answer = self._judge(reply)
+        if not (self._doubt.left and self._found_once):
+            self._found_once |= isinstance(answer, Found)
+            return answer
+        if isinstance(answer, Found):
+            return replace(answer, complete=False)
+        raise DiscoveryError(
+            f"{answer.reason}, shortly after Consul was away or lost records; keeping the peers",
+            kind=FailureKind.UNAVAILABLE,
+        )
 
     def _judge(self, reply: Answer) -> Found | Empty:
         instances = self._ours(reply)
@@ -111,6 +137,7 @@ class ConsulDiscoverer:
         if any(map(self._is_this_run, instances)):
             self._seen_ourselves = True
         elif self._seen_ourselves:
+            self._doubt.begin()
             if filtered:
                 raise ConsulError(
                     f"own registration not visible: {self._client.filtered()}", FailureKind.FORBIDDEN

@@ -45,6 +45,8 @@ class ConsulHealthCheck:
             record = await self._client.instance(self._service_id)
         except ConsulError as error:
             return CheckResult(CheckStatus.CRITICAL, str(error), {"kind": error.kind.value})
+        finally:
+            await self._client.aclose()  # nobody closes a health check, and the next look is seconds away
         seconds = self._clock.monotonic() - started
         details = {"seconds": round(seconds, 3), "registered": record is not None}
         if record is None:
