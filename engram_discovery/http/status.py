@@ -95,7 +95,7 @@ def _moments(history: History, now: float) -> Iterator[dict[str, Any]]:
     for moment in history.moments():
         verdict = moment.verdict
         yield {
-            "age": round(now - moment.at, 1),
+            "age": round(now - moment.at, 3),
             "status": verdict.status.value,
             "alive": verdict.alive,
             "suspect": verdict.suspect,
@@ -107,7 +107,7 @@ def _moments(history: History, now: float) -> Iterator[dict[str, Any]]:
 def _happenings(history: History, now: float) -> Iterator[dict[str, Any]]:
     for happening in history.happenings():
         yield {
-            "age": round(now - happening.at, 1),
+            "age": round(now - happening.at, 3),
             "kind": happening.kind.value,
             "node_id": happening.node_id,
         }

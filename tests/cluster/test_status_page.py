@@ -219,6 +219,7 @@ def test_a_screen_reader_is_told_all_of_it(page: Page, nodes: list[Node]) -> Non
     assert ("option", "n2, alive, zone eu-1a") in told
     assert ("option", "n0, this node, alive, zone eu-1a") in told
     assert any(role == "image" and "ealthy since" in name for role, name in told)
+    assert "status" in {role for role, _ in told}
     headings = {name for role, name in told if role == "heading"}
     assert {"Healthy", "In words", "Members", "Sources", "Our registration", "What happened"} <= headings
 

@@ -16,6 +16,7 @@ const tiles = new Map();
 let chosen = null;
 let paused = false;
 let answered = 0; // when the node last answered, by this browser
+let told = 0; // the same moment by the node's own clock
 let before = null;
 
 // --- writing ---------------------------------------------------------------------------------------------
@@ -62,8 +63,10 @@ function span(seconds) {
   return s < 172800 ? `${Math.floor(s / 3600)} h` : `${Math.floor(s / 86400)} days`;
 }
 
-/** Tell the time of day, by this browser, of something so many seconds ago. */
-const clock = (age) => new Date(Date.now() - age * 1000).toLocaleTimeString([], { hourCycle: "h23" });
+const timeOfDay = (moment) => new Date(moment).toLocaleTimeString([], { hourCycle: "h23" });
+
+/** Tell the time of day, by the node's clock, of something so many seconds before its last answer. */
+const clock = (age) => timeOfDay(Math.round((told - age * 1000) / 1000) * 1000);
 
 // --- the parts of the page -------------------------------------------------------------------------------
 
@@ -194,7 +197,7 @@ function showDetails(member) {
 /** A generation is the time of the start in milliseconds, unless the clock stood far back. */
 function started(generation) {
   const at = new Date(generation);
-  return generation > 1e12 && generation < 1e13 ? `${at.toLocaleDateString()} ${at.toLocaleTimeString([], { hourCycle: "h23" })}` : generation;
+  return generation > 1e12 && generation < 1e13 ? `${at.toLocaleDateString()} ${timeOfDay(at)}` : generation;
 }
 
 function choose(id) {
@@ -322,6 +325,7 @@ function show(data) {
     document.querySelector("main").hidden = true;
     return;
   }
+  told = Date.parse(data.time);
   announce(data);
   showBanner(data);
   showWords(data.explanation);
@@ -344,7 +348,7 @@ function tellAge(error) {
   const lost = Boolean(error) && !paused;
   document.body.classList.toggle("outdated", lost);
   $("lost").hidden = !lost;
-  const since = answered ? `Below is what it said at ${clock((Date.now() - answered) / 1000)}.` : "";
+  const since = answered ? `Below is what it said at ${timeOfDay(answered)}.` : "";
   if (lost && before) {
     $("banner").dataset.status = "unknown";
     write($("symbol"), "?");
@@ -352,7 +356,7 @@ function tellAge(error) {
     document.title = `? no answer · ${plain(before.cluster)} · ${plain(before.node_id)}`;
   }
   if (lost) write($("lost"), `This node does not answer. ${since} Trying again every few seconds.`);
-  write($("updated"), answered ? `Updated ${clock((Date.now() - answered) / 1000)}` : "");
+  write($("updated"), answered ? `Updated ${timeOfDay(answered)}` : "");
 }
 
 async function live() {

@@ -111,6 +111,18 @@ async def test_a_source_at_rest_is_not_stale(clock: FakeClock) -> None:
     assert scrape.get("engram_discovery_stale_seconds", provider="dns") == 0
 
 
+async def test_a_source_that_is_gone_has_no_series(clock: FakeClock) -> None:
+    """Nothing is remembered between two scrapes."""
+    node = make_node(clock, discoverers={"dns": Scripted(found(1))})
+    scrape = Scrape(node)
+    before = scrape.get("engram_discovery_endpoints", provider="dns")
+
+    node.discovery = make_node(clock).discovery
+
+    assert before == 0
+    assert not [labels for _, labels in scrape.series() if ("provider", "dns") in labels]
+
+
 def test_every_result_of_a_join_has_a_series_from_the_start(clock: FakeClock) -> None:
     """So that the first foreign cluster is an increase."""
     scrape = Scrape(make_node(clock))
