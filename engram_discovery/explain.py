@@ -65,7 +65,7 @@ class NotJoined:
     def __str__(self) -> str:
         words = [str(self.endpoint), f"(from {self.endpoint.source})" if self.endpoint.source else ""]
         if self.outcome is not None and not self.is_self:
-            words.append(self.outcome.value)
+            words.append("last joined" if self.outcome == "joined" else self.outcome.value)
         if self.age is not None:
             words.append(f"{self.age:.0f} s ago")
         text = " ".join(word for word in words if word)
