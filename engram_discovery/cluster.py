@@ -151,7 +151,7 @@ class _Startup:
             addr=format_address(membership.local.addr),
             members=len(membership.members()),
         )
-        return Distributed(
+        context = Distributed(
             node_id=identity.node_id,
             membership=membership,
             health=health,
@@ -161,8 +161,15 @@ class _Startup:
             registrations=registrations,
             conflict=conflict,
             settings=self.settings,
+            host=self.host,
+            clock=self.clock,
             _closing=stack,
         )
+        if self.registry is not None:
+            from engram_discovery import metrics  # prometheus_client, only for those who give a registry
+
+            stack.callback(self.registry.unregister, metrics.register(self.registry, context))
+        return context
 
     def _identify(self, stack: AsyncExitStack) -> NodeIdentity:
         cluster = self.settings.cluster
@@ -271,10 +278,6 @@ class _Startup:
         )
         health.start()
         stack.push_async_callback(self._closing, "health", health.aclose)
-        if self.registry is not None:
-            from engram_discovery import metrics  # prometheus_client, only for those who give a registry
-
-            stack.callback(self.registry.unregister, metrics.register(self.registry, health))
         return health
 
     def _guard(self, stack: AsyncExitStack, membership: Membership, joiner: Joiner) -> ConflictGuard:
@@ -311,12 +314,6 @@ class _Startup:
             close = functools.partial(registration.aclose, drain=drain)
             stack.push_async_callback(self._closing, "registration", close, extra=drain)
             registrations.append(registration)
-        if self.registry is not None and registrations:
-            from engram_discovery.metrics import RegistrationCollector
-
-            collector = RegistrationCollector(registrations)
-            self.registry.register(collector)
-            stack.callback(self.registry.unregister, collector)
         return tuple(registrations)
 
     async def _closing(self, what: str, close: Callable[[], Awaitable[None]], extra: float = 0.0) -> None:

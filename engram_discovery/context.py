@@ -11,9 +11,11 @@ from engram_discovery.readiness import Readiness, readiness
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
+    from engram_discovery.clock import Clock
     from engram_discovery.conflict import ConflictGuard
     from engram_discovery.health import ClusterHealth
     from engram_discovery.joining import Joiner
+    from engram_discovery.plugins import PluginHost
     from engram_discovery.protocols import Membership
     from engram_discovery.registration import Registration
     from engram_discovery.settings import Settings
@@ -57,6 +59,8 @@ class Distributed:
         registrations: Our records in registries, if any.
         conflict: Tells when a newer run of our id has taken our place.
         settings: What we were started with.
+        host: The plugins.
+        clock: The time that we run on.
     """
 
     node_id: str
@@ -68,6 +72,8 @@ class Distributed:
     registrations: tuple[Registration, ...]
     conflict: ConflictGuard
     settings: Settings
+    host: PluginHost
+    clock: Clock
     _closing: AsyncExitStack = field(repr=False)
     _draining: bool = False
 

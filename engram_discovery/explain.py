@@ -57,10 +57,15 @@ class NotJoined:
     detail: str = ""
     age: float | None = None
 
+    @property
+    def is_self(self) -> bool:
+        """Whether it turned out to be this node: worth telling only to one who is alone."""
+        return self.outcome == "self"
+
     def __str__(self) -> str:
         words = [str(self.endpoint), f"(from {self.endpoint.source})" if self.endpoint.source else ""]
-        if self.outcome is not None and self.outcome != "self":
-            words.append(self.outcome.value)
+        if self.outcome is not None and not self.is_self:
+            words.append("last joined" if self.outcome == "joined" else self.outcome.value)
         if self.age is not None:
             words.append(f"{self.age:.0f} s ago")
         text = " ".join(word for word in words if word)
@@ -106,6 +111,7 @@ class Explanation:
         return {
             "phase": self.phase.value,
             "text": self.paragraph(),
+            "sentences": list(self.sentences()),
             "awaiting": self.awaiting,
             "self": {"node_id": self.node_id, "addr": str(self.addr)},
             "alive": self.alive,
@@ -121,14 +127,21 @@ class Explanation:
 
     def paragraph(self) -> str:
         """Return it as a paragraph for people: one line, a few sentences."""
+        return ". ".join(self.sentences())
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return it as sentences for people, without capitals and full stops."""
         sentences = [self._headline(), *(status.sentence() for status in self.sources)]
         if self.remembered:
             sentences.append(f"the memory on disk has {self.remembered} from an earlier run")
-        if self.not_joined:
-            sentences.append(f"not joined: {_list_some(self.not_joined)}")
+        missing = (
+            self.not_joined if self.alive <= 1 else [peer for peer in self.not_joined if not peer.is_self]
+        )
+        if missing:
+            sentences.append(f"not joined: {_list_some(missing)}")
         sentences.append(f"next: {self.next_action} in {self.next_in:.0f} s")
         sentences.extend(self.advice)
-        return ". ".join(sentences)
+        return tuple(sentences)
 
     def _headline(self) -> str:
         me = f"this node ({self.node_id}, {self.addr})"

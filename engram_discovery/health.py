@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engram_discovery.address import format_address
+from engram_discovery.history import History
 from engram_discovery.types import CheckResult, CheckStatus, EventKind, HealthStatus, NodeState
 
 if TYPE_CHECKING:
@@ -121,6 +122,10 @@ class ClusterHealth:
         checks: Checks of what the node depends on, looked at every interval.
         clock: Times ages and the interval.
         logger: Told of every change.
+
+    Attributes:
+        history: What it has seen over the last minutes.
+        late: Seconds by which its looks came late, together: the event loop was blocked for so long.
     """
 
     def __init__(
@@ -144,6 +149,8 @@ class ClusterHealth:
         self._since = clock.monotonic()
         self._looks = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self.history = History(clock)
+        self.late = 0.0
 
     def start(self) -> None:
         """Start the two loops: events and interval. Call once, on the event loop."""
@@ -185,10 +192,13 @@ class ClusterHealth:
     async def _look_for_ever(self) -> None:
         while True:
             await self.look()
+            due = self._clock.monotonic() + self._settings.interval
             await self._clock.sleep(self._settings.interval)
+            self.late += max(0.0, self._clock.monotonic() - due)
 
     async def _follow_events(self, events: AsyncIterator[MembershipEvent]) -> None:
         async for event in events:
+            self.history.happened(event)
             self._log_event(event)
             self._tell(self.verdict(), repeat=False)
 
@@ -207,6 +217,7 @@ class ClusterHealth:
 
     def _tell(self, verdict: Verdict, *, repeat: bool) -> None:
         """Log a change of status at once, and a bad one again at the 1st, 2nd, 4th, 8th … look."""
+        self.history.judged(verdict)
         changed = verdict.status is not self._status
         if not changed and (verdict.status is HealthStatus.HEALTHY or not repeat):
             return

@@ -102,6 +102,13 @@ class Registration:
         """Seconds for which the state has been what it is."""
         return self._clock.monotonic() - self._since
 
+    @property
+    def lease_left(self) -> float | None:
+        """Seconds until the registry drops the record unless it is renewed; None if it has no lease."""
+        if self._ttl is None:
+            return None
+        return max(0.0, self._alive_at + self._ttl - self._clock.monotonic())
+
     def start(self) -> None:
         """Start the upkeep. Call once, on the event loop; never waits for the registry."""
         self._task = asyncio.create_task(self._keep(), name=f"engram-registration-{self.provider}")
@@ -222,6 +229,7 @@ class Registration:
             reason = "lost" if error.kind is FailureKind.NOT_FOUND else "expired"
             self.repairs[reason] = self.repairs.get(reason, 0) + 1
             self._enter(RegistrationState.LOST)
+            self._logger.warning("registration.lost", provider=self.provider, reason=reason)
 
     def _recovered(self) -> None:
         if self._failures:

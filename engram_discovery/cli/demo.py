@@ -65,6 +65,7 @@ def _play(stage: Stage, processes: list[DemoNode], started: float) -> bool:
     stage.say(f"{count} processes started, each knows the same {count} seed addresses")
     if not stage.wait(lambda views: _all_see_all_alive(views, count), _FORMING_TIMEOUT):
         return stage.fail("the nodes did not find each other")
+    stage.say(f"in a browser: {processes[0].url}/cluster/")
     stage.say(
         f"all {count} nodes see {count} alive, {time.monotonic() - started:.1f} s after the first process started"
     )

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from engram_discovery.cli.node_client import NodeUnreachableError, fetch
 from engram_discovery.cli.options import json_option, url_option
+from engram_discovery.cli.watching import watch, watch_option
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 __all__ = ["health"]
 
@@ -16,11 +21,15 @@ __all__ = ["health"]
 @click.command(short_help="Tell whether the cluster is healthy.")
 @url_option
 @json_option
-def health(url: str, *, as_json: bool) -> None:
+@watch_option
+def health(url: str, *, as_json: bool, watching: bool) -> None:
     """Tell the health of the cluster as the node at --url sees it.
 
-    Exit status: 0 healthy or degraded, 1 critical or the node cannot be reached, 2 wrong usage.
+    Exit status: 0 healthy or degraded, or watching ended; 1 critical or the node cannot be reached; 2 wrong usage.
     """
+    if watching:
+        watch(url, "/cluster/health", _picture, as_json=as_json)
+        return
     try:
         report = fetch(url, "/cluster/health")
     except NodeUnreachableError as error:
@@ -31,28 +40,25 @@ def health(url: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
-        _print(report)
+        from engram_discovery.cli.tables import console
+
+        console().print(_picture(report))
     sys.exit(1 if report["status"] == "critical" else 0)
 
 
-def _print(report: dict[str, object]) -> None:
-    from engram_discovery.cli.tables import STATE_STYLES, console, health_line, plain, print_table
+def _picture(report: dict[str, Any]) -> RenderableType:
+    from rich.console import Group
 
-    console().print(health_line(report))
-    nodes = report["nodes"]
-    if isinstance(nodes, list) and nodes:
+    from engram_discovery.cli.tables import STATE_STYLES, health_line, plain, table
+
+    parts: list[RenderableType] = [health_line(report)]
+    if report["nodes"]:
         rows = [
-            (
-                plain(n["id"]),
-                plain(n["state"], STATE_STYLES.get(n["state"], "")),
-                plain(n["addr"]),
-                f"{n['last_seen']} s",
-            )
-            for n in nodes
+            (n["id"], plain(n["state"], STATE_STYLES.get(n["state"], "")), n["addr"], f"{n['last_seen']} s")
+            for n in report["nodes"]
         ]
-        print_table(("NODE", "STATE", "GOSSIP", "UNCHANGED FOR"), rows)
-    checks = report.get("checks")
-    if isinstance(checks, dict):
-        print_table(
-            ("CHECK", "STATUS", "OUTPUT"), [(name, c["status"], c["output"]) for name, c in checks.items()]
-        )
+        parts.append(table(("NODE", "STATE", "GOSSIP", "UNCHANGED FOR"), rows))
+    if report.get("checks"):
+        checks = [(name, check["status"], check["output"]) for name, check in report["checks"].items()]
+        parts.append(table(("CHECK", "STATUS", "OUTPUT"), checks))
+    return Group(*parts)

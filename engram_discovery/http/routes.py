@@ -2,6 +2,9 @@
 
 GET /cluster/health   the health report; 503 when critical, same body
 GET /cluster/nodes    every member
+GET /cluster/discovery  what each source says
+GET /cluster/sd       every member as a target for Prometheus
+GET /cluster/         the status page, unless switched off; GET /cluster/status has what it shows
 GET /livez            the process answers; never depends on peers
 GET /readyz           may it be given work? 503 with the reason if not
 GET /health           for registries' checks: short, constant, without secrets
@@ -16,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from engram_discovery.http import views
 from engram_discovery.http.failures import FailureGuard
+from engram_discovery.http.status import status_answer
+from engram_discovery.http.status_page import StatusPage, load_page
 from engram_discovery.log import get_logger
 
 if TYPE_CHECKING:
@@ -61,10 +66,16 @@ def cluster_routes(
         Route("/cluster/health", answer(view.health)),
         Route("/cluster/nodes", answer(view.nodes)),
         Route("/cluster/discovery", answer(view.discovery)),
+        Route("/cluster/sd", answer(view.targets)),
         Route("/livez", answer(view.alive)),
         Route("/readyz", answer(view.ready)),
         Route("/health", answer(view.alive)),
     ]
+    if context.settings.cluster.network.status_page:
+        routes += [
+            Route("/cluster/", _page(load_page())),
+            Route("/cluster/status", answer(lambda: status_answer(context))),
+        ]
     if registry is not None:
         routes.append(Route("/metrics", _metrics(registry)))
     return routes
@@ -103,6 +114,15 @@ def _json(status: int, body: Any) -> Response:
     # ASCII with escapes: node names come from the network and may hold anything, lone surrogates included.
     text = json.dumps(body, ensure_ascii=True, separators=(",", ":"))
     return Response(text, status_code=status, media_type="application/json", headers=_HEADERS)
+
+
+def _page(page: StatusPage) -> Callable[[Request], Awaitable[Response]]:
+    headers = {**_HEADERS, **page.headers}
+
+    async def endpoint(_: Request) -> Response:
+        return HTMLResponse(page.html, headers=headers)
+
+    return endpoint
 
 
 def _metrics(registry: CollectorRegistry) -> Callable[[Request], Awaitable[Response]]:

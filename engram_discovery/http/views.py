@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from engram_discovery.address import format_address
 from engram_discovery.clock import SystemClock
 from engram_discovery.context import Distributed
+from engram_discovery.http.targets import scrape_targets
 from engram_discovery.types import HealthStatus
 
 if TYPE_CHECKING:
@@ -55,6 +56,12 @@ class Views:
         if not isinstance(self._context, Distributed):
             return 200, {"phase": "single-node"}
         return 200, self._context.joiner.explain().as_dict()
+
+    def targets(self) -> Answer:
+        """Answer ``/cluster/sd``: every member as a target for Prometheus."""
+        if not isinstance(self._context, Distributed):
+            return 200, []
+        return 200, scrape_targets(self._context.identity.cluster, self._context.membership.members())
 
     def ready(self) -> Answer:
         """Answer ``/readyz``."""

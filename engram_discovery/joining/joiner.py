@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from engram_discovery.clock import Clock
-    from engram_discovery.explain import Explanation
+    from engram_discovery.explain import Explanation, Phase
     from engram_discovery.log import Logger
     from engram_discovery.protocols import Membership
     from engram_discovery.settings.models import JoinSettings
@@ -158,6 +158,10 @@ class Joiner:
     def explain(self) -> Explanation:
         """Say where we are, what is awaited, what each source and each peer answered, and what comes next."""
         return self._outlook.explain(next_in=max(0.0, self._next_look - self._clock.monotonic()))
+
+    def phase(self) -> Phase:
+        """Say how far we are, in one word."""
+        return self._outlook.phase(self._outlook.count())
 
     def counts(self) -> Mapping[str, int]:
         """Return how many contacts had which outcome, by the names of ``JoinOutcome``."""

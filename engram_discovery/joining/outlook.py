@@ -122,6 +122,7 @@ class Outlook:
         count = self.count()
         phase = self.phase(count)
         not_joined = self._contacts.not_joined(snapshot.endpoints)
+        missing = count.is_urgent or any(not peer.is_self for peer in not_joined)
         return Explanation(
             phase=phase,
             awaiting=count.awaiting(phase),
@@ -133,7 +134,7 @@ class Outlook:
             sources=self._discovery.status(),
             remembered=sum(endpoint.source == CACHE_SOURCE for endpoint in snapshot.endpoints),
             not_joined=not_joined,
-            next_action="contact those who are missing",
+            next_action="contact those who are missing" if missing else "look whether anybody new is there",
             next_in=next_in,
             advice=_advice(not_joined) if count.is_alone else (),
         )

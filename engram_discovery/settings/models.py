@@ -50,6 +50,9 @@ class NetworkSettings(Table):
     api_bind: BindAddress = Field(
         default="0.0.0.0:50051", description="Address for the API, health and metrics."
     )
+    status_page: bool = Field(
+        default=True, description="Whether the API shows a page for people at /cluster/."
+    )
     max_message_size: int = Field(
         default=4 * 1024 * 1024, ge=1024, le=2**31 - 1, description="Largest API message, in bytes."
     )

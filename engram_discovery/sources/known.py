@@ -44,6 +44,8 @@ class KnownPeers:
         self._error_kind: FailureKind | None = None
         self._detail = ""
         self._attempts: Counter[str] = Counter()
+        self._errors: Counter[str] = Counter()
+        self._changes = 0
         self._partial: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
         self.endpoints: tuple[Endpoint, ...] = ()
@@ -63,17 +65,20 @@ class KnownPeers:
         self._error, self._error_kind = "", None
         self.failures = 0
         self._rejected.update(checked.rejected)
+        before = frozenset(self.endpoints)
         if isinstance(checked.answer, Found):
             self._found(checked.answer, checked.partial)
         else:
             self._empty(checked.answer)
         self._attempts[self.outcome] += 1
+        self._changes += before != frozenset(self.endpoints)
 
     def failed(self, error: DiscoveryError, now: float) -> None:
         """Apply a failure: the peers stay."""
         self.outcome = Outcome.FAILED
         self._attempts[Outcome.FAILED] += 1
         self._error, self._error_kind = str(error), error.kind
+        self._errors[error.kind] += 1
         self._empties = 0
         if self._failing_since is None:
             self._failing_since = now
@@ -93,6 +98,8 @@ class KnownPeers:
             detail=self._detail,
             failures=self.failures,
             attempts=MappingProxyType(dict(self._attempts)),
+            errors=MappingProxyType(dict(self._errors)),
+            changes=self._changes,
             partial=MappingProxyType(dict(self._partial)),
             rejected=MappingProxyType(dict(self._rejected)),
         )

@@ -12,6 +12,7 @@ from engram_discovery.protocols import WatchingDiscoverer
 from engram_discovery.sources.answers import check_answer
 from engram_discovery.sources.backoff import Backoff
 from engram_discovery.sources.complaints import Complaints
+from engram_discovery.sources.durations import Durations
 from engram_discovery.sources.isolation import Isolation
 from engram_discovery.sources.known import KnownPeers
 from engram_discovery.sources.schedule import Schedule
@@ -91,6 +92,7 @@ class Source:
         self._due = clock.monotonic()
         self._watching = False
         self._repairs = 0
+        self._durations = Durations()
         self._closed = False
 
     # --- what it knows -----------------------------------------------------------------------------------
@@ -118,6 +120,7 @@ class Source:
             watching=self._watching,
             quarantined=self._polling.quarantined,
             repairs=self._repairs,
+            durations=self._durations,
         )
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -172,12 +175,15 @@ class Source:
                 await self.refresh()
 
     async def _ask(self) -> None:
+        began = self._clock.monotonic()
         try:
             answer = await self._plugin.call(self._discoverer.discover, timeout=self._timeout)
             wait = self._apply(answer)
         except DiscoveryError as error:
             wait = self._fail(error)
-        self._due = self._clock.monotonic() + wait
+        now = self._clock.monotonic()
+        self._due = now + wait
+        self._durations = self._durations.and_one(now - began)
         self._tell()
 
     def _apply(self, answer: object) -> float:

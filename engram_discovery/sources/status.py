@@ -7,6 +7,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from engram_discovery.sources.durations import Durations
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -48,6 +50,9 @@ class SourceStatus:
         quarantined: Whether it is asked seldom because it failed again and again by its own fault.
         failures: Failures in a row.
         attempts: Rounds so far, by outcome.
+        errors: Failed rounds so far, by kind.
+        durations: How long the rounds took.
+        changes: How often the endpoints held have changed so far.
         partial: Answers so far that were not the whole truth, by reason.
         rejected: Records dropped so far, by reason.
         repairs: Full reads so far that found what the watch had missed.
@@ -67,9 +72,17 @@ class SourceStatus:
     quarantined: bool = False
     failures: int = 0
     attempts: Mapping[str, int] = field(default_factory=_nothing)
+    errors: Mapping[str, int] = field(default_factory=_nothing)
+    durations: Durations = field(default_factory=Durations)
+    changes: int = 0
     partial: Mapping[str, int] = field(default_factory=_nothing)
     rejected: Mapping[str, int] = field(default_factory=_nothing)
     repairs: int = 0
+
+    @property
+    def resting(self) -> bool:
+        """Whether it is not asked now, because an earlier source suffices."""
+        return self.next_refresh_in is None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types, times to the millisecond."""
@@ -87,6 +100,8 @@ class SourceStatus:
             "quarantined": self.quarantined,
             "failures": self.failures,
             "attempts": dict(self.attempts),
+            "errors": dict(self.errors),
+            "changes": self.changes,
             "partial": dict(self.partial),
             "rejected": dict(self.rejected),
             "repairs": self.repairs,

@@ -190,7 +190,7 @@ def test_init_writes_settings_that_can_be_used() -> None:
     assert (written.exit_code, checked.exit_code) == (0, 0)
     assert tomllib.loads(text)["cluster"]["discovery"] == "static"
     assert (checked_open.exit_code, checked_open.stderr.count("error")) == (0, 0)
-    assert len(tomllib.loads(Path("engram.toml").read_text())["cluster"]["network"]) == 4
+    assert len(tomllib.loads(Path("engram.toml").read_text())["cluster"]["network"]) == 5
 
 
 def _is_setting(line: str) -> bool:

@@ -1,0 +1,93 @@
+"""Look at a node again and again: a live table on a terminal; otherwise a table for each change, or a line of JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engram_discovery.cli.node_client import NodeUnreachableError, fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import RenderableType
+
+__all__ = ["watch", "watch_option"]
+
+_INTERVAL = 1.0
+
+watch_option = click.option(
+    "--watch", "-w", "watching", is_flag=True, help="Go on looking, every second, until Ctrl-C."
+)
+
+
+def watch(url: str, path: str, show: Callable[[Any], RenderableType], *, as_json: bool) -> None:
+    """Show a path of a node until Ctrl-C. A node that does not answer is said, and asked again.
+
+    Args:
+        url: The node.
+        path: What to ask for.
+        show: Makes a picture of the body.
+        as_json: Print each body as one line instead.
+    """
+    with suppress(KeyboardInterrupt):
+        if as_json:
+            _print_lines(url, path)
+        else:
+            _draw(url, path, show)
+
+
+def _looks(url: str, path: str) -> Iterator[tuple[Any, str]]:
+    """Yield the body of each look, or None with the reason why there is none."""
+    while True:
+        try:
+            yield fetch(url, path), ""
+        except NodeUnreachableError as error:
+            yield None, str(error)
+        time.sleep(_INTERVAL)
+
+
+def _print_lines(url: str, path: str) -> None:
+    for body, error in _looks(url, path):
+        click.echo(json.dumps({"error": error} if error else body))
+
+
+def _draw(url: str, path: str, show: Callable[[Any], RenderableType]) -> None:
+    from rich.console import Group
+    from rich.live import Live
+
+    from engram_discovery.cli.tables import console, plain
+
+    output = console()
+    if not output.is_terminal:
+        _print_changes(url, path, show)
+        return
+    with Live(console=output, auto_refresh=False, vertical_overflow="crop") as live:
+        picture: RenderableType = ""
+        for body, error in _looks(url, path):
+            picture = picture if error else show(body)
+            told = (
+                plain(f"{error}; trying again", "bold red") if error else plain(f"{url}, Ctrl-C ends", "dim")
+            )
+            live.update(Group(told, picture), refresh=True)
+
+
+def _print_changes(url: str, path: str, show: Callable[[Any], RenderableType]) -> None:
+    from engram_discovery.cli.tables import console, plain
+
+    output, before = console(), None
+    for body, error in _looks(url, path):
+        now = error or _states(body)
+        if now != before:
+            output.print(plain(f"{time.strftime('%H:%M:%S')} {error}"), "" if error else show(body))
+        before = now
+
+
+def _states(body: Any) -> list[Any]:
+    """Reduce a body to what is worth a new table: ages alone are not."""
+    nodes = body if isinstance(body, list) else [{"status": body["status"]}, *body["nodes"]]
+    return [(node.get("id"), node.get("state"), node.get("status"), node.get("generation")) for node in nodes]

@@ -1,0 +1,41 @@
+"""Write the reference page of the metrics, from the declarations that the scrape uses.
+
+python -m engram_discovery.metrics.reference > docs/reference/metrics.md
+"""
+
+from __future__ import annotations
+
+import sys
+
+from engram_discovery.metrics.collector import PARTS
+
+__all__ = ["reference_page"]
+
+_INTRODUCTION = """\
+# Metrics
+
+This page is written by `python -m engram_discovery.metrics.reference`. Do not edit it.
+
+`engram-discovery run` shows them at `/metrics`. A program that embeds a node gives a registry of its own:
+`initialize_cluster(settings, registry=registry)`; without one there are no metrics, and prometheus_client is not
+imported. Every value is read at the scrape. No address and no node id is a label: a cluster of a thousand nodes has as
+many series on each node as a cluster of three.
+
+[How to scrape and alert](../how-to/alerts.md)
+"""
+
+
+def reference_page() -> str:
+    """Return the reference of all metrics in Markdown."""
+    lines = [_INTRODUCTION]
+    for title, part in PARTS.items():
+        lines += [f"## {title}", "", "| metric | kind | labels | meaning |", "| --- | --- | --- | --- |"]
+        for family in part.FAMILIES:
+            labels = ", ".join(f"`{label}`" for label in family.labels)
+            lines.append(f"| `{family.name}` | {family.kind} | {labels} | {family.meaning} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference_page())

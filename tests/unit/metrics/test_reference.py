@@ -1,0 +1,55 @@
+"""The reference page of the metrics is complete and never older than the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from engram_discovery.metrics import register
+from engram_discovery.metrics.collector import PARTS
+from engram_discovery.metrics.family import Family, Kind
+from engram_discovery.metrics.reference import reference_page
+from engram_discovery.testing import FakeClock
+from tests.unit.metrics.node import make_node
+
+ROOT = Path(__file__).parents[3]
+FAMILIES = [family for part in PARTS.values() for family in part.FAMILIES]
+
+
+def test_the_page_is_what_the_code_writes() -> None:
+    """``python -m engram_discovery.metrics.reference`` was run after the last change."""
+    assert (ROOT / "docs" / "reference" / "metrics.md").read_text() == reference_page()
+
+
+def test_a_scrape_shows_each_documented_metric_and_no_other() -> None:
+    """A family that is collected is declared, and the other way round."""
+    registry = CollectorRegistry()
+    register(registry, make_node(FakeClock()))
+
+    collected = [metric.name for metric in registry.collect()]
+
+    assert sorted(collected) == sorted(family.name.removesuffix("_total") for family in FAMILIES)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_names_follow_the_conventions(family: Family) -> None:
+    """Prefix, base units, ``_total`` for counters and only for them, a sentence for people."""
+    assert re.fullmatch(r"engram_[a-z_]+", family.name)
+    assert not re.search(r"_(ms|milliseconds|minutes|bytes_total_total|percent)\b", family.name)
+    assert (family.kind is Kind.COUNTER) == family.name.endswith("_total")
+    assert family.meaning.endswith(".")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "ops").rglob("*.*")), ids=lambda path: path.name)
+def test_rules_and_dashboards_name_only_metrics_that_exist(path: Path) -> None:
+    """An alert on a metric that was renamed would never fire."""
+    known = {family.name for family in FAMILIES}
+    known |= {f"{family.name}_{part}" for family in FAMILIES for part in ("bucket", "sum", "count")}
+    labels = {"engram_cluster", "engram_node", "engram_zone"}
+
+    named = set(re.findall(r"(?<!_meta_)\bengram_[a-z_]+", path.read_text()))
+
+    assert named - labels <= known
