@@ -38,6 +38,7 @@ from engram_discovery.joining import Joiner
 from engram_discovery.log import get_logger
 from engram_discovery.providers import Providers, make_host
 from engram_discovery.registration import Registration
+from engram_discovery.sources.check import source_checks
 from engram_discovery.types import NodeRecord, NodeState
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from engram_discovery.clock import Clock
     from engram_discovery.log import Logger
     from engram_discovery.plugins import PluginHost
-    from engram_discovery.protocols import Membership
+    from engram_discovery.protocols import HealthCheck, Membership
     from engram_discovery.settings import Settings
     from engram_discovery.sources import Discovery
     from engram_discovery.types import Endpoint, JoinReport, Member, NodeIdentity
@@ -141,7 +142,7 @@ class _Startup:
         membership = await self._membership(stack, providers, identity, bind, advertise, api)
         is_self = SelfFilter(bind, membership.local.addr, interface_addresses())
         joiner = await self._join(stack, membership, discovery, is_self)
-        health = self._health(stack, membership, providers)
+        health = self._health(stack, membership, [*providers.health_checks(), *source_checks(discovery)])
         conflict = self._guard(stack, membership, joiner)
         registrations = self._register(stack, providers, identity, membership.local, api)
         self.logger.info(
@@ -266,13 +267,15 @@ class _Startup:
                 report.attempts,
             ) from None
 
-    def _health(self, stack: AsyncExitStack, membership: Membership, providers: Providers) -> ClusterHealth:
+    def _health(
+        self, stack: AsyncExitStack, membership: Membership, checks: Sequence[HealthCheck]
+    ) -> ClusterHealth:
         cluster = self.settings.cluster
         health = ClusterHealth(
             membership,
             cluster.health,
             expected_size=cluster.expected_size,
-            checks=providers.health_checks(),
+            checks=checks,
             clock=self.clock,
             logger=self.logger,
         )

@@ -41,13 +41,19 @@ class View:
         self._logger = logger
         self._records: dict[bytes, _Record] = {}
         self._warned: dict[bytes, int] = {}
+        self._listed: tuple[Any, ...] = ()
+        self._endpoints: tuple[Endpoint, ...] | None = None
         self.revision = 0
 
     def __contains__(self, key: object) -> bool:
         return key in self._records
 
     def replace(self, listing: Listing) -> None:
-        """Take in a full listing. What has not changed is not decoded again."""
+        """Take in a full listing. What has not changed is not decoded again, nor looked at if nothing has."""
+        self.revision = listing.revision
+        if self._listed and listing.pairs == self._listed:
+            return
+        self._listed, self._endpoints = listing.pairs, None
         before, self._records = self._records, {}
         warned, self._warned = self._warned, {}
         for pair in listing.pairs:
@@ -57,7 +63,6 @@ class View:
                 self._records[key] = known
             else:
                 self._put(key, value, pair.mod_revision, warned.get(key))
-        self.revision = listing.revision
 
     def apply(self, events: Iterable[Any]) -> bool:
         """Take in the events of a watch, and tell whether they changed anything.
@@ -74,15 +79,19 @@ class View:
                 self._records.pop(key, None)
             else:
                 self._put(key, event.kv.value, revision, self._warned.get(key))
-        return before != self._records
+        changed = before != self._records
+        if changed:
+            self._listed, self._endpoints = (), None
+        return changed
 
     def answer(self) -> Found | Empty:
         """Return what is there, in the order of the keys."""
         where = self._start.decode()
         if not self._records:
             return Empty(f"no key of a node under {where}")
-        endpoints = tuple(self._records[key].endpoint for key in sorted(self._records))
-        return Found(endpoints, detail=f"keys under {where} at revision {self.revision}")
+        if self._endpoints is None:
+            self._endpoints = tuple(self._records[key].endpoint for key in sorted(self._records))
+        return Found(self._endpoints, detail=f"keys under {where} at revision {self.revision}")
 
     def _put(self, key: bytes, value: bytes, revision: int, warned: int | None) -> None:
         try:
