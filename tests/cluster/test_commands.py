@@ -214,10 +214,16 @@ def test_a_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path: Path) -> 
     node.settings = seeds_table(["127.0.0.1:9", "no-such-host.invalid:7946", "127.0.0.250:7946"])
     statuses = []
     for moment in range(16):
+        started = len(node.events("node.ready"))
         with running([node]):
             process = node.process
             assert process
-            time.sleep(0.05 * moment)
+            if moment == 15:
+                wait_until(
+                    lambda known=started: len(node.events("node.ready")) > known, 20, "the node is ready"
+                )
+            else:
+                time.sleep(0.05 * moment)
             process.send_signal(signal.SIGTERM)
 
             statuses.append(process.wait(10))
