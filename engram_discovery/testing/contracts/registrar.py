@@ -1,0 +1,294 @@
+"""What every registrar promises."""
+# ruff: noqa: S101  a contract suite asserts
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+import pytest_asyncio
+
+from engram_discovery.address import Address
+from engram_discovery.errors import FailureKind, RegistrationError
+from engram_discovery.testing.contracts.observing import Traces, eventually, longest_hold
+from engram_discovery.testing.contracts.provider import IDENTITY, ProviderContract, paused
+from engram_discovery.types import Lease, NodeRecord
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from engram_discovery.hookspecs import PluginContext
+    from engram_discovery.plugins import PluginHost
+    from engram_discovery.protocols import Registrar
+    from engram_discovery.testing.contracts.backend import Backend
+    from engram_discovery.testing.log import RecordingLogger
+
+__all__ = ["RegistrarContract"]
+
+NODE = NodeRecord(
+    identity=IDENTITY, addr=Address("127.0.0.1", 7946), api_addr=Address("127.0.0.1", 50051), spaces=("a",)
+)
+MOVED = replace(NODE, addr=Address("127.0.0.9", 7947))
+OTHER = replace(NODE, identity=replace(IDENTITY, node_id="contract-2"), addr=Address("127.0.0.2", 7946))
+
+_GRACE = 1.0
+_LONG_HOLD = 0.25
+
+
+class RegistrarContract(ProviderContract):
+    """The promises of ``engram_discovery.protocols.Registrar``. Your ``Backend`` needs ``registered``.
+
+    Capabilities: ``lease`` (records have a time to live and are renewed), ``forget``, ``stop``, ``pause``.
+
+    Attributes:
+        expires_within: Seconds after which a record that is not renewed is gone at the latest. Let your settings make
+            this short: one test waits for it.
+    """
+
+    pytestmark = pytest.mark.asyncio(loop_scope="function")
+
+    expires_within: ClassVar[float] = 10.0
+
+    _known: ClassVar[frozenset[str]] = frozenset({"lease", "forget", "stop", "pause"})
+
+    @pytest.fixture
+    def make(self, host: PluginHost, context: PluginContext, backend: Backend) -> Callable[[], Registrar]:
+        """Make a registrar, which the test closes."""
+
+        def make() -> Registrar:
+            registrar = host.create_registrar(self.provider, self.table(host, backend), context)
+            assert registrar is not None, f'"{self.provider}" makes no registrar'
+            return registrar
+
+        return make
+
+    @pytest_asyncio.fixture(loop_scope="function")
+    async def registrar(self, make: Callable[[], Registrar]) -> AsyncIterator[Registrar]:
+        """A registrar that is closed after the test."""
+        registrar = make()
+        yield registrar
+        await asyncio.wait_for(registrar.aclose(), 2 * _GRACE)
+
+    # --- the record ----------------------------------------------------------------------------------------
+
+    async def test_a_registered_node_is_seen_by_others(self, registrar: Registrar, backend: Backend) -> None:
+        """After register, other clients see the node at its gossip address."""
+        await registrar.register(NODE)
+
+        await self._expect(backend, {"contract-1": NODE.addr})
+
+    async def test_registering_again_changes_nothing(self, registrar: Registrar, backend: Backend) -> None:
+        """The host registers anew whenever in doubt: there is still one record."""
+        await registrar.register(NODE)
+        await registrar.register(NODE)
+
+        await self._expect(backend, {"contract-1": NODE.addr})
+
+    async def test_registering_again_replaces_the_address(
+        self, registrar: Registrar, backend: Backend
+    ) -> None:
+        """A node that has moved is seen at its new address only."""
+        await registrar.register(NODE)
+        await self._expect(backend, {"contract-1": NODE.addr})
+
+        await registrar.register(MOVED)
+
+        await self._expect(backend, {"contract-1": MOVED.addr})
+
+    async def test_verify_sees_the_record(self, registrar: Registrar) -> None:
+        """A read shows the record after register."""
+        await registrar.register(NODE)
+
+        assert await eventually(registrar.verify, self.within), "verify() does not find what was registered"
+
+    async def test_verify_sees_that_the_record_is_gone(self, registrar: Registrar, backend: Backend) -> None:
+        """Verify reads the registry, and does not merely remember that register succeeded."""
+        self.needs("forget")
+        await registrar.register(NODE)
+        await eventually(registrar.verify, self.within)
+        await backend.forget("contract-1")
+
+        async def gone() -> bool:
+            return not await registrar.verify()
+
+        assert await eventually(gone, self.within), "verify() is true and the record is gone"
+
+    async def test_deregister_removes_the_record(self, registrar: Registrar, backend: Backend) -> None:
+        """After deregister nobody sees the node."""
+        await registrar.register(NODE)
+        await self._expect(backend, {"contract-1": NODE.addr})
+
+        await registrar.deregister()
+
+        await self._expect(backend, {})
+
+    async def test_deregister_without_a_record_succeeds(self, registrar: Registrar, backend: Backend) -> None:
+        """What is gone already is deregistered."""
+        self.needs("forget")
+        await registrar.register(NODE)
+        await backend.forget("contract-1")
+
+        await registrar.deregister()
+
+    async def test_nodes_do_not_disturb_each_other(
+        self, make: Callable[[], Registrar], registrar: Registrar, backend: Backend
+    ) -> None:
+        """A node that comes and goes leaves the records of others as they are."""
+        await registrar.register(NODE)
+        other = make()
+        await other.register(OTHER)
+        await self._expect(backend, {"contract-1": NODE.addr, "contract-2": OTHER.addr})
+
+        await other.deregister()
+        await other.aclose()
+
+        await self._expect(backend, {"contract-1": NODE.addr})
+
+    # --- leases --------------------------------------------------------------------------------------------
+
+    async def test_a_lease_says_what_was_granted(self, registrar: Registrar) -> None:
+        """Register and renew return the time to live; it is None exactly if records never expire."""
+        leases = [await registrar.register(NODE)]
+        if "lease" in self.capabilities:
+            leases.append(await registrar.renew())
+
+        for lease in leases:
+            assert isinstance(lease, Lease), f"expected a Lease, got {lease}"
+            if "lease" in self.capabilities:
+                assert lease.ttl is not None and lease.ttl > 0, f"a lease of {lease.ttl} s cannot be renewed"  # noqa: PT018
+            else:
+                assert lease.ttl is None, f"a lease of {lease.ttl} s without the capability lease"
+
+    async def test_a_record_expires_unless_it_is_renewed(
+        self, make: Callable[[], Registrar], backend: Backend
+    ) -> None:
+        """After a crash the record goes by itself; nothing in the background renews it but the host's calls."""
+        self.needs("lease")
+        crashed = make()
+        await crashed.register(NODE)
+        await self._expect(backend, {"contract-1": NODE.addr})
+
+        await self._expect(backend, {}, within=self.expires_within)
+        await crashed.aclose()
+
+    async def test_a_renewed_record_stays(self, registrar: Registrar, backend: Backend) -> None:
+        """Renewed at a third of its time to live, the record outlives that time."""
+        self.needs("lease")
+        ttl = (await registrar.register(NODE)).ttl or 0.0
+        await self._expect(backend, {"contract-1": NODE.addr})
+
+        for _ in range(5):
+            await asyncio.sleep(ttl / 3)
+            await registrar.renew()
+
+        assert await backend.registered() == {"contract-1": NODE.addr}
+
+    async def test_renewing_a_lost_record_says_so(self, registrar: Registrar, backend: Backend) -> None:
+        """Renew raises not_found when the record is gone: the host then registers anew."""
+        self.needs("lease", "forget")
+        await registrar.register(NODE)
+        await backend.forget("contract-1")
+
+        with pytest.raises(RegistrationError) as caught:
+            await registrar.renew()
+
+        assert caught.value.kind is FailureKind.NOT_FOUND
+
+    # --- failures ------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("call", ["register", "renew", "verify", "deregister"])
+    async def test_an_outage_is_an_error(self, registrar: Registrar, backend: Backend, call: str) -> None:
+        """While the registry is away every call raises RegistrationError, and none reports a success."""
+        self.needs("stop", *(["lease"] if call == "renew" else []))
+        await registrar.register(NODE)
+        await backend.stop()
+
+        with pytest.raises(RegistrationError) as caught:
+            await asyncio.wait_for(_call(registrar, call), self.timeout + _GRACE)
+
+        assert caught.value.kind not in (FailureKind.PLUGIN_BUG, FailureKind.NOT_FOUND)
+        assert str(caught.value), "the error needs a message that people can act on"
+
+    async def test_it_works_again_after_an_outage(self, registrar: Registrar, backend: Backend) -> None:
+        """The same object registers once the registry is back; the host does not make a new one."""
+        self.needs("stop")
+        await backend.stop()
+        with suppress(Exception):  # another test checks how it fails
+            await asyncio.wait_for(registrar.register(NODE), self.timeout + _GRACE)
+
+        await backend.start()
+        await registrar.register(NODE)
+
+        await self._expect(backend, {"contract-1": NODE.addr})
+
+    async def test_a_cancelled_call_ends_at_once(self, registrar: Registrar, backend: Backend) -> None:
+        """Past the deadline the host cancels the call, which must then end within a second."""
+        self.needs("pause")
+        async with paused(backend):
+            call = asyncio.create_task(registrar.register(NODE))
+            await asyncio.wait({call}, timeout=0.1)
+            call.cancel()
+            await asyncio.wait({call}, timeout=_GRACE)
+
+            assert call.done(), f"register() still ran {_GRACE:g} s after it was cancelled"
+
+    # --- manners -------------------------------------------------------------------------------------------
+
+    async def test_closing_leaves_nothing(self, make: Callable[[], Registrar]) -> None:
+        """No task and no socket outlives aclose."""
+        before = Traces()
+        registrar = make()
+        await registrar.register(NODE)
+
+        await asyncio.wait_for(registrar.aclose(), 2 * _GRACE)
+
+        assert await before.left() == []
+
+    async def test_it_can_be_closed_unused(self, make: Callable[[], Registrar]) -> None:
+        """A registrar that was never used can be closed: that is what a failing start-up does."""
+        await asyncio.wait_for(make().aclose(), 2 * _GRACE)
+
+    async def test_it_never_holds_the_event_loop(self, registrar: Registrar) -> None:
+        """Everything else in the process goes on while it waits or computes."""
+        longest = await longest_hold(lambda: registrar.register(NODE))
+
+        assert longest < _LONG_HOLD, f"held the event loop for {longest * 1000:.0f} ms"
+
+    async def test_no_secret_is_shown(
+        self, registrar: Registrar, backend: Backend, log: RecordingLogger
+    ) -> None:
+        """A secret of the settings is in no log line, no error, and no repr."""
+        await registrar.register(NODE)
+        error: Exception | None = None
+        if "stop" in self.capabilities:
+            await backend.stop()
+            try:
+                await asyncio.wait_for(registrar.register(NODE), self.timeout + _GRACE)
+            except Exception as raised:  # noqa: BLE001  whatever it is, it must show no secret
+                error = raised
+
+        self.assert_no_secret(log=log.events, registrar=registrar, error=error)
+
+    async def _expect(
+        self, backend: Backend, expected: dict[str, Address], *, within: float | None = None
+    ) -> None:
+        seen: object = None
+
+        async def as_expected() -> bool:
+            nonlocal seen
+            seen = dict(await backend.registered())
+            return seen == expected
+
+        assert await eventually(as_expected, within or self.within), f"expected {expected}, got {seen}"
+
+
+async def _call(registrar: Registrar, name: str) -> object:
+    """Call a method by its name, for the tests that do so with each."""
+    if name == "register":
+        return await registrar.register(NODE)
+    if name == "renew":
+        return await registrar.renew()
+    return await (registrar.verify() if name == "verify" else registrar.deregister())
