@@ -51,7 +51,7 @@ class MembershipContract:
 
     def make(self, node_id: str, *, cluster: str = "contract", bind: Address = _LOOPBACK) -> Membership:
         """Make an engine, not yet started."""
-        host = PluginHost()
+        host = PluginHost() if self.plugin is None else PluginHost(entry_points=())
         if self.plugin is not None:
             host.register(self.plugin, name=self.engine)
         identity = NodeIdentity(node_id=node_id, generation=7, cluster=cluster)
@@ -102,8 +102,8 @@ class MembershipContract:
         report = await two.join([_endpoint(one)], timeout=self.within)
 
         assert report.joined == 1, f"expected one to be joined, got {report}"
-        for node, other in ((one, two), (two, one)):
-            seen = await self._see(node, other.local.node_id, NodeState.ALIVE)
+        for node, other, name in ((one, two, "two"), (two, one, "one")):
+            seen = await self._see(node, name, NodeState.ALIVE)
             assert (seen.generation, seen.addr, seen.is_self) == (7, other.local.addr, False)
 
     async def test_this_node_comes_first(self, start: Start) -> None:
@@ -223,7 +223,7 @@ class MembershipContract:
 
         await node.aclose()
 
-        assert await before.left() == []
+        await before.assert_gone()
 
     async def test_it_can_be_closed_unused(self) -> None:
         """An engine that was never started can be closed: that is what a failing start-up does."""

@@ -24,17 +24,21 @@ class Traces:
         self._tasks = asyncio.all_tasks()
         self._files = _open_files()
 
-    async def left(self, within: float = 1.0) -> list[str]:
-        """Name what there is now and was not there then; wait a little for it to go by itself."""
+    async def assert_gone(self, within: float = 1.0) -> None:
+        """Fail if anything is there now that was not there then; wait a little for it to go by itself."""
         found: list[str] = []
 
         async def nothing_is_left() -> bool:
-            found[:] = [f"task {task.get_name()}" for task in asyncio.all_tasks() - self._tasks]
-            found.extend(f"open {what}" for what in _open_files() - self._files)
+            found[:] = [f"task {_name(task)}" for task in asyncio.all_tasks() - self._tasks]
+            found.extend(f"descriptor {what}" for what in _open_files() - self._files)
             return not found
 
-        await eventually(nothing_is_left, within)
-        return found
+        if not await eventually(nothing_is_left, within):
+            raise AssertionError(f"left behind: {', '.join(found)}")
+
+
+def _name(task: asyncio.Task[object]) -> str:
+    return getattr(task.get_coro(), "__qualname__", task.get_name())
 
 
 def _open_files() -> set[str]:
@@ -49,9 +53,10 @@ def _open_files() -> set[str]:
 
 async def eventually(condition: Callable[[], Awaitable[bool]], within: float) -> bool:
     """Ask ``condition`` until it is true, at most ``within`` seconds; return its last answer."""
-    deadline = time.monotonic() + within
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within
     while not await condition():
-        if time.monotonic() > deadline:
+        if loop.time() > deadline:
             return False
         await asyncio.sleep(0.02)
     return True

@@ -87,10 +87,7 @@ class ProviderContract:
     @pytest.fixture
     def host(self) -> PluginHost:
         """A plugin host that knows the provider."""
-        host = PluginHost()
-        if self.plugin is not None:
-            host.register(self.plugin, name=self.provider)
-        return host
+        return self.make_host()
 
     @pytest.fixture
     def context(self, log: RecordingLogger) -> PluginContext:
@@ -106,6 +103,14 @@ class ProviderContract:
         missing = [name for name in capabilities if name not in self.capabilities]
         if missing:
             pytest.skip(f'{type(self).__name__}.capabilities has no "{missing[0]}"')
+
+    def make_host(self) -> PluginHost:
+        """Return a plugin host that knows the provider: by ``plugin`` alone, or else by what is installed."""
+        if self.plugin is None:
+            return PluginHost()
+        host = PluginHost(entry_points=())
+        host.register(self.plugin, name=self.provider)
+        return host
 
     def table(self, host: PluginHost, backend: Backend) -> Any:
         """Return the settings, validated by the provider's model."""

@@ -108,8 +108,10 @@ class WatchContract(ProviderContract):
             await self._follow(stream, {ONE})
             waiting = asyncio.create_task(_next(stream))
             await asyncio.wait({waiting}, timeout=0.05)
-            answer = await asyncio.wait_for(discoverer.discover(), self.within)
-            await _cancel(waiting)
+            try:
+                answer = await asyncio.wait_for(discoverer.discover(), self.within)
+            finally:
+                await _cancel(waiting)
 
         assert addresses(answer) == {ONE}
 
@@ -129,7 +131,7 @@ class WatchContract(ProviderContract):
             await _cancel(waiting)
         await discoverer.aclose()
 
-        assert await before.left() == []
+        await before.assert_gone()
 
     async def _follow(self, stream: AsyncIterator[Found | Empty], expected: set[Address]) -> None:
         """Read answers until one is as expected."""
