@@ -5,7 +5,9 @@ Most faulty texts are executed under the name of the sound module; those about t
 
 from __future__ import annotations
 
-import importlib.util
+import atexit
+import importlib
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -27,14 +29,20 @@ SOUND = (
     .replace("from pydantic import Field", "from pydantic import ConfigDict, Field, SecretStr")
 )
 
-_LOUD = '        print(settings) or context.logger.info("made", token=settings.token.get_secret_value())\n'
-
 PLUGIN_FAULTS: dict[str, tuple[str, str, str]] = {
     "MisspeltHook": ("def engram_providers", "def engram_provider", "test_the_host_loads_it"),
-    "UnknownArgument": ("settings: Settings, context: P", "table: Settings, context: P", "test_the_host_loads_it"),
+    "UnknownArgument": (
+        "settings: Settings, context: P",
+        "table: Settings, context: P",
+        "test_the_host_loads_it",
+    ),
     "WrongVersion": ("summary=summary,", "summary=summary, requires_api=99,", "test_the_host_loads_it"),
     "NoSummary": ('"peers in a JSON file"', '""', "test_it_describes_itself"),
-    "UntoldWatch": ("frozenset({\"discover\", \"watch\"})", "frozenset({\"discover\"})", "test_it_makes_what_it_says"),
+    "UntoldWatch": (
+        'frozenset({"discover", "watch"})',
+        'frozenset({"discover"})',
+        "test_it_makes_what_it_says",
+    ),
     "TakesEverything": ('if provider == "json_file" else None', "", "test_other_providers_are_left_alone"),
     "ConnectsInItsFactory": (
         FACTORY,
@@ -62,9 +70,21 @@ PLUGIN_FAULTS: dict[str, tuple[str, str, str]] = {
 
 #: Faults of the module itself: they are seen in its file, not in what it makes.
 MODULE_FAULTS: dict[str, tuple[str, str, str]] = {
-    "SlowToImport": ("import asyncio", "import time; time.sleep(0.05)\nimport asyncio", "test_importing_is_cheap"),
-    "BringsALibrary": ("import asyncio", "import iniconfig\nimport asyncio", "test_importing_brings_no_client_library"),
-    "ReadsTheEnvironment": (FACTORY, f"    import os; os.getenv('PEERS')\n{FACTORY}", "test_the_environment_is_not_read"),
+    "SlowToImport": (
+        "import asyncio",
+        "import time; time.sleep(0.05)\nimport asyncio",
+        "test_importing_is_cheap",
+    ),
+    "BringsALibrary": (
+        "import asyncio",
+        "import iniconfig\nimport asyncio",
+        "test_importing_brings_no_client_library",
+    ),
+    "ReadsTheEnvironment": (
+        FACTORY,
+        f"    import os; os.getenv('PEERS')\n{FACTORY}",
+        "test_the_environment_is_not_read",
+    ),
     "ConfiguresLogging": (
         FACTORY,
         f"    import logging; logging.basicConfig()\n{FACTORY}",
@@ -74,28 +94,84 @@ MODULE_FAULTS: dict[str, tuple[str, str, str]] = {
 
 DISCOVERER_FAULTS: dict[str, tuple[str, str, str]] = {
     "NoFileIsNobody": (
-        "raise DiscoveryError(f\"{path}: {error.strerror}\", kind=FailureKind.UNAVAILABLE) from error",
+        'raise DiscoveryError(f"{path}: {error.strerror}", kind=FailureKind.UNAVAILABLE) from error',
         "return Empty(str(error))",
         "test_an_outage_is_an_error",
     ),
-    "NobodyIsFound": ("Found(endpoints) if endpoints else Empty", "Found(endpoints) if 1 else Empty", "test_nobody_is_empty"),
+    "NobodyIsFound": (
+        "Found(endpoints) if endpoints else Empty",
+        "Found(endpoints) if True else Empty",
+        "test_nobody_is_empty",
+    ),
     "HalfAFileIsNobody": (
-        "raise DiscoveryError(f\"{path}: not a list of host:port\", kind=FailureKind.BAD_DATA) from error",
+        'raise DiscoveryError(f"{path}: not a list of host:port", kind=FailureKind.BAD_DATA) from error',
         "return Empty(str(error))",
         "test_garbage_is_bad_data",
     ),
     "OnlyTwo": ("Found(endpoints) if", "Found(endpoints[:2]) if", "test_every_record_is_found"),
-    "ReadsOnce": (
-        "        path = self._settings.path\n        try:",
-        "        path = self._settings.path\n        if hasattr(self, 'kept') and path.exists():\n"
-        "            return self.kept\n        try:",
+    "RemembersForEver": (
+        "        return Found(",
+        "        endpoints = self.seen = (*getattr(self, 'seen', ()), *endpoints)\n        return Found(",
         "test_a_removed_record_is_gone",
     ),
     "BlocksTheLoop": (
         "        path = self._settings.path\n",
-        "        path = self._settings.path\n        import time; time.sleep(0.3)\n",
+        "        path = self._settings.path\n        import time; len(asyncio.all_tasks()) > 1 and time.sleep(0.3)\n",
         "test_it_never_holds_the_event_loop",
     ),
-    "WaitsForTheFirstChange": ("told = None", "told = await self.discover()", "test_a_watch_begins_with_the_whole_answer"),
-    "LeavesATask": ("told = None", "told = asyncio.create_task(asyncio.sleep(99))", "test_a_closed_watch_leaves_nothing"),
+    "WaitsForTheFirstChange": (
+        "told = None",
+        "told = await self.discover()",
+        "test_a_watch_begins_with_the_whole_answer",
+    ),
+    "LeavesATask": (
+        "told = None",
+        "told = asyncio.create_task(asyncio.sleep(99))",
+        "test_a_closed_watch_leaves_nothing",
+    ),
 }
+
+FAULTS = {**PLUGIN_FAULTS, **MODULE_FAULTS, **DISCOVERER_FAULTS}
+
+
+def sown(name: str) -> ModuleType:
+    """Return the example with a fault in it."""
+    old, new, _ = FAULTS[name]
+    text = SOUND.replace(old, new)
+    assert text != SOUND, f"{name} changes nothing: the example no longer has {old!r}"
+    if name in MODULE_FAULTS:
+        return _imported(name.lower(), text)
+    module = ModuleType(SOUND_MODULE.__name__)
+    module.__file__ = SOUND_MODULE.__file__
+    exec(compile(text, name, "exec"), vars(module))  # our own example
+    return module
+
+
+def _imported(name: str, text: str) -> ModuleType:
+    (PLACE / f"{name}.py").write_text(text)
+    return importlib.import_module(name)
+
+
+class OfFaulty(OfJsonFile):
+    """What the suites are told; a token that the example does not need, so that there is one to show."""
+
+    secrets = (SECRET,)
+
+    def settings(self, backend: Any) -> dict[str, object]:
+        return {**super().settings(backend), "token": SECRET}
+
+
+def _suite(name: str, module: ModuleType) -> type:
+    if name in DISCOVERER_FAULTS:
+        can = frozenset({"change", "stop", "corrupt", "watch"})
+        return type(f"Test{name}", (OfFaulty, DiscovererContract), {"plugin": module, "capabilities": can})
+    return type(f"Test{name}", (OfFaulty, PluginContract), {"plugin": module})
+
+
+PLACE = Path(tempfile.mkdtemp(prefix="json-file-"))
+atexit.register(shutil.rmtree, PLACE, ignore_errors=True)
+sys.path.insert(0, str(PLACE))
+importlib.invalidate_caches()
+SOUND_MODULE = _imported("sound_json_file", SOUND)
+globals().update({f"Test{name}": _suite(name, sown(name)) for name in FAULTS})
+TestGood = _suite("Good", SOUND_MODULE)
