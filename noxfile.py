@@ -10,11 +10,12 @@ import nox
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "typing", "tests", "packaging", "cluster", "faults", "integration"]
+nox.options.sessions = ["lint", "typing", "tests", "packaging", "docs", "cluster", "faults", "integration"]
 
-PLUGINS = ["static", "dns"]
+PLUGINS = ["static", "dns", "consul", "etcd"]
 #: Plugins that are tested against real servers.
-SERVED = ["dns"]
+SERVED = ["dns", "consul", "etcd"]
+BENCHMARKS = ["startup", "health", "settings", "plugins", "dns"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -58,7 +59,7 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the unit tests of host and plugins: no server, no process, a fake clock."""
     install(session, "test")
-    pytest(session, "tests/unit", *(f"plugins/{name}/tests/unit" for name in PLUGINS))
+    pytest(session, "-n", "2", "tests/unit", *(f"plugins/{name}/tests/unit" for name in PLUGINS))
 
 
 @nox.session
@@ -92,8 +93,16 @@ def packaging(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed beside a peer or a floor, as ratios."""
-    install(session, "test")
-    for name in session.posargs or ["startup", "health", "settings", "plugins", "dns"]:
+    install(session, "test", "bench")
+    session.run("python", "-m", "tests.servers.build", "--all")
+    for name in session.posargs or BENCHMARKS:
         session.run("python", "-m", f"tests.bench.{name}")

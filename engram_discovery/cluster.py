@@ -19,7 +19,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import engram_discovery
-from engram_discovery.address import Address, format_address, is_loopback, is_wildcard, parse_address
+from engram_discovery.address import Address, format_address, is_wildcard, parse_address
 from engram_discovery.advertise import (
     SelfFilter,
     choose_advertise,
@@ -30,7 +30,7 @@ from engram_discovery.advertise import (
 from engram_discovery.clock import SystemClock
 from engram_discovery.conflict import ConflictGuard
 from engram_discovery.context import Distributed, SingleNode
-from engram_discovery.errors import JoinError, SettingsError
+from engram_discovery.errors import JoinError
 from engram_discovery.health import ClusterHealth
 from engram_discovery.hookspecs import MembershipConfig
 from engram_discovery.identity import DataDirLock, load_identity
@@ -38,11 +38,10 @@ from engram_discovery.joining import Joiner
 from engram_discovery.log import get_logger
 from engram_discovery.providers import Providers, make_host
 from engram_discovery.registration import Registration
-from engram_discovery.settings.problems import Problem
 from engram_discovery.types import NodeRecord, NodeState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from prometheus_client import CollectorRegistry
 
@@ -64,6 +63,7 @@ async def initialize_cluster(
     settings: Settings,
     *,
     host: PluginHost | None = None,
+    join: Sequence[str] = (),
     registry: CollectorRegistry | None = None,
     logger: Logger | None = None,
     clock: Clock | None = None,
@@ -77,6 +77,7 @@ async def initialize_cluster(
     Args:
         settings: From ``load_settings`` or ``settings_from``.
         host: Plugins to use; default: the installed ones, by the settings ``plugins.allow`` and ``plugins.deny``.
+        join: Addresses (``host:port``) to join besides those that the sources find.
         registry: A Prometheus registry to put our metrics on, until closed; none by default.
         logger: Where to log; default: structlog if the program configured it, else the standard library.
         clock: Source of time, for tests.
@@ -97,6 +98,7 @@ async def initialize_cluster(
     startup = _Startup(
         settings,
         host or make_host(settings.cluster.plugins, logger),
+        tuple(join),
         registry,
         logger,
         clock or SystemClock(),
@@ -114,6 +116,7 @@ class _Startup:
 
     settings: Settings
     host: PluginHost
+    join: tuple[str, ...]
     registry: CollectorRegistry | None
     logger: Logger
     clock: Clock
@@ -128,6 +131,7 @@ class _Startup:
             clock=self.clock,
             logger=self.logger,
             random=self.random,
+            join=self.join,
         )
         discovery = providers.discovery()
         stack.push_async_callback(self._closing, "discovery", discovery.aclose)
@@ -184,19 +188,7 @@ class _Startup:
         if needs_seeds(cluster.advertise, bind, interfaces):
             seeds = (await discovery.discover()).endpoints
         advertise = await resolve_advertise(choose_advertise(cluster.advertise, bind, interfaces, seeds))
-        self._check_exposure(bind)
         return bind, advertise, api._replace(host=advertise.host) if is_wildcard(api.host) else api
-
-    def _check_exposure(self, bind: Address) -> None:
-        """Warn, or refuse, if gossip without a key can be reached from other machines."""
-        security = self.settings.cluster.security
-        if security.keys or is_loopback(bind.host):
-            return
-        found = f"gossip on {format_address(bind)} is neither encrypted nor authenticated"
-        remedy = "set cluster.security.keys (make one with `engram-discovery keygen`)"
-        if security.strict:
-            raise SettingsError([Problem("cluster.security.keys", found, remedy=remedy)])
-        self.logger.warning("security.plaintext", problem=found, remedy=remedy)
 
     async def _membership(
         self,
@@ -319,6 +311,12 @@ class _Startup:
             close = functools.partial(registration.aclose, drain=drain)
             stack.push_async_callback(self._closing, "registration", close, extra=drain)
             registrations.append(registration)
+        if self.registry is not None and registrations:
+            from engram_discovery.metrics import RegistrationCollector
+
+            collector = RegistrationCollector(registrations)
+            self.registry.register(collector)
+            stack.callback(self.registry.unregister, collector)
         return tuple(registrations)
 
     async def _closing(self, what: str, close: Callable[[], Awaitable[None]], extra: float = 0.0) -> None:

@@ -58,6 +58,8 @@ class FailureKind(StrEnum):
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
+    REPLACED = "replaced"
+    """A newer run of this node, by generation, holds our record."""
     RATE_LIMITED = "rate_limited"
     BAD_DATA = "bad_data"
     CONFIG = "config"
@@ -154,7 +156,8 @@ class DiscoveryError(_OutsideError):
 class RegistrationError(_OutsideError):
     """A registry refused, lost or did not answer. Never stops the node: the upkeep loop tries again.
 
-    ``kind`` is ``not_found`` when the registry no longer has our record and it must be registered anew.
+    ``kind`` is ``not_found`` when the registry no longer has our record and it must be registered anew, and
+    ``replaced`` when a newer run of our node id holds it: then it is left alone for good.
 
     Attributes:
         kind: What went wrong.

@@ -84,6 +84,7 @@ class PluginContext:
         identity: This node, or None where there is none (``engram-discovery discover``).
         logger: A logger bound to the provider.
         clock: The clock to use for every wait and age.
+        cluster: Name of the cluster; also there where there is no identity.
         timeout: Seconds that the host allows for one call to the outside.
         default_port: The port to use for an endpoint whose source names none.
         user_agent: What to call ourselves to a server.
@@ -93,6 +94,7 @@ class PluginContext:
     identity: NodeIdentity | None
     logger: Logger
     clock: Clock
+    cluster: str = "engram"
     timeout: float = 5.0
     default_port: int = 7946
     user_agent: str = "engram-discovery"

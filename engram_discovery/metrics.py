@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from engram_discovery.registration import RegistrationState
 from engram_discovery.types import HealthStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from prometheus_client import CollectorRegistry, Metric
 
     from engram_discovery.health import ClusterHealth
+    from engram_discovery.registration import Registration
 
-__all__ = ["ClusterCollector", "register"]
+__all__ = ["ClusterCollector", "RegistrationCollector", "register"]
 
 
 class ClusterCollector(Collector):
@@ -56,6 +58,53 @@ class ClusterCollector(Collector):
             "Share of alive members that decides the status.",
             value=verdict.ratio,
         )
+
+
+class RegistrationCollector(Collector):
+    """Turns the state of our records in registries into metrics whenever the registry is scraped."""
+
+    def __init__(self, registrations: Sequence[Registration]) -> None:
+        self._registrations = tuple(registrations)
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the metrics of all registrations. Called by the registry, from any thread."""
+        state = GaugeMetricFamily(
+            "engram_registration_state",
+            "1 for the state that our record is in, else 0.",
+            labels=["provider", "state"],
+        )
+        age = GaugeMetricFamily(
+            "engram_registration_state_age_seconds",
+            "Time for which the state has been what it is.",
+            labels=["provider"],
+        )
+        renewals = CounterMetricFamily(
+            "engram_registration_renewals", "Renewals that the registry granted.", labels=["provider"]
+        )
+        for registration in self._registrations:
+            for one in RegistrationState:
+                state.add_metric([registration.provider, one], float(one is registration.state))
+            age.add_metric([registration.provider], registration.age)
+            renewals.add_metric([registration.provider], registration.renewals)
+        yield from (state, age, renewals)
+        yield self._by_reason(
+            "engram_registration_repairs",
+            "Records found lost and made again.",
+            {one.provider: one.repairs for one in self._registrations},
+        )
+        yield self._by_reason(
+            "engram_registration_failures",
+            "Tries to make, renew or read our record that failed.",
+            {one.provider: one.failures for one in self._registrations},
+        )
+
+    @staticmethod
+    def _by_reason(name: str, text: str, counts: Mapping[str, Mapping[str, int]]) -> Metric:
+        family = CounterMetricFamily(name, text, labels=["provider", "reason"])
+        for provider, reasons in counts.items():
+            for reason, count in dict(reasons).items():
+                family.add_metric([provider, reason], count)
+        return family
 
 
 def register(registry: CollectorRegistry, health: ClusterHealth) -> ClusterCollector:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         NodeState,
     )
 
-__all__ = ["Discoverer", "HealthCheck", "Membership", "Registrar", "WatchingDiscoverer"]
+__all__ = ["Discoverer", "HealthCheck", "Membership", "Registrar", "WatchingDiscoverer", "WatchingRegistrar"]
 
 
 @runtime_checkable
@@ -92,6 +92,17 @@ class Registrar(Protocol):
 
     async def aclose(self) -> None:
         """Release sockets and tasks. Called once, also after a failure; bounded by the host."""
+
+
+@runtime_checkable
+class WatchingRegistrar(Registrar, Protocol):
+    """A registrar that is told when something happens to its record. The host still verifies now and then."""
+
+    async def disturbed(self) -> None:
+        """Return when the record may have changed or gone; wait for ever otherwise. Called while it is registered.
+
+        The host then verifies, and calls it again, at most once a second. If it raises, the regular reading must do.
+        """
 
 
 @runtime_checkable

@@ -9,18 +9,24 @@ import engram_discovery
 from engram_discovery.hookspecs import MembershipConfig, PluginContext
 from engram_discovery.plugins import PluginHost
 from engram_discovery.sources import Discovery, PeerCache, Source
+from engram_discovery.sources.own_thread import on_own_thread
 
 if TYPE_CHECKING:
     from random import Random
 
     from engram_discovery.clock import Clock
     from engram_discovery.log import Logger
-    from engram_discovery.protocols import HealthCheck, Membership, Registrar
+    from engram_discovery.protocols import Discoverer, HealthCheck, Membership, Registrar
     from engram_discovery.settings import Settings
     from engram_discovery.settings.models import PluginsSettings
     from engram_discovery.types import NodeIdentity
 
-__all__ = ["Providers", "make_host"]
+__all__ = ["COMMAND_LINE", "Providers", "make_host"]
+
+#: Name of the source of addresses that were named on the command line.
+COMMAND_LINE = "command-line"
+
+_OURS = "engram-discovery"
 
 
 def make_host(plugins: PluginsSettings, logger: Logger | None = None) -> PluginHost:
@@ -39,6 +45,7 @@ class Providers:
         clock: Given to every object.
         logger: Given to every object, with the provider's name bound.
         random: Given to the sources.
+        join: Addresses named on the command line, always asked besides.
     """
 
     settings: Settings
@@ -47,6 +54,7 @@ class Providers:
     clock: Clock
     logger: Logger
     random: Random
+    join: tuple[str, ...] = ()
 
     def discovery(self) -> Discovery:
         """Make the sources, in order, and their memory on disk.
@@ -57,11 +65,17 @@ class Providers:
         """
         cluster = self.settings.cluster
         cache = None
-        if cluster.data_dir is not None:
+        if cluster.data_dir is not None and self.identity is not None:
             cache = PeerCache(cluster.data_dir / "peers.json", cluster=cluster.name, logger=self.logger)
         sources = [self._source(name) for name in cluster.discovery]
+        also = [self._command_line()] if self.join else []
         return Discovery(
-            sources, mode=cluster.discovery_mode, cache=cache, clock=self.clock, logger=self.logger
+            sources,
+            mode=cluster.discovery_mode,
+            cache=cache,
+            also=also,
+            clock=self.clock,
+            logger=self.logger,
         )
 
     def health_checks(self) -> list[HealthCheck]:
@@ -87,13 +101,35 @@ class Providers:
     def _source(self, name: str) -> Source:
         context = self._context(name)
         discoverer = self.host.create_discoverer(name, self._table(name), context)
+        if self._is_foreign(name):
+            discoverer = on_own_thread(name, discoverer, clock=self.clock, logger=self.logger)
+        return self._keep_fresh(name, discoverer, context)
+
+    def _command_line(self) -> Source:
+        """Make the source of the addresses named by ``--join``: seeds like any other, of a list of their own."""
+        context = self._context(COMMAND_LINE)
+        table = self.host.provider("static").settings_model(seed_nodes=self.join)
+        return self._keep_fresh(COMMAND_LINE, self.host.create_discoverer("static", table, context), context)
+
+    def _keep_fresh(self, name: str, discoverer: Discoverer, context: PluginContext) -> Source:
         return Source(
             name,
             discoverer,
             clock=self.clock,
-            logger=context.logger,
+            logger=self.logger,
             random=self.random,
             timeout=context.timeout,
+        )
+
+    def _is_foreign(self, name: str) -> bool:
+        """Tell whether a stranger's code answers, which may block the loop: it gets a thread of its own.
+
+        Not if it registers too: its client, opened on one event loop, cannot be used on another.
+        """
+        info = self.host.provider(name)
+        owners = [record.distribution for record in self.host.records() if name in record.providers]
+        return "register" not in info.capabilities and any(
+            owner is not None and not owner.startswith(_OURS) for owner in owners
         )
 
     def _table(self, name: str) -> object:
@@ -105,5 +141,6 @@ class Providers:
             identity=self.identity,
             logger=self.logger.bind(provider=name),
             clock=self.clock,
+            cluster=self.settings.cluster.name,
             user_agent=f"engram-discovery/{engram_discovery.__version__}",
         )

@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from engram_discovery.errors import FailureKind, RegistrationError
+from engram_discovery.protocols import WatchingRegistrar
+from engram_discovery.sources.backoff import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -26,9 +28,8 @@ __all__ = ["Registration", "RegistrationState"]
 _T = TypeVar("_T")
 _CALL_TIMEOUT = 5.0
 _VERIFY_EVERY = 30.0
-_RETRY_BASE = 0.25
-_RETRY_CAP = 30.0
 _RETRY_HOPELESS = 15.0
+_CALM = 1.0
 
 
 class RegistrationState(StrEnum):
@@ -39,6 +40,8 @@ class RegistrationState(StrEnum):
     """Accepted by the registry, but no read has shown it yet."""
     REGISTERED = "registered"
     LOST = "lost"
+    REPLACED = "replaced"
+    """A newer run of our node id holds the record; it is theirs now."""
     DRAINING = "draining"
 
 
@@ -48,6 +51,8 @@ _UNMADE = frozenset({RegistrationState.PENDING, RegistrationState.UNVERIFIED, Re
 
 class Registration:
     """Keeps one record in one registry.
+
+    Besides the times at which something is due, it acts when a registrar says that its record was disturbed.
 
     Args:
         provider: Name of the provider, for logs and metrics.
@@ -74,6 +79,7 @@ class Registration:
         self._clock = clock
         self._random = random
         self._logger = logger
+        self._backoff = Backoff(random)
         self._state = RegistrationState.PENDING
         self._since = clock.monotonic()
         self._ttl: float | None = None
@@ -84,6 +90,7 @@ class Registration:
         self.last_error: RegistrationError | None = None
         self.renewals = 0
         self.repairs: dict[str, int] = {}
+        self.failures: dict[str, int] = {}
 
     @property
     def state(self) -> RegistrationState:
@@ -125,9 +132,10 @@ class Registration:
             await self._registrar.aclose()
 
     async def _keep(self) -> None:
-        while True:
+        while self._state is not RegistrationState.REPLACED:
             try:
-                due = await self._step()
+                await self._rest(await self._step())
+                continue
             except RegistrationError as error:
                 due = self._failed(error)
             except Exception as error:  # noqa: BLE001  a third party's registrar may raise anything: named, retried
@@ -151,6 +159,27 @@ class Registration:
         due = _VERIFY_EVERY * self._random.uniform(0.8, 1.2)
         return due if self._ttl is None else min(due, self._ttl / 3)
 
+    async def _rest(self, due: float) -> None:
+        """Wait until something is due, or the registrar says that the record was disturbed."""
+        if not isinstance(self._registrar, WatchingRegistrar):
+            await self._clock.sleep(due)
+            return
+        calm = asyncio.ensure_future(self._clock.sleep(due))
+        disturbed = asyncio.ensure_future(self._disturbed(self._registrar))
+        try:
+            await asyncio.wait({calm, disturbed}, return_when=asyncio.FIRST_COMPLETED)
+            if disturbed.done() and (error := disturbed.exception()) is not None:
+                self._logger.debug("registration.unwatched", provider=self.provider, error=str(error))
+                await calm  # the regular reading must do
+        finally:
+            calm.cancel()
+            disturbed.cancel()
+            await asyncio.gather(calm, disturbed, return_exceptions=True)
+
+    async def _disturbed(self, registrar: WatchingRegistrar) -> None:
+        await self._clock.sleep(_CALM)  # however nervous the registrar, one look a second
+        await registrar.disturbed()
+
     def _granted(self, lease: Lease) -> None:
         self._ttl = lease.ttl
         self._alive_at = self._clock.monotonic()
@@ -166,6 +195,7 @@ class Registration:
         if not self._failures:
             self._failing_since = self._clock.monotonic()
         self._failures += 1
+        self.failures[error.kind] = self.failures.get(error.kind, 0) + 1
         self._judge_loss(error)
         if self._failures & (self._failures - 1) == 0:
             self._logger.warning(
@@ -176,15 +206,15 @@ class Registration:
                 error=str(error),
                 tries=self._failures,
             )
-        if error.retry_after is not None:
-            return error.retry_after
-        delay = min(_RETRY_CAP, _RETRY_BASE * 2.0 ** min(self._failures - 1, 16)) * self._random.uniform(
-            0.5, 1.0
-        )
+        delay = self._backoff.next(error.retry_after)
+        if error.retry_after is None and self._ttl is not None:
+            delay = min(delay, self._ttl / 3)
         return delay if error.retryable else max(delay, _RETRY_HOPELESS)
 
     def _judge_loss(self, error: RegistrationError) -> None:
-        """Decide whether the record is lost, and must be made anew."""
+        """Decide whether the record is another's now, or lost and must be made anew."""
+        if error.kind is FailureKind.REPLACED:
+            self._enter(RegistrationState.REPLACED)
         if self._state is not RegistrationState.REGISTERED:
             return
         expired = self._ttl is not None and self._clock.monotonic() - self._alive_at >= self._ttl
@@ -198,6 +228,7 @@ class Registration:
             after = round(self._clock.monotonic() - self._failing_since, 1)
             self._logger.info("registration.recovered", provider=self.provider, after_seconds=after)
         self._failures = 0
+        self._backoff.reset()
         self.last_error = None
 
     def _enter(self, state: RegistrationState) -> None:

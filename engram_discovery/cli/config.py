@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engram_discovery.cli.options import json_option, settings_options
+from engram_discovery.settings.problems import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +93,7 @@ def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
     click.echo(f"  takes    {explanation.expected}\n  default  {explanation.default}")
     for number, (layer, value, origin) in enumerate(explanation.layers, start=1):
         won = "  <- in force" if number == len(explanation.layers) and not explanation.merged else ""
-        click.echo(f"  {layer:<12} {value}  ({origin}){won}")
+        click.echo(printable(f"  {layer:<12} {value}  ({origin}){won}"))
     if not explanation.layers:
         click.echo("  nobody set it: the default is in force")
     _print_problems([problem for problem in outcome.problems if problem.key.startswith(full)])
@@ -195,7 +196,7 @@ def _print_rows(found: Sequence[Row]) -> None:
     text_width = max(len(row.text) for row in found)
     for row in found:
         line = f"{row.key:<{key_width}}  {row.text:<{text_width}}  {row.origin}"
-        click.secho(line, dim=row.is_default or None)
+        click.secho(printable(line), dim=row.is_default or None)
 
 
 def _print_problems(problems: Sequence[Problem]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import aclosing, suppress
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
     from engram_discovery.plugins import PluginHost
     from engram_discovery.settings import Settings
+    from engram_discovery.sources import Discovery
     from engram_discovery.sources.snapshot import Snapshot
     from engram_discovery.sources.status import SourceStatus
+    from engram_discovery.types import Endpoint
 
 __all__ = ["discover"]
 
@@ -27,16 +30,28 @@ __all__ = ["discover"]
 @settings_options
 @json_option
 @click.option("--provider", metavar="NAME", help="Ask this provider, whatever cluster.discovery says.")
+@click.option("--watch", is_flag=True, help="Go on and print every change, until Ctrl-C.")
 def discover(
-    files: tuple[str, ...], overrides: tuple[str, ...], provider: str | None, *, as_json: bool
+    files: tuple[str, ...],
+    overrides: tuple[str, ...],
+    provider: str | None,
+    *,
+    watch: bool,
+    as_json: bool,
 ) -> None:
     """Ask the sources once and show where peers are. Nobody is contacted or joined.
+
+    With --watch, a line for every endpoint that comes (+) or goes (-); with --json an object a line.
 
     Exit status: 0 found or authoritatively empty, 1 the sources failed, 2 the settings are wrong.
     """
     if provider:
         overrides = (*overrides, f"cluster.discovery={provider}")
     settings, host = load(files, overrides)
+    if watch:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_watch(settings, host, as_json=as_json))
+        return
     answer = asyncio.run(_ask(settings, host))
     if as_json:
         click.echo(json.dumps(answer, indent=2))
@@ -46,6 +61,27 @@ def discover(
 
 
 async def _ask(settings: Settings, host: PluginHost) -> dict[str, Any]:
+    async with aclosing(_discovery(settings, host)) as discovery:
+        snapshot = await discovery.discover()
+        return _answer(snapshot, discovery.status())
+
+
+async def _watch(settings: Settings, host: PluginHost, *, as_json: bool) -> None:
+    async with aclosing(_discovery(settings, host)) as discovery:
+        changes = discovery.changes()
+        await discovery.discover()
+        discovery.start()
+        async for change in changes:
+            for mark, endpoints in (("+", change.added), ("-", change.removed)):
+                for endpoint in endpoints:
+                    click.echo(
+                        json.dumps({"change": mark, **_endpoint(endpoint)})
+                        if as_json
+                        else f"{mark} {endpoint} ({endpoint.source})"
+                    )
+
+
+def _discovery(settings: Settings, host: PluginHost) -> Discovery:
     from engram_discovery.clock import SystemClock
     from engram_discovery.log import get_logger
     from engram_discovery.providers import Providers
@@ -58,13 +94,7 @@ async def _ask(settings: Settings, host: PluginHost) -> dict[str, Any]:
         logger=get_logger("engram_discovery"),
         random=Random(),  # noqa: S311  it spreads retries, nothing secret
     )
-    discovery = providers.discovery()
-    try:
-        snapshot = await discovery.discover()
-        statuses = discovery.status()
-    finally:
-        await discovery.aclose()
-    return _answer(snapshot, statuses)
+    return providers.discovery()
 
 
 def _answer(snapshot: Snapshot, statuses: Sequence[SourceStatus]) -> dict[str, Any]:
@@ -74,19 +104,20 @@ def _answer(snapshot: Snapshot, statuses: Sequence[SourceStatus]) -> dict[str, A
     return {
         "outcome": outcome,
         "complete": snapshot.complete,
-        "endpoints": [
-            {
-                "host": endpoint.host,
-                "port": endpoint.port,
-                "priority": endpoint.priority,
-                "weight": endpoint.weight,
-                "ttl": endpoint.ttl,
-                "source": endpoint.source,
-                "target": endpoint.meta.get("target"),
-            }
-            for endpoint in snapshot.endpoints
-        ],
+        "endpoints": [_endpoint(endpoint) for endpoint in snapshot.endpoints],
         "sources": {status.name: status.sentence() for status in statuses},
+    }
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "host": endpoint.host,
+        "port": endpoint.port,
+        "priority": endpoint.priority,
+        "weight": endpoint.weight,
+        "ttl": endpoint.ttl,
+        "source": endpoint.source,
+        "target": endpoint.meta.get("target"),
     }
 
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "members": "engram_discovery.cli.members:members",
     "health": "engram_discovery.cli.health:health",
     "explain": "engram_discovery.cli.explain:explain",
+    "doctor": "engram_discovery.cli.doctor:doctor",
     "plugins": "engram_discovery.cli.plugins:plugins_group",
     "config": "engram_discovery.cli.config:config_group",
     "keygen": "engram_discovery.cli.keygen:keygen",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from engram_discovery.address import DEFAULT_GOSSIP_PORT, parse_address
 from engram_discovery.cli.options import load, settings_options
 
 if TYPE_CHECKING:
@@ -23,8 +24,25 @@ _T = TypeVar("_T")
 _HURRY = 0.25
 
 
+def _addresses(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    del context, option
+    for value in values:
+        try:
+            parse_address(value, default_port=DEFAULT_GOSSIP_PORT)
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r}: {error}") from None
+    return values
+
+
 @click.command(short_help="Run one node until SIGTERM.")
 @settings_options
+@click.option(
+    "--join",
+    multiple=True,
+    metavar="HOST:PORT",
+    callback=_addresses,
+    help="Join this node too, besides those that the sources find. May be repeated.",
+)
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
@@ -32,7 +50,7 @@ _HURRY = 0.25
     show_default=True,
     help="Least severe events to log, on standard error.",
 )
-def run(files: tuple[str, ...], overrides: tuple[str, ...], log_level: str) -> None:
+def run(files: tuple[str, ...], overrides: tuple[str, ...], join: tuple[str, ...], log_level: str) -> None:
     r"""Run one node: form a cluster and serve health, members and metrics on network.api_bind.
 
     Stops on SIGTERM or Ctrl-C: deregisters, says good-bye to the cluster and closes. A second signal skips the waits.
@@ -45,13 +63,12 @@ def run(files: tuple[str, ...], overrides: tuple[str, ...], log_level: str) -> N
 
     settings, host = load(files, overrides)
     configure_logging(log_level)
-    sys.exit(asyncio.run(_serve(settings, host)))
+    sys.exit(asyncio.run(_serve(settings, host, join)))
 
 
-async def _serve(settings: Settings, host: PluginHost) -> int:
+async def _serve(settings: Settings, host: PluginHost, join: tuple[str, ...]) -> int:
     from prometheus_client import CollectorRegistry
 
-    from engram_discovery.address import parse_address
     from engram_discovery.cluster import initialize_cluster
     from engram_discovery.http.routes import cluster_app
     from engram_discovery.http.server import HttpServer, bind_socket
@@ -63,7 +80,7 @@ async def _serve(settings: Settings, host: PluginHost) -> int:
     listener = bind_socket(api, "cluster.network.api_bind")
     registry = CollectorRegistry()
     starting = asyncio.ensure_future(
-        initialize_cluster(settings, host=host, registry=registry, logger=logger)
+        initialize_cluster(settings, host=host, join=join, registry=registry, logger=logger)
     )
     try:
         context = await signals.unless_stopped(starting)

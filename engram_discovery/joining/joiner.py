@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from engram_discovery.joining.contacts import Contacts
 from engram_discovery.joining.fanout import FanOut, enough_contacts
 from engram_discovery.joining.outlook import Outlook
+from engram_discovery.sources.backoff import Backoff
 from engram_discovery.sources.complaints import Complaints
 from engram_discovery.sources.supervision import keep_running
 from engram_discovery.types import Endpoint, JoinOutcome, JoinReport
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from engram_discovery.clock import Clock
     from engram_discovery.explain import Explanation
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from engram_discovery.protocols import Membership
     from engram_discovery.settings.models import JoinSettings
     from engram_discovery.sources.chain import Discovery
+    from engram_discovery.sources.snapshot import Change
 
 __all__ = ["Joiner"]
 
@@ -84,8 +86,11 @@ class Joiner:
         self._busy = asyncio.Lock()
         self._looked_at = clock.monotonic()
         self._pace_factor = 1.0
+        self._impatience = Backoff(random)
+        self._patience_alone = self._impatience.next()
         self._told_at = float("-inf")
         self._told_severity = 0
+        self._changes: AsyncIterator[Change] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     # --- start-up ----------------------------------------------------------------------------------------
@@ -103,6 +108,7 @@ class Joiner:
                 snapshot = await self._discovery.discover()
         except TimeoutError:
             snapshot = self._discovery.snapshot()
+        self._changes = self._discovery.changes()
         async with self._busy:
             strangers = self._contacts.strangers(snapshot.endpoints)
             report = await self._contact_enough(strangers, timeout=deadline - now())
@@ -115,6 +121,7 @@ class Joiner:
         """Go on looking, and telling, in the background."""
         if self._tasks:
             return
+        self._looked_at = self._clock.monotonic()
         self._pace_factor = self._random.uniform(0.0, 1.0)
         self._tasks = [
             self._in_background("healing", self._heal_for_ever),
@@ -140,7 +147,9 @@ class Joiner:
             self._discovery.remember(self._outlook.live_endpoints())
             strangers = self._contacts.strangers(endpoints)
             if self._outlook.count().is_alone:
+                self._patience_alone = self._impatience.next()
                 return await self._contact_enough(strangers, timeout=self._settings.timeout)
+            self._impatience.reset()
             few = self._contacts.longest_untried(self._contacts.by_priority(strangers))[:FEW]
             return await self._contact(few, target=FEW, timeout=self._settings.timeout)
 
@@ -190,8 +199,10 @@ class Joiner:
     @property
     def _next_look(self) -> float:
         usual = self._settings.heal_interval
-        interval = min(HASTE, usual) if self._outlook.count().is_urgent else usual
-        return self._looked_at + interval * self._pace_factor
+        count = self._outlook.count()
+        wait = (min(HASTE, usual) if count.is_urgent else usual) * self._pace_factor
+        # Who starts together with all the others finds the first doors closed: they open within a second or two.
+        return self._looked_at + (min(wait, self._patience_alone) if count.is_alone else wait)
 
     async def _heal_for_ever(self) -> None:
         while True:
@@ -203,7 +214,9 @@ class Joiner:
                 await self.heal()
 
     async def _heal_on_change(self) -> None:
-        async for change in self._discovery.changes():
+        if self._changes is None:
+            self._changes = self._discovery.changes()
+        async for change in self._changes:
             if not self._outlook.count().is_urgent:
                 # Gossip brings most newcomers by itself; a whole cluster must not fall upon each of them.
                 await self._clock.sleep(self._random.uniform(0.0, _NEWCOMERS_TIME))

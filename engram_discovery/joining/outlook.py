@@ -92,8 +92,8 @@ class Outlook:
         """Count who is here and who should be."""
         states = [member.state for member in self._membership.members()]
         return Headcount(
-            alive=sum(state in LIVE for state in states),
-            known=sum(state is not NodeState.LEFT for state in states),
+            alive=sum(states.count(state) for state in LIVE),
+            known=len(states) - states.count(NodeState.LEFT),
             expected=self._expected,
         )
 

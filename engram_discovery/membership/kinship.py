@@ -82,6 +82,7 @@ class KinshipMembership:
         self._started_at = clock.monotonic()
         self._starting: asyncio.Future[Cluster] | None = None
         self._pump: threading.Thread | None = None
+        self._reading = threading.Lock()
         self._threads = ThreadPoolExecutor(_CONCURRENT_JOINS, thread_name_prefix="engram-gossip")
         self._subscriptions = Subscriptions()
         self._table = MemberTable(
@@ -234,6 +235,7 @@ class KinshipMembership:
             return JoinOutcome.FOREIGN, "it listens, but not with our cluster name and key"
         # An address that leads back to us by another way answers like a peer, but brings nobody else.
         if answered and len(self._running.members()) > 1:
+            await self._call(functools.partial(self._show_live_runs, asyncio.get_running_loop()))
             return JoinOutcome.JOINED, ""
         return JoinOutcome.SELF, "it is this node"
 
@@ -246,10 +248,20 @@ class KinshipMembership:
         try:
             self._publish(loop, self._table.resync(self._live_runs()))
             for event in events:
-                if not self._publish(loop, self._digest(event)):
+                with self._reading:
+                    digested = self._digest(event)
+                if not self._publish(loop, digested):
                     return
         except kinship.KinshipClosed as error:
             self._logger.error("membership.stopped", error=str(error))
+
+    def _show_live_runs(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Show whom a contact brought at once, ahead of the events: who has joined must not be told it is alone."""
+        # Only strangers, and never between an event and its entry: what the events told is never overwritten.
+        with self._reading:
+            strangers = [run for run in self._live_runs() if not self._table.knows(run)]
+            events = [event for run in strangers for event in self._table.apply(run)]
+        self._publish(loop, tuple(events))
 
     def _publish(self, loop: asyncio.AbstractEventLoop, events: tuple[MembershipEvent, ...]) -> bool:
         """Hand events to the loop; False if it is gone, because the program ended without closing us."""

@@ -75,6 +75,11 @@ class MemberTable:
             self._show(after)
             return (MembershipEvent(kind, after),)
 
+    def knows(self, run: Member) -> bool:
+        """Tell whether anything was heard of this run, and not forgotten since."""
+        with self._lock:
+            return run.generation in self._runs.get(run.node_id, ())
+
     def resync(self, runs: Iterable[Member]) -> tuple[MembershipEvent, ...]:
         """Take in the engine's whole list of live runs; live runs that it lacks have died unseen."""
         live = list(runs)

@@ -1,4 +1,14 @@
-"""Settings: layers, origins, secrets, and every problem at once. See ``load`` for the precedence."""
+"""Settings: layers, origins, secrets, and every problem at once. See ``load`` for the precedence.
+
+    files ─┐
+    environment ─┴─> trees of leaves with origins ──> shapes (one way to write discovery) ──> load.merge
+                                                                                                 │
+    Settings (loaded) <── assemble: validate (fields, convert, resolve, refusals) + rules <──────┘
+           │
+           └─> render, schema, reference: what the ``config`` commands show
+
+``models`` declares the host's settings, ``values`` the kinds of value that models, also those of plugins, are made of.
+"""
 
 from __future__ import annotations
 

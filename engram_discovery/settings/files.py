@@ -12,7 +12,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.settings.lines import key_lines
+from engram_discovery.settings.lines import Document, has_long_key
 from engram_discovery.settings.origins import Layer, Leaf, Origin, Tree
 from engram_discovery.settings.problems import Problem
 
@@ -62,8 +62,8 @@ def read_settings_file(path: Path, layer: Layer, *, named_by: str = "") -> Setti
     document = _parse(data)
     if isinstance(document, str):
         return SettingsFile({}, (Problem("", document, origin=str(path)),))
-    lines, tables = document
-    tree = _leaves(tables, (), _Places(path, layer, lines))
+    text, tables = document
+    tree = _leaves(tables, Origin(layer, str(path), (), Document(text), path.parent))
     return SettingsFile(tree, warnings=_openness(path, layer, mode))
 
 
@@ -102,16 +102,14 @@ def _unreadable(path: Path, error: OSError | ValueError, named_by: str) -> Probl
     return Problem("", f"settings file cannot be used: {path}{by}: {reason}")
 
 
-def _parse(data: bytes) -> tuple[dict[tuple[str, ...], int], dict[str, Any]] | str:
-    """Return lines and tables, or the reason why not, which never repeats a value from the file."""
+def _parse(data: bytes) -> tuple[str, dict[str, Any]] | str:
+    """Return text and tables, or the reason why not, which never repeats a value from the file."""
     too_deep = f"tables are nested deeper than {MAX_DEPTH}"
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         return f"not UTF-8 (byte {error.start})"
-    try:
-        lines = key_lines(text, deepest=MAX_DEPTH)
-    except ValueError:
+    if has_long_key(text, MAX_DEPTH):
         return too_deep
     try:
         tables = tomllib.loads(text)
@@ -121,7 +119,7 @@ def _parse(data: bytes) -> tuple[dict[tuple[str, ...], int], dict[str, Any]] | s
         return "not valid TOML: nested too deeply"
     except ValueError:
         return "not valid TOML: a number is out of range"
-    return too_deep if _too_deep(tables, MAX_DEPTH) else (lines, tables)
+    return too_deep if _too_deep(tables, MAX_DEPTH) else (text, tables)
 
 
 def _lower_first(text: str) -> str:
@@ -136,27 +134,15 @@ def _too_deep(node: Any, allowed: int) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Places:
-    path: Path
-    layer: Layer
-    lines: dict[tuple[str, ...], int]
-
-    def origin(self, path: tuple[str, ...]) -> Origin:
-        known = next((self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), None)
-        return Origin(self.layer, str(self.path), known, self.path.parent)
-
-
-def _leaves(node: dict[str, Any], path: tuple[str, ...], places: _Places) -> Tree:
-    return {
-        key: _leaves(value, (*path, key), places)
-        if isinstance(value, dict)
-        else Leaf(value, places.origin((*path, key)))
-        for key, value in node.items()
-    }
+def _leaves(node: dict[str, Any], above: Origin) -> Tree:
+    tree: Tree = {}
+    for key, value in node.items():
+        origin = Origin(above.layer, above.name, (*above.path, key), above.document, above.directory)
+        tree[key] = _leaves(value, origin) if isinstance(value, dict) else Leaf(value, origin)
+    return tree
 
 
 def _openness(path: Path, layer: Layer, mode: int) -> tuple[Problem, ...]:
-    if layer is not Layer.SECRETS or not mode & 0o077:
+    if layer is not Layer.SECRETS or not mode & stat.S_IROTH:
         return ()
     return (Problem("", f"{path} can be read by others", remedy=f"chmod 600 {path}"),)

@@ -1,8 +1,4 @@
-"""Find the line of every key in a TOML document, which the standard library's parser does not tell.
-
-It runs before that parser and in linear time, and refuses what the parser would take quadratic time for. On a
-document that is no TOML it finds nonsense, which nobody sees.
-"""
+"""Find the line of every key in a TOML document, which the standard library's parser does not tell."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["key_lines"]
+__all__ = ["Document", "has_long_key"]
 
 # Strings and comments are whole lexemes, so that brackets, hashes and equals signs inside them do not count.
 _LEXEME = re.compile(
@@ -29,17 +25,47 @@ _LEXEME = re.compile(
 _PART = re.compile(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|[A-Za-z0-9_-]+")
 
 
-def key_lines(text: str, *, deepest: int) -> dict[tuple[str, ...], int]:
-    """Map the path of every key and table header to its line, counted from 1.
+class Document:
+    """The text of a document that was parsed, kept to tell where a key stands. Its repr shows none of it."""
 
-    Keys inside inline tables are not mapped: they stand on the line of the key that holds the table.
+    __slots__ = ("_lines", "_text")
 
-    Raises:
-        ValueError: A key has more than ``deepest`` parts. ``tomllib`` needs 7 s for one of 20,000.
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines: dict[tuple[str, ...], int] | None = None
+
+    def line(self, path: tuple[str, ...]) -> int | None:
+        """Return the line of a key or table header, counted from 1; of the nearest table above if it has none."""
+        if self._lines is None:
+            self._lines = _key_lines(self._text)
+        lines = self._lines
+        return next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
+
+
+def has_long_key(text: str, longest: int) -> bool:
+    """Tell, in linear time, whether a key has more parts than ``longest``; the text need not be TOML.
+
+    ``tomllib`` takes quadratic time for such a key: 7 s for one of 20,000 parts.
     """
+    if not any(line.count(".") >= longest for line in text.split("\n")):
+        return False
+    dots = 0
+    for match in _LEXEME.finditer(text):
+        lexeme = match.group()
+        if lexeme in "\n[]{}=,":
+            dots = 0
+        elif lexeme[0] not in "#\"'":
+            dots += lexeme.count(".")
+        if dots >= longest:
+            return True
+    return False
+
+
+def _key_lines(text: str) -> dict[tuple[str, ...], int]:
+    """Map the path of every key and header to its line. Keys inside inline tables are not mapped."""
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
-    for line, lexemes in _statements(text, deepest):
+    for line, lexemes in _statements(text):
         if lexemes[0] == "[":
             table = _path("".join(lexemes).strip("[]"))
             lines.setdefault(table, line)
@@ -48,13 +74,13 @@ def key_lines(text: str, *, deepest: int) -> dict[tuple[str, ...], int]:
     return lines
 
 
-def _statements(text: str, deepest: int) -> Iterator[tuple[int, list[str]]]:
+def _statements(text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield each header and each ``key = value`` as its lexemes, also where it has several lines."""
-    line, start, depth, dots, lexemes = 1, 1, 0, 0, list[str]()
+    line, start, depth, lexemes = 1, 1, 0, list[str]()
     for match in _LEXEME.finditer(text):
         lexeme = match.group()
         if lexeme == "\n":
-            line, dots = line + 1, 0
+            line += 1
             if depth == 0 and lexemes:
                 yield start, lexemes
                 lexemes = []
@@ -63,18 +89,8 @@ def _statements(text: str, deepest: int) -> Iterator[tuple[int, list[str]]]:
             lexemes.append(lexeme)
             depth += (lexeme in "[{") - (lexeme in "]}")
             line += lexeme.count("\n")
-            dots = _dots(lexeme, dots)
-            if dots > deepest:
-                raise ValueError
     if lexemes:
         yield start, lexemes
-
-
-def _dots(lexeme: str, before: int) -> int:
-    """Count the dots of a key so far; whatever is not part of a key starts anew."""
-    if lexeme[0] in "\"'":
-        return before
-    return 0 if lexeme in "[]{}=," else before + lexeme.count(".")
 
 
 def _path(text: str) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from enum import IntEnum
 from pathlib import Path  # noqa: TC003  a field of a public dataclass, resolved by introspection
 from typing import Any, TypeAlias
 
+from engram_discovery.settings.lines import Document  # noqa: TC001  like Path
+
 __all__ = ["Layer", "Leaf", "Origin", "Origins", "Tree", "leaves"]
 
 
@@ -29,18 +31,26 @@ class Origin:
     Attributes:
         layer: The layer.
         name: Path of the file, name of the variable, or ``--set KEY``.
-        line: Line in the file, where the scanner can tell.
+        path: Path of the key in ``document``.
+        document: The file's text, if it is a file.
         directory: Directory that relative ``*_file`` paths are relative to; None for the working directory.
     """
 
     layer: Layer
     name: str = ""
-    line: int | None = None
+    path: tuple[str, ...] = ()
+    document: Document | None = field(default=None, repr=False, compare=False)
     directory: Path | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def line(self) -> int | None:
+        """The line in the file, counted from 1; looked for when it is asked for."""
+        return self.document.line(self.path) if self.document else None
+
     def __str__(self) -> str:
-        if self.line is not None:
-            return f"{self.name}:{self.line}"
+        line = self.line
+        if line is not None:
+            return f"{self.name}:{line}"
         return self.name or self.layer.name.lower().replace("_", " ")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "printable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +29,11 @@ class Problem:
         text = f"{self.key}: {self.found}" if self.key else self.found
         if self.origin:
             text += f" (from {self.origin})"
-        return f"{text}; {self.remedy}" if self.remedy else text
+        return printable(f"{text}; {self.remedy}" if self.remedy else text)
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would act on or cannot encode; a problem stays on one line."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

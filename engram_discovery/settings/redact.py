@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from engram_discovery.settings.origins import Layer, Leaf
+from engram_discovery.settings.problems import printable
 
 __all__ = ["HIDDEN", "is_hidden", "mask", "show"]
 
@@ -32,9 +33,9 @@ def show(value: Any, *, longest: int = _LONGEST) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         text = "[" + ", ".join(show(item, longest=longest) for item in value) + "]"
     elif isinstance(value, str):
-        text = json.dumps(mask(value), ensure_ascii=False)
+        text = json.dumps(mask(value), ensure_ascii=not value.isprintable())
     elif isinstance(value, bool) or value is None:
         text = json.dumps(value)
     else:
-        text = mask(str(value))
+        text = printable(mask(str(value)))
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -79,6 +79,8 @@ def _reason(item: Any, place: Place) -> str:
     own = _own_message(item)
     if own:
         return _without(own, place.leaf.value) if place.hidden else own
+    if item["type"].startswith("string_") and item["type"] != "string_type":  # its length or pattern
+        return _plain_message(item)
     expected = place.want.item if isinstance(item["loc"][-1], int) else place.want.expected
     return f"expected {expected}" if expected else _plain_message(item)
 

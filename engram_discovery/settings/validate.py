@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from engram_discovery.settings.convert import convert
-from engram_discovery.settings.fields import Kind, Want, want
-from engram_discovery.settings.forms import FILE_SUFFIX, SECONDS, suggest, written_forms
+from engram_discovery.settings.fields import Kind, Want, wants
+from engram_discovery.settings.forms import FILE_SUFFIX, SECONDS, keys_of, suggest
 from engram_discovery.settings.origins import Leaf, leaves
 from engram_discovery.settings.problems import Problem
 from engram_discovery.settings.refusals import Place, mistyped, refusals
 from engram_discovery.settings.resolve import SecretResolver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from engram_discovery.settings.origins import Tree
 
@@ -71,13 +71,11 @@ class _Reading:
 
     def table(self, model: type[BaseModel], tree: Tree, path: tuple[str, ...]) -> dict[str, Any]:
         """Convert one table; fields with a problem are left out."""
-        wants = {name: want(info) for name, info in model.model_fields.items()}
-        canonical = {form: name for name, wanted in wants.items() for form in written_forms(name, wanted)}
-        canonical |= {name: name for name in wants}
+        known, canonical = wants(model), keys_of(model)
         self._unknown(tree, list(canonical), path)
         values: dict[str, Any] = {}
         for name, written in self._chosen(tree, canonical, path):
-            wanted, node, field_path = wants[name], tree[written], (*path, name)
+            wanted, node, field_path = known[name], tree[written], (*path, name)
             try:
                 if isinstance(node, Leaf):
                     values[name] = self._leaf(node, written, wanted, field_path)
@@ -88,7 +86,7 @@ class _Reading:
         return values
 
     def _chosen(
-        self, tree: Tree, canonical: dict[str, str], path: tuple[str, ...]
+        self, tree: Tree, canonical: Mapping[str, str], path: tuple[str, ...]
     ) -> Iterator[tuple[str, str]]:
         """Pair each field with the key that it is written by: the higher layer's, if there are two."""
         chosen: dict[str, str] = {}

@@ -34,8 +34,10 @@ __all__ = [
     "Secret",
     "SecretList",
     "Table",
+    "expect_text",
     "format_duration",
     "parse_duration",
+    "split_list",
 ]
 
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}

@@ -35,6 +35,9 @@ _FORMAT = 1
 _LARGEST_FILE = 1024 * 1024
 _MOST_PEERS = 1000
 
+#: Seconds after which a disk is given up on: one that hangs (a dead network mount) must not hold up the start.
+_PATIENCE = 2.0
+
 
 class PeerCache:
     """Keeps ``<data_dir>/peers.json``.
@@ -57,7 +60,8 @@ class PeerCache:
     async def load(self) -> tuple[Endpoint, ...]:
         """Read the peers of the last run, labelled ``cache``; none if none can be trusted. Never raises."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._read)
+            async with asyncio.timeout(_PATIENCE):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._read)
         except FileNotFoundError:
             return ()
         except (OSError, ValueError, RecursionError, DiscoveryError) as error:
@@ -82,7 +86,8 @@ class PeerCache:
 
     async def _attempt(self, action: Callable[[], None]) -> bool:
         try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._alone, action)
+            async with asyncio.timeout(_PATIENCE):
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._alone, action)
         except OSError as error:
             if self._writable:
                 self._logger.warning("peers_cache.not_written", path=str(self._path), error=_reason(error))
@@ -167,6 +172,8 @@ def _check_trust(status: os.stat_result) -> None:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "the disk does not answer"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]

@@ -40,7 +40,8 @@ class Discovery:
 
     Args:
         sources: In order of preference; owned from now on. Their names differ.
-        mode: How they combine.
+        also: Sources that are always asked besides, whatever the mode: what somebody named on the command line.
+        mode: How ``sources`` combine.
         cache: Memory of earlier runs, or None for a node without a data directory.
         clock: For the pace of changes.
         logger: For the events ``discovery.*``.
@@ -50,12 +51,15 @@ class Discovery:
         self,
         sources: Sequence[Source],
         *,
+        also: Sequence[Source] = (),
         mode: Literal["first", "union"] = "first",
         cache: PeerCache | None,
         clock: Clock,
         logger: Logger,
     ) -> None:
-        self._sources = tuple(sources)
+        self._chain = tuple(sources)
+        self._also = tuple(also)
+        self._sources = (*self._chain, *self._also)
         self._mode = mode
         self._cache = cache
         self._clock = clock
@@ -151,7 +155,7 @@ class Discovery:
 
     def _begin(self) -> asyncio.Task[None]:
         if self._first_round is None:
-            self._first_round = asyncio.create_task(self._ask_needed_sources(), name="discovery: first round")
+            self._first_round = self._in_background("discovery first round", self._ask_needed_sources)
         return self._first_round
 
     async def _ask_needed_sources(self) -> None:
@@ -159,11 +163,13 @@ class Discovery:
             self._cached = await self._cache.load()
             self._look_again()
         async with asyncio.TaskGroup() as group:
-            for source in self._sources:
+            for source in self._also:
+                group.create_task(source.refresh())
+            for source in self._chain:
                 asked = group.create_task(source.refresh())
                 if self._mode == "first":
                     await asyncio.wait({asked}, timeout=HEAD_START)
-                    if any(earlier.is_fresh for earlier in self._sources):
+                    if any(earlier.is_fresh for earlier in self._chain):
                         break
 
     # --- upkeep ------------------------------------------------------------------------------------------
@@ -196,11 +202,11 @@ class Discovery:
     # --- putting it together -----------------------------------------------------------------------------
 
     def _needed(self) -> tuple[Source, ...]:
-        """Return the sources to ask: all, or those up to and with the first that works."""
+        """Return the sources to ask: all, or those up to and with the first that works, and those always asked."""
         if self._mode == "first":
-            for position, source in enumerate(self._sources):
+            for position, source in enumerate(self._chain):
                 if source.is_fresh:
-                    return self._sources[: position + 1]
+                    return (*self._chain[: position + 1], *self._also)
         return self._sources
 
     def _look_again(self) -> None:
@@ -215,7 +221,7 @@ class Discovery:
 
     def _compose(self) -> Snapshot:
         needed = self._needed()
-        told = dict.fromkeys(endpoint for source in needed for endpoint in source.endpoints)
+        told = dict.fromkeys(endpoint for source in needed for endpoint in source.snapshot())
         speaks_for_itself = told and not any(source.is_mute for source in needed)
         remembered = () if speaks_for_itself else self._cached
         statuses = [source.status() for source in needed]

@@ -96,11 +96,6 @@ class Source:
     # --- what it knows -----------------------------------------------------------------------------------
 
     @property
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        """The peers held, the last good ones if the source fails."""
-        return self._known.endpoints
-
-    @property
     def is_fresh(self) -> bool:
         """Whether the last round was answered with endpoints: no other source need be asked."""
         return self._known.outcome is Outcome.FOUND
@@ -111,7 +106,7 @@ class Source:
         return not self._known.ever_answered
 
     def snapshot(self) -> tuple[Endpoint, ...]:
-        """Return the peers held, in the source's order."""
+        """Return the peers held, in the source's order; the last good ones if the source fails."""
         return self._known.endpoints
 
     def status(self) -> SourceStatus:
@@ -189,7 +184,7 @@ class Source:
         """Take an answer in and return the seconds until the next is wanted."""
         checked = check_answer(answer, source=self.name)
         self._known.answered(checked, self._clock.monotonic())
-        self._failing.recovered(source=self.name, count=len(self.endpoints))
+        self._failing.recovered(source=self.name, count=len(self.snapshot()))
         if isinstance(checked.answer, Found):
             return self._polling.after_found(checked.answer.ttl)
         return self._polling.after_empty(checked.answer.ttl)
@@ -223,16 +218,21 @@ class Source:
 
     async def _read_in_full_for_ever(self) -> None:
         while True:
-            wait = self._full_read_interval * self._random.uniform(0.9, 1.1)
-            await self._clock.sleep(wait)
-            before = frozenset(self.endpoints)
+            await self._clock.sleep(self._until_full_read())
+            before = frozenset(self.snapshot())
             watched = self._watching
             await self.refresh()
-            if watched and self._watching and before != frozenset(self.endpoints):
+            if watched and self._watching and before != frozenset(self.snapshot()):
                 self._repairs += 1
                 self._logger.warning(
                     "discovery.watch_missed_changes", source=self.name, repairs=self._repairs
                 )
+
+    def _until_full_read(self) -> float:
+        """Return the wait to the next full read: soon after one that failed beside a working watch."""
+        if self._watching and self._known.outcome is Outcome.FAILED:
+            return max(0.0, self._due - self._clock.monotonic())
+        return self._full_read_interval * self._random.uniform(0.9, 1.1)
 
     async def _rewatch_for_ever(self) -> None:
         while True:

@@ -96,7 +96,8 @@ class SourceStatus:
         """Say it in words: ``dns failed 40 s ago (timeout: no answer within 5 s), keeping 3``."""
         if self.outcome is Outcome.FOUND:
             part = "" if self.complete else ", not all of them"
-            return f"{self.name} found {self.count}{part}"
+            how = f" ({self.detail})" if self.detail else ""
+            return f"{self.name} found {self.count}{part}{how}"
         if self.outcome is Outcome.EMPTY:
             kept = f", keeping {self.count} until it says so again" if self.count else ""
             return f"{self.name} answered that there is nobody ({self.detail}){kept}"

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.servers.process import free_port
+
 POLL = 0.05
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """Find a port that is free for UDP and TCP on a loopback address."""
-    for _ in range(50):
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind((host, 0))
-            port: int = tcp.getsockname()[1]
-            try:
-                udp.bind((host, port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")
 
 
 def wait_until(happened: Callable[[], Any], timeout: float, what: str) -> Any:
@@ -47,7 +35,10 @@ def wait_until(happened: Callable[[], Any], timeout: float, what: str) -> Any:
 
 @dataclass
 class Node:
-    """One node process and how to start it again."""
+    """One node process and how to start it again.
+
+    Where it runs and how it is reached are for a subclass to change: ``prefix`` and ``connect``.
+    """
 
     node_id: str
     host: str
@@ -56,6 +47,8 @@ class Node:
     api_port: int
     settings: str
     overrides: dict[str, str] = field(default_factory=dict)
+    arguments: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -65,6 +58,15 @@ class Node:
     @property
     def url(self) -> str:
         return f"http://{self.host}:{self.api_port}"
+
+    @property
+    def prefix(self) -> list[str]:
+        """The command that runs its command."""
+        return []
+
+    def connect(self) -> socket.socket:
+        """Open a connection to its HTTP port."""
+        return socket.create_connection((self.host, self.api_port), timeout=5)
 
     @property
     def log(self) -> str:
@@ -87,27 +89,42 @@ class Node:
             "cluster.network.api_bind": f"{self.host}:{self.api_port}",
             **self.overrides,
         }
-        command = [sys.executable, "-m", "engram_discovery", "run", "--config", str(config)]
+        command = [*self.prefix, sys.executable, "-m", "engram_discovery", "run", "--config", str(config)]
+        command += self.arguments
         for key, value in overrides.items():
             command += ["--set", f"{key}={value}"]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.environment},
+            )
         return self
 
     def get(self, path: str) -> tuple[int, Any] | None:
         """Ask the node; None while it does not answer."""
+        http_client = http.client.HTTPConnection(self.host, self.api_port)
         try:
-            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
-                status, body = answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            status, body = error.code, error.read()
-        except OSError:
+            http_client.sock = self.connect()
+            http_client.request("GET", path)
+            answer = http_client.getresponse()
+            status, body = answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
             return None
+        finally:
+            http_client.close()
         return status, json.loads(body) if path != "/metrics" else body.decode()
 
     def states(self) -> dict[str, str]:
         answer = self.get("/cluster/nodes")
         return {member["id"]: member["state"] for member in answer[1]} if answer else {}
+
+    def explanation(self) -> dict[str, Any]:
+        """Return what it tells of its sources and of whom it has not joined; nothing while it does not answer."""
+        answer = self.get("/cluster/discovery")
+        return answer[1] if answer else {}
 
     def status(self) -> str | None:
         answer = self.get("/cluster/health")

@@ -184,6 +184,6 @@ def test_without_a_key_beyond_loopback_the_default_warns(tmp_path: Path) -> None
     with running(nodes):
         wait_until(all_see(nodes, {"n0": "alive"}), 20, "the node runs")
 
-        warnings = nodes[0].events("settings.warning") + nodes[0].events("security.plaintext")
+        warnings = nodes[0].events("settings.warning")
 
     assert any("cluster.security.keys" in str(warning) for warning in warnings)

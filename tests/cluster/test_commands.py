@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import Node, all_see, free_port, make_nodes, running, wait_until
+from tests.cluster.nodes import Node, all_see, free_port, make_nodes, running, seeds_table, wait_until
 
 
 def command(*arguments: str, status: int = 0, timeout: float = 30) -> subprocess.CompletedProcess[str]:
@@ -84,6 +84,29 @@ def test_discover_asks_without_joining(pair: list[Node], tmp_path: Path) -> None
     assert pair[0].states() == {"n0": "alive", "n1": "alive"}
 
 
+def test_discover_watch_streams_changes(tmp_path: Path) -> None:
+    """An endpoint a line as it comes, and a clean end on Ctrl-C."""
+    config = tmp_path / "engram.toml"
+    config.write_text('[cluster]\nenabled = true\n[cluster.static]\nseed_nodes = ["127.0.0.1:1"]\n')
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "engram_discovery", "discover", "--watch", "--config", str(config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert watching.stdout
+        line = watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        _, complaints = watching.communicate(timeout=20)
+    finally:
+        watching.kill()
+        watching.communicate()
+
+    assert line == "+ 127.0.0.1:1 (static)\n"
+    assert (watching.returncode, "Traceback" in complaints) == (0, False)
+
+
 def test_discover_without_seeds_is_empty_not_an_error(tmp_path: Path) -> None:
     """Nobody is an answer."""
     config = tmp_path / "engram.toml"
@@ -135,6 +158,25 @@ def test_the_demo_sees_all_of_it(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_node_named_on_the_command_line_is_joined(tmp_path: Path) -> None:
+    """--join is one more source beside an empty seed list; what is no address is wrong usage."""
+    nodes = make_nodes(tmp_path, 2)
+    for node in nodes:
+        node.settings = "[cluster]\nenabled = true\n"
+    nodes[1].arguments = ["--join", nodes[0].gossip]
+    with running(nodes):
+        wait_until(all_see(nodes, {"n0": "alive", "n1": "alive"}), 20, "both see two alive")
+
+        told = nodes[1].get("/cluster/discovery")
+
+    assert told
+    assert {source["name"]: source["count"] for source in told[1]["sources"]} == {
+        "static": 0,
+        "command-line": 1,
+    }
+    assert "nonsense:0" in command("run", "--join", "nonsense:0", status=2).stderr
+
+
 def test_a_second_signal_hurries(tmp_path: Path) -> None:
     """A node that drains for a minute ends at once when told twice."""
     (node,) = make_nodes(tmp_path, 1, **{"cluster.registration.drain": "60s"})
@@ -164,3 +206,23 @@ def test_a_closed_terminal_does_not_kill_a_node(tmp_path: Path) -> None:
 
         assert node.get("/livez") == (200, {"status": "ok"})
         assert node.stop() == 0
+
+
+def test_a_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path: Path) -> None:
+    """Whenever SIGTERM comes: no traceback, no hang, nothing left that would stop the next start."""
+    (node,) = make_nodes(tmp_path, 1)
+    node.settings = seeds_table(["127.0.0.1:9", "no-such-host.invalid:7946", "127.0.0.250:7946"])
+    statuses = []
+    for moment in range(16):
+        with running([node]):
+            process = node.process
+            assert process
+            time.sleep(0.05 * moment)
+            process.send_signal(signal.SIGTERM)
+
+            statuses.append(process.wait(10))
+
+    # Before Python has set up the handlers the signal ends the process, which has opened nothing yet.
+    assert set(statuses) <= {0, -signal.SIGTERM}
+    assert statuses[-1] == 0
+    assert "Traceback" not in node.log

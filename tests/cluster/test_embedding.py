@@ -26,6 +26,9 @@ from engram_discovery.http import cluster_app, cluster_routes
 from engram_discovery.settings import Settings, settings_from
 from engram_discovery.types import EventKind, NodeState
 from tests.cluster.nodes import all_see, free_port, make_nodes, running, wait_until
+from tests.unit.simulation.virtual_time import RecordingLogger
+
+ALIVE = frozenset({NodeState.ALIVE})
 
 
 def settings(folder: Path, node_id: str, seeds: list[str], **cluster: Any) -> Settings:
@@ -233,3 +236,18 @@ def test_a_blocked_event_loop_is_not_a_death(tmp_path: Path) -> None:
             busy.stdout.close()
 
         assert not [line for node in nodes for line in node.events("member.died")]
+
+
+async def test_a_node_that_joined_knows_it_at_once(tmp_path: Path) -> None:
+    """When the start returns, the member met is in the view, and nobody was told that the node is alone."""
+    logger = RecordingLogger()
+    views = []
+    async with await start(settings(tmp_path, "one", [])) as one:
+        seed = str(one.membership.local.addr)
+        for number in range(10):
+            made = settings(tmp_path, f"node-{number}", [seed])
+            async with await start(made, logger=logger) as other:
+                views.append([member.node_id for member in other.membership.members(ALIVE)])
+
+    assert views == [[f"node-{number}", "one"] for number in range(10)]
+    assert logger.events("cluster.incomplete") == []

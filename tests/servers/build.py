@@ -43,7 +43,8 @@ class Server:
 
     Attributes:
         name: Directory of its Go module.
-        module: Go module whose version in ``go.mod`` is the server's version; None for a program of our own.
+        module: Go module whose version in ``go.mod`` is the server's version; None for a program of our own,
+            which is built each time (Go keeps what has not changed).
         packages: Go package to build, by the name of the program that it becomes.
         ask_version: Arguments by which its first program prints its version.
     """
@@ -107,6 +108,7 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
                 packages={"toxiproxy-server": "github.com/Shopify/toxiproxy/v2/cmd/server"},
                 ask_version=("-version",),
             ),
+            Server(name="godns", module=None, packages={"godns": "."}),
         )
     }
 )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import dns.asyncquery
-import dns.exception
-import dns.message
 import dns.rcode
 
+from engram_discovery.address import Address
 from tests.servers.build import find
-from tests.servers.process import ServerProcess, free_port, wait_until
+from tests.servers.process import ServerProcess, free_port
+from tests.servers.zones import ZoneFiles, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,9 +42,7 @@ class CoreDns(ServerProcess):
 
     Args:
         directory: Where Corefile, zone files and log go.
-        zones: Lines of each zone in master file syntax, without SOA and NS, as in
-            ``{"engram.test": ["n1 A 127.0.0.1"]}``. Names are relative to the zone; the TTL is 5 s, as in
-            Kubernetes, unless a ``$TTL`` line comes first.
+        zones: The records of each zone; see ``ZoneFiles``.
         options: Corefile lines for every zone, such as ``minimal`` (no additional section).
         extra: Corefile text after the zones; ``{host}`` and ``{port}`` are filled in.
         host: Address to listen on.
@@ -62,61 +59,37 @@ class CoreDns(ServerProcess):
         host: str = "127.0.0.1",
         port: int | None = None,
     ) -> None:
-        self.host = host
-        self.port = port or free_port(host)
-        self._directory = directory
-        self._serials: dict[str, int] = {}
-        for zone, records in zones.items():
-            self._write(zone, records)
+        self.address = Address(host, port or free_port(host))
+        self._zones = ZoneFiles(directory, zones)
         corefile = directory / "Corefile"
         corefile.write_text(self._corefile(options, extra))
         command: list[str | Path] = [find("coredns"), "-conf", corefile]
         super().__init__(command, log=directory / "coredns.log", ready=self._answers_queries)
 
+    @property
+    def host(self) -> str:
+        """Where it listens."""
+        return self.address.host
+
+    @property
+    def port(self) -> int:
+        """The port on which it listens, for UDP and TCP."""
+        return self.address.port
+
     async def set_zone(self, zone: str, records: Iterable[str]) -> None:
         """Replace a zone's records, and return when the new ones are served."""
-        serial = self._write(zone, records)
-
-        async def served() -> bool:
-            answer = await self._ask(zone, "SOA")
-            return answer is not None and any(f" {serial} " in rrset.to_text() for rrset in answer.answer)
-
-        await wait_until(served, within=5, what=f"zone {zone} with serial {serial} served")
+        self._zones.write(zone, records)
+        await self._zones.wait_served(zone, self.address)
 
     async def _answers_queries(self) -> bool:
-        answer = await self._ask("ready.invalid", "A")
+        answer = await ask(self.address, "ready.invalid", "A")
         return answer is not None and answer.rcode() == dns.rcode.NXDOMAIN
-
-    async def _ask(self, name: str, kind: str) -> dns.message.Message | None:
-        query = dns.message.make_query(name, kind)
-        try:
-            return await dns.asyncquery.udp(query, self.host, timeout=0.1, port=self.port)
-        except dns.exception.DNSException:
-            return None
-
-    def _write(self, zone: str, records: Iterable[str]) -> int:
-        serial = self._serials[zone] = self._serials.get(zone, 0) + 1
-        lines = [
-            f"$ORIGIN {zone}.",
-            "$TTL 5",
-            f"@ SOA ns hostmaster {serial} 60 60 60 5",
-            "@ NS ns",
-            "ns A 127.0.0.1",
-            *records,
-        ]
-        scratch = self._directory / f"{zone}.zone.new"
-        scratch.write_text("\n".join(lines) + "\n")
-        scratch.rename(self._file(zone))
-        return serial
-
-    def _file(self, zone: str) -> Path:
-        return self._directory / f"{zone}.zone"
 
     def _corefile(self, options: str, extra: str) -> str:
         place = {"host": self.host, "port": self.port}
         blocks = [
-            _ZONE_BLOCK.format(zone=zone, file=self._file(zone), options=options, **place)
-            for zone in self._serials
+            _ZONE_BLOCK.format(zone=zone, file=self._zones.file(zone), options=options, **place)
+            for zone in self._zones
         ]
         extra = extra.replace("{host}", self.host).replace("{port}", str(self.port))
         return "".join([*blocks, _READY_BLOCK.format(**place), extra])

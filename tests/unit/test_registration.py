@@ -218,3 +218,84 @@ async def test_draining_waits_before_the_record_goes(clock: FakeClock) -> None:
 
     assert before is not None
     assert registry.record is None
+
+
+class Watched(Registry):
+    """A registrar that is told what happens to its record."""
+
+    def __init__(self, ttl: float | None = None) -> None:
+        super().__init__(ttl)
+        self.disturbance = asyncio.Event()
+        self.cannot_watch: Exception | None = None
+
+    async def disturbed(self) -> None:
+        await self.disturbance.wait()
+        if self.cannot_watch:
+            raise self.cannot_watch
+
+
+async def test_a_disturbed_record_is_looked_at_and_made_again_at_once(clock: FakeClock) -> None:
+    """A registrar that sees its record go need not wait for the next reading."""
+    registry = Watched()
+    registration = keep(registry, clock)
+    await clock.advance(2)
+
+    registry.record = None
+    registry.disturbance.set()
+    await clock.advance(1)
+    state = registration.state
+    await registration.aclose()
+
+    assert state is RegistrationState.REGISTERED
+    assert registration.repairs == {"lost": 1}
+
+
+@pytest.mark.parametrize(("failure", "looks"), [(None, 11), (RuntimeError("bug"), 2)])
+async def test_a_nervous_registrar_is_heard_once_a_second(
+    clock: FakeClock, failure: Exception | None, looks: int
+) -> None:
+    """One that cries wolf makes no busy loop; one that cannot watch is not listened to until the next reading."""
+    registry = Watched()
+    registry.disturbance.set()
+    registry.cannot_watch = failure
+    registration = keep(registry, clock)
+
+    await clock.advance(10 if failure is None else 37)
+    await registration.aclose()
+
+    assert registry.calls.count("verify") == looks
+
+
+async def test_retries_of_a_lease_come_within_a_third_of_it(clock: FakeClock) -> None:
+    """After a long outage a record with a TTL is back within a third of it, not within the longest retry."""
+    registry = Registry(ttl=9)
+    registration = keep(registry, clock)
+    await clock.advance(0)
+    registry.failure = RegistrationError("away", kind=FailureKind.UNAVAILABLE)
+    await clock.advance(300)
+
+    registry.failure = None
+    await clock.advance(3)
+    state = registration.state
+    await registration.aclose()
+
+    assert state is RegistrationState.REGISTERED
+    assert registration.failures["unavailable"] > 60
+
+
+async def test_a_record_that_a_newer_run_holds_is_left_alone(clock: FakeClock) -> None:
+    """Replaced is final: nothing is renewed, written or read any more, and closing is still clean."""
+    registry = Registry()
+    registration = keep(registry, clock)
+    await clock.advance(0)
+
+    registry.failure = RegistrationError("generation 2 holds it", kind=FailureKind.REPLACED, retryable=False)
+    await clock.advance(30)
+    registry.failure = None
+    calls = len(registry.calls)
+    await clock.advance(600)
+
+    assert registration.state is RegistrationState.REPLACED
+    assert len(registry.calls) == calls
+    await registration.aclose()
+    assert registry.closed

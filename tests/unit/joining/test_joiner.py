@@ -189,6 +189,38 @@ async def test_seeds_that_come_back_are_joined_within_35_seconds() -> None:
 
 
 @in_virtual_time
+async def test_a_start_beside_the_others_does_not_wait_for_the_usual_round() -> None:
+    """Seeds that open a moment after we knocked are joined within a second or so, not within ten."""
+    rig = make_rig(Scripted(found(2, 3)), others=0)
+    await rig.joiner.join_once()
+    rig.start()
+    await asyncio.sleep(0.5)
+
+    rig.network.add(1)
+    rig.network.add(2)
+    await asyncio.sleep(1)
+
+    assert rig.alive == 3
+    await rig.aclose()
+
+
+@in_virtual_time
+async def test_a_node_that_stays_alone_calms_down() -> None:
+    """It looks often at first, and then every ten seconds, as long as it takes."""
+    rig = make_rig(Scripted(found(2)), others=0)
+    await rig.joiner.join_once()
+    rig.start()
+
+    await asyncio.sleep(60)
+    in_the_first_minute = len(dialled(rig))
+    await asyncio.sleep(600)
+
+    assert 8 <= in_the_first_minute <= 16
+    assert 54 <= len(dialled(rig)) - in_the_first_minute <= 67
+    await rig.aclose()
+
+
+@in_virtual_time
 async def test_a_split_in_half_heals_within_two_intervals() -> None:
     """Half of the size seen before is a minority: it looks every ten seconds."""
     rig = make_rig(Scripted(found(1, 2, 3, 4, 5, 6)), others=5)
@@ -364,3 +396,22 @@ async def test_live_members_are_handed_over_for_the_memory_on_disk(tmp_path: Pat
     await rig.aclose()
 
     assert '"host": "10.0.0.3"' in (tmp_path / "p").read_text()
+
+
+@in_virtual_time
+async def test_an_answer_that_comes_during_the_start_is_used_at_once() -> None:
+    """A source that answers after the start gave up on it does not wait for the next look."""
+
+    async def slow() -> Any:
+        await asyncio.sleep(2.6)
+        return found(2)
+
+    rig = make_rig(Scripted(slow))
+    await rig.joiner.join_once()
+    await asyncio.sleep(0.5)
+    rig.start()
+
+    await asyncio.sleep(0.1)
+
+    assert rig.alive == 2
+    await rig.aclose()

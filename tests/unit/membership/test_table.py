@@ -56,6 +56,16 @@ def test_a_change_of_state_is_one_event(
     assert table.members()[0].state is after
 
 
+def test_a_table_knows_the_runs_it_heard_of(table: MemberTable) -> None:
+    """A run is known once anything was heard of it, another run of the same node is not."""
+    run = make_member("a")
+    table.apply(run)
+
+    assert table.knows(replace(run, state=NodeState.DEAD))
+    assert not table.knows(replace(run, generation=run.generation + 1))
+    assert not table.knows(make_member("b"))
+
+
 def test_the_same_news_twice_is_no_event(table: MemberTable) -> None:
     """Repetition changes nothing."""
     table.apply(make_member("a"))

@@ -224,6 +224,21 @@ def test_init_can_write_to_standard_output() -> None:
     assert not Path("engram.toml").exists()
 
 
+@pytest.mark.parametrize("arguments", [["show"], ["show", "--json"], ["check"], ["explain", "zone"]])
+def test_what_a_terminal_would_act_on_is_escaped(arguments: list[str]) -> None:
+    """Bytes that are no text, and control characters in keys and values, are shown by their codes."""
+    _write('[cluster]\nzone = "\\u001b[31m"\n')
+
+    good = _run(*arguments, env={"ENGRAM_CLUSTER__ZONE": "\udcff\x9b31m"})
+    _write('[cluster]\n"\\u001b[31m\\n" = 1\n')
+    bad = _run(*arguments)
+
+    shown = good.output + good.stderr + bad.output + bad.stderr
+    assert (good.exception, good.exit_code) == (None, 0)
+    assert "\x1b" not in shown
+    assert "\x9b" not in shown
+
+
 CASES: list[list[str]] = [
     ["show"],
     ["show", "--json"],
@@ -245,9 +260,8 @@ CASES: list[list[str]] = [
 def test_no_command_prints_or_logs_a_secret(arguments: list[str], caplog: pytest.LogCaptureFixture) -> None:
     """Whatever is asked and whatever goes wrong, no output and no log holds a secret of any layer."""
     caplog.set_level(logging.DEBUG)
-    _write(
-        f'[cluster]\nenabled = true\n[cluster.security]\nkeys = ["{KEY}"]\n[cluster.other]\ntoken = "{CANARY}"'
-    )
+    security = f'[cluster.security]\nkeys = ["{KEY}"]\n'
+    _write(f'[cluster]\nenabled = true\n{security}[cluster.other]\ntoken = "{CANARY}"')
     _write(f'[cluster.other]\npassword = "{CANARY}"', ".secrets.toml")
     _write(f'[cluster.other]\ntoken = "{CANARY}', "broken.toml")
 

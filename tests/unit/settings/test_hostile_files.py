@@ -107,7 +107,7 @@ KINDS: list[tuple[Callable[[Path], None], str]] = [
 def test_what_is_no_readable_file_is_refused(
     tmp_path: Path, make: Callable[[Path], None], reason: str
 ) -> None:
-    """A directory, a pipe, a device, a loop of links and 100 MB are refused, and a pipe is never waited for."""
+    """A directory, a pipe, a device, a loop of links and 100 MB are refused; a pipe is not waited for."""
     (tmp_path / "d").mkdir()
     path = tmp_path / "d" / "e.toml"
     make(path)
@@ -144,7 +144,7 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     assert "permission denied" in message
 
 
-@pytest.mark.parametrize("table", ["storage", "cluster", "cluster.network"])
+@pytest.mark.parametrize("table", ["storage", "cluster"])
 def test_the_largest_file_is_bounded_in_time_and_in_its_error(tmp_path: Path, table: str) -> None:
     """A file just under the limit, full of keys that nobody knows, takes seconds and gives a short error."""
     path = tmp_path / "engram.toml"

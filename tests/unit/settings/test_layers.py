@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -10,9 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engram_discovery.errors import SettingsError
-from engram_discovery.settings import Layer, load_settings, settings_from
+from engram_discovery.settings import Layer, Origin, load_settings, settings_from
+from engram_discovery.settings.load import merge
+from engram_discovery.settings.origins import Leaf
+from tests.unit.settings.providers import Installed
 
 if TYPE_CHECKING:
     from tests.unit.settings.conftest import Load
@@ -41,7 +47,7 @@ def _sources(key: str, values: dict[Layer, str]) -> dict[str, Any]:
 @pytest.mark.parametrize("key", ["cluster.zone", "cluster.network.swim_bind"])
 @pytest.mark.parametrize(("lower", "higher"), list(combinations(LAYERS, 2)), ids=str)
 def test_the_higher_of_two_layers_wins(load: Load, key: str, lower: Layer, higher: Layer) -> None:
-    """Of every pair of layers the one with the higher precedence decides, at the top and in a nested table."""
+    """Of every pair of layers the one with the higher precedence decides, in a nested table too."""
     values = {lower: "127.0.0.1:1", higher: "127.0.0.1:2"}
 
     settings = load(**_sources(key, values))
@@ -216,7 +222,7 @@ def test_a_variable_that_was_meant_for_us_is_an_error(load: Load, variable: str,
 
 def test_a_misspelt_top_table_is_an_error(load: Load) -> None:
     """``[clutser]`` does not mean single-node."""
-    with pytest.raises(SettingsError, match="clutser: unknown table .* did you mean cluster"):
+    with pytest.raises(SettingsError, match=r"clutser: unknown table .* did you mean cluster"):
         load("[clutser]\nenabled = true")
 
 
@@ -251,7 +257,7 @@ print(*settings.warnings, sep="\\n")
 
 
 def test_switches_hooks_and_local_files_of_dynaconf_are_ignored_and_named(tmp_path: Path) -> None:
-    """Nothing of the environment or beside the file that dynaconf alone would obey has any effect but a warning."""
+    """What dynaconf alone would obey, in the environment or beside the file, has no effect but a warning."""
     (tmp_path / "engram.toml").write_text('[cluster]\nzone = "mine"\n[cluster.join]\ntimeout = 7')
     (tmp_path / ".secrets.toml").write_text("[cluster.health]\ninterval = 3")
     (tmp_path / "engram.local.toml").write_text('[cluster]\nzone = "local"')
@@ -286,6 +292,59 @@ def test_tokens_are_plain_text(load: Load, text: str) -> None:
     assert from_file.cluster.zone == from_env.cluster.zone == text
 
 
+def test_keys_at_the_top_that_steer_dynaconf_are_ignored_and_named(load: Load) -> None:
+    """A settings file includes no other file and switches nothing."""
+    settings = load('dynaconf_include = ["more.toml"]\n[cluster]\nzone = "a"', cli_overrides=["name=b"])
+
+    assert settings.cluster.zone == "a"
+    assert [warning.key for warning in settings.warnings] == ["dynaconf_include"]
+
+
+def test_keys_that_differ_in_case_or_by_a_space_are_different_keys(load: Load) -> None:
+    """Layers are merged by the very name of a key, in free tables too."""
+    dns = '[cluster.dns]\nservice = "x"\nmeta = { Rack = "a", a_b = "1" }'
+    toml = f'[cluster]\nenabled = true\ndiscovery = "dns"\n{dns}'
+    overrides = {"cluster": {"dns": {"meta": {"rack": "b", "A B": "2"}}}}
+    installed = Installed()
+
+    provider: Any = load(toml, overrides=overrides, host=installed).provider_settings(
+        installed.provider("dns")
+    )
+
+    assert provider.meta == {"Rack": "a", "a_b": "1", "rack": "b", "A B": "2"}
+
+
+TREES = st.recursive(
+    st.integers().map(lambda value: Leaf(value, Origin(Layer.KEYWORD))),
+    lambda below: st.dictionaries(
+        st.sampled_from(["a", "A", "b", "a b", "a_b", "dynaconf_merge", "dynaconf_merge_unique"]),
+        below,
+        max_size=4,
+    ),
+    max_leaves=12,
+).filter(lambda tree: isinstance(tree, dict))
+
+
+def _reference(lower: Any, higher: Any) -> Any:
+    """Say in five lines what merging means."""
+    if not (isinstance(lower, dict) and isinstance(higher, dict)):
+        return higher
+    both = {key: _reference(lower[key], higher[key]) for key in lower if key in higher}
+    return {**lower, **higher, **both}
+
+
+@given(st.lists(TREES, min_size=2, max_size=4))
+def test_merging_is_what_it_says(trees: list[Any]) -> None:
+    """Tables are merged key by key, everything else is replaced, and the layers stay as they were."""
+    before = repr(trees)
+    expected = functools.reduce(_reference, trees)
+
+    merged = merge(trees)
+
+    assert merged == expected
+    assert repr(trees) == before
+
+
 @pytest.mark.parametrize("key", ["dynaconf_merge", "dynaconf_include", "DYNACONF_MERGE_UNIQUE"])
 def test_keys_that_steer_dynaconf_are_unknown(load: Load, key: str) -> None:
     """A key that dynaconf would act on and remove is refused like any unknown one."""
@@ -296,7 +355,7 @@ def test_keys_that_steer_dynaconf_are_unknown(load: Load, key: str) -> None:
 
 
 def test_settings_from_a_mapping_need_no_dynaconf() -> None:
-    """A program that gives its settings in code does not pay for the import of dynaconf, nor does one file alone."""
+    """A program that gives its settings in code does not pay for the import of dynaconf."""
     script = (
         "import sys\n"
         "from engram_discovery.settings import settings_from\n"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engram_discovery.settings.lines import key_lines
+from engram_discovery.settings.lines import Document, has_long_key
 
 VALUES = st.sampled_from(
     [
@@ -62,25 +62,36 @@ def test_every_key_and_table_is_found_on_its_line(document: tuple[str, dict[tupl
     text, places = document
     parsed: dict[str, Any] = tomllib.loads(text)
 
-    lines = key_lines(text, deepest=16)
+    found = Document(text)
 
     assert parsed
-    assert lines == places
+    assert {path: found.line(path) for path in places} == places
+    assert not has_long_key(text, 4)
 
 
 def test_arrays_of_tables_and_the_last_line_without_a_newline() -> None:
     """An array of tables is found at its first header, and a last line need not end."""
-    lines = key_lines("[[a]]\nb = 1\n[[a]]\nb = 2\n[c]\nd = 3", deepest=16)
+    found = Document("[[a]]\nb = 1\n[[a]]\nb = 2\n[c]\nd = 3")
 
-    assert (lines["a",], lines["c",], lines["c", "d"]) == (1, 5, 6)
+    assert [found.line(path) for path in (("a",), ("c",), ("c", "d"))] == [1, 5, 6]
+
+
+def test_a_key_of_an_inline_table_stands_on_the_line_of_the_table() -> None:
+    """What has no line of its own has that of the nearest table that has one; a stranger has none."""
+    found = Document("[a]\nb = { c = 1 }")
+
+    assert [found.line(path) for path in (("a", "b", "c"), ("a", "x"), ("y",))] == [2, 1, None]
+
+
+def test_a_document_shows_nothing_of_itself() -> None:
+    """The text may hold secrets."""
+    assert "canary" not in repr(Document('token = "canary"'))
 
 
 @pytest.mark.parametrize(
     "text", ["a.a.a = 1", '"a"."a"."a" = 1', "[a . a . a]", "x = { a.a.a = 1 }", "x = [\n{ 'a' . a.a = 1 }]"]
 )
-def test_keys_of_too_many_parts_are_refused(text: str) -> None:
-    """The parts of a key are counted wherever a key can stand, before the parser spends its time on them."""
-    key_lines(text, deepest=2)
-
-    with pytest.raises(ValueError, match=r"^$"):
-        key_lines(text, deepest=1)
+def test_keys_of_too_many_parts_are_found(text: str) -> None:
+    """The dots of a key are counted wherever a key can stand, before the parser spends its time on them."""
+    assert not has_long_key(text, 3)
+    assert has_long_key(text, 2)

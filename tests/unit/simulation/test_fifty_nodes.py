@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NODES = 50
 SEEDS = range(20)
 FAULTS = 0.4
-STARTING, CUT_AT, MEND_AT, END_AT = 3, 7, 16, 37
+STARTING, CUT_AT, MEND_AT, END_AT = 2, 5, 12, 34
 
 
 class TracingLogger(RecordingLogger):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -158,6 +159,28 @@ async def test_a_write_that_fails_leaves_the_old_file(
 
     assert await cache.load() == peers(1)
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["peers.json"]
+
+
+async def test_a_disk_that_hangs_holds_nobody_up(
+    cache: PeerCache, lines: RecordingLogger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead network mount is a warning after two seconds, in reading as in writing."""
+    back = threading.Event()
+
+    def hang(*_: Any) -> int:
+        back.wait(10)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "open", hang)
+    monkeypatch.setattr("engram_discovery.sources.cache._PATIENCE", 0.01)
+
+    try:
+        assert await cache.load() == ()
+        assert not await cache.save(peers(1))
+    finally:
+        back.set()
+
+    assert [facts["error"] for *_, facts in lines.lines] == ["the disk does not answer"] * 2
 
 
 async def test_forgetting_removes_the_file(cache: PeerCache, tmp_path: Path) -> None:

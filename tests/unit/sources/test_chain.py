@@ -20,14 +20,24 @@ if TYPE_CHECKING:
 
 
 def make_discovery(
-    *discoverers: Any, mode: Literal["first", "union"] = "first", cache: PeerCache | None = None
+    *discoverers: Any,
+    also: Any = None,
+    mode: Literal["first", "union"] = "first",
+    cache: PeerCache | None = None,
 ) -> Discovery:
     names = ("consul", "dns", "static")
-    sources = [
-        Source(name, discoverer, clock=LoopClock(), logger=RecordingLogger(), random=random.Random(1))
-        for name, discoverer in zip(names, discoverers, strict=False)
-    ]
-    return Discovery(sources, mode=mode, cache=cache, clock=LoopClock(), logger=RecordingLogger())
+    return Discovery(
+        [make_source(*pair) for pair in zip(names, discoverers, strict=False)],
+        also=[make_source("join", also)] if also else [],
+        mode=mode,
+        cache=cache,
+        clock=LoopClock(),
+        logger=RecordingLogger(),
+    )
+
+
+def make_source(name: str, discoverer: Any) -> Source:
+    return Source(name, discoverer, clock=LoopClock(), logger=RecordingLogger(), random=random.Random(1))
 
 
 def make_cache(data_dir: Path, cluster: str = "engram") -> PeerCache:
@@ -303,3 +313,18 @@ async def test_changes_of_a_closed_discovery_end() -> None:
     late = await collect(discovery.changes())
 
     assert await early == late == []
+
+
+@in_virtual_time
+async def test_what_is_named_on_the_command_line_is_always_asked() -> None:
+    """One more source beside the chain: it neither ends the chain nor rests when the chain works."""
+    discovery = make_discovery(Scripted(failure(), found(1)), Scripted(found(2)), also=Scripted(found(7)))
+
+    first = await discovery.discover()
+    discovery.start()
+    await asyncio.sleep(60)
+
+    assert told(first.endpoints) == [("10.0.0.2", "dns"), ("10.0.0.7", "join")]
+    assert told(discovery.snapshot().endpoints) == [("10.0.0.1", "consul"), ("10.0.0.7", "join")]
+    assert [status.next_refresh_in is None for status in discovery.status()] == [False, True, False]
+    await discovery.aclose()

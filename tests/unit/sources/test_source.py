@@ -320,6 +320,21 @@ async def test_a_full_read_repairs_what_the_watch_missed() -> None:
 
 
 @in_virtual_time
+async def test_a_full_read_that_fails_beside_a_working_watch_is_tried_again_soon() -> None:
+    """One failed safety read does not leave the source marked as failing for another five minutes."""
+    discoverer = ScriptedWatch(failure(), failure(), found(1))
+    source = make_source(discoverer)
+    source.start()
+    discoverer.pushed.put_nowait(found(1))
+    await asyncio.sleep(335)
+
+    assert source.status().attempts == {"found": 2, "failed": 2}
+    assert source.status().outcome is Outcome.FOUND
+    assert source.status().watching
+    await source.aclose()
+
+
+@in_virtual_time
 async def test_while_a_watch_is_broken_polling_takes_over() -> None:
     """A watch that cannot be opened costs freshness, not peers; it is tried again with growing waits."""
     discoverer = ScriptedWatch(found(1))

@@ -16,15 +16,15 @@ from engram_discovery_dns.nameserver import GarbageError, Nameserver, TruncatedE
 from engram_discovery_dns.wire import Answer, CnameError, MalformedError, Query, Rcode, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from engram_discovery_dns.nameserver import Outcome
     from engram_discovery_dns.resolv_conf import ResolvConf, ResolverConfiguration
     from engram_discovery_dns.wire import Kind
 
 __all__ = ["DnsClient", "Reply", "Round"]
 
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 1.0
+_BURST = 32
 _ANSWERED = frozenset({Rcode.NOERROR, Rcode.NXDOMAIN})
 
 
@@ -33,14 +33,19 @@ class Reply:
     """What DNS says, with authority, to one question.
 
     Attributes:
-        name: The variant of the name that answered.
+        query: The question, with the variant of the name that answered.
         answer: The records, and what came with them.
         server: Who answered, as ``address:port``.
     """
 
-    name: str
+    query: Query
     answer: Answer
     server: str
+
+    @property
+    def name(self) -> str:
+        """The variant of the name that answered, for people."""
+        return to_text(self.query.name)
 
     @property
     def no(self) -> str:
@@ -94,6 +99,25 @@ class Round:
         self._configuration = configuration
         self._servers = servers
         self._deadline = deadline
+        self._begun: dict[Query, tuple[Nameserver, Outcome]] = {}
+
+    async def prefetch(self, queries: Sequence[Query]) -> bool:
+        """Send questions, a burst at a time, whose answers ``ask`` will be asked for.
+
+        Returns:
+            Whether all are answered. If one is not, the rest is left to ``ask``.
+        """
+        for start in range(0, len(queries), _BURST):
+            burst = queries[start : start + _BURST]
+            server = min(self._servers, key=_failures)
+            outcomes = server.begin(burst, self._patience)
+            self._begun.update(
+                (query, (server, outcome)) for query, outcome in zip(burst, outcomes, strict=True)
+            )
+            await asyncio.wait(outcomes)
+            if not all(_is_whole(outcome.result()) for outcome in outcomes):
+                return False
+        return True
 
     async def ask(self, name: str | bytes, kind: Kind) -> Reply:
         """Ask for records, with retries, of every name server.
@@ -105,10 +129,9 @@ class Round:
         Raises:
             DiscoveryError: No variant of the name has records, and not every one was answered.
         """
-        variants = [name] if isinstance(name, bytes) else self._configuration.variants(name)
         failure: DiscoveryError | None = None
         no: Reply | None = None
-        for variant in variants:
+        for variant in self.variants(name):
             try:
                 reply = await self._ask_servers(Query(variant, kind))
             except DiscoveryError as error:
@@ -118,34 +141,39 @@ class Round:
                 return reply
             no = reply if no is None or reply.no == "NODATA" else no
         if failure is not None or no is None:
-            raise failure or DiscoveryError(f"{name!r} is too long", kind=FailureKind.CONFIG)
+            raise failure or DiscoveryError(f"{name!r} has no variant", kind=FailureKind.CONFIG)
         return no
 
-    async def _ask_servers(self, query: Query) -> Reply:
-        """Ask each server, those that failed before last; a silent one is asked again."""
-        tries: dict[str, FailureKind] = {}
-        servers = sorted(self._servers, key=lambda server: server.failures)
-        pause = _FIRST_PAUSE
-        while servers and self._left > 0:
-            for server in tuple(servers):
-                outcome = await self._try(server, query)
-                if isinstance(outcome, Answer):
-                    return Reply(to_text(query.name), outcome, str(server))
-                server.failures += 1
-                tries[f"{server}: {outcome.words}"] = outcome.kind
-                if not outcome.ask_again:
-                    servers.remove(server)
-            if servers:
-                await asyncio.sleep(max(0.0, min(pause, self._left)))
-                pause = min(2 * pause, _LONGEST_PAUSE)
-        kinds = list(tries.values())
-        text = "; ".join(tries) or "no time left"
-        raise DiscoveryError(f"{query}: {text}", kind=kinds[-1] if kinds else FailureKind.TIMEOUT)
+    def variants(self, name: str | bytes) -> list[bytes]:
+        """Return the names that ``ask`` tries for ``name``, in wire form."""
+        return [name] if isinstance(name, bytes) else self._configuration.variants(name)
 
-    async def _try(self, server: Nameserver, query: Query) -> Answer | _Miss:
-        """Ask one server once; return its answer, or what went wrong."""
+    async def _ask_servers(self, query: Query) -> Reply:
+        """Ask one server after the other, those that failed less first; a silent one may be asked again."""
+        tries: dict[str, FailureKind] = {}
+        candidates = list(self._servers)
+        begun = query in self._begun
+        server, outcome = self._begun.pop(query) if begun else self._send(query, candidates)
+        while True:
+            result = await self._finish(query, server, outcome)
+            if isinstance(result, Answer):
+                return Reply(query, result, str(server))
+            server.failures += 1
+            tries[f"{server}: {result.words}"] = result.kind
+            if not result.ask_again:
+                candidates.remove(server)
+            if not candidates or self._left <= 0:
+                raise DiscoveryError(f"{query}: {'; '.join(tries)}", kind=result.kind)
+            server, outcome = self._send(query, candidates)
+
+    def _send(self, query: Query, candidates: list[Nameserver]) -> tuple[Nameserver, Outcome]:
+        server = min(candidates, key=_failures)
+        return server, server.begin([query], self._patience)[0]
+
+    async def _finish(self, query: Query, server: Nameserver, outcome: Outcome) -> Answer | _Miss:
+        """Wait for what one server makes of a question; return its answer, or what went wrong."""
         try:
-            answer = await server.ask(query, self._configuration.timeout, self._deadline)
+            answer = await server.finish(query, outcome, self._patience)
         except GarbageError as error:
             return _Miss(FailureKind.BAD_DATA, str(error), ask_again=True)
         except TimeoutError as error:
@@ -159,8 +187,21 @@ class Round:
         return answer if answer.rcode in _ANSWERED else _refusal(answer.rcode)
 
     @property
+    def _patience(self) -> float:
+        """Seconds for one try, over UDP and over TCP each."""
+        return max(0.0, min(self._configuration.timeout, self._left))
+
+    @property
     def _left(self) -> float:
         return self._deadline - asyncio.get_running_loop().time()
+
+
+def _is_whole(result: Answer | Exception) -> bool:
+    return isinstance(result, Answer) and not result.truncated
+
+
+def _failures(server: Nameserver) -> int:
+    return server.failures
 
 
 def _refusal(rcode: int) -> _Miss:

@@ -11,18 +11,25 @@ import asyncio
 import secrets
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from engram_discovery.address import format_address
 from engram_discovery_dns.wire import CnameError, MalformedError
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
     from engram_discovery.address import Address
     from engram_discovery_dns.wire import Answer, Query
 
-__all__ = ["GarbageError", "Nameserver", "TruncatedError"]
+__all__ = ["GarbageError", "Nameserver", "Outcome", "TruncatedError"]
 
 _LARGEST_DATAGRAM = 65535
+
+
+#: What becomes of a question; see ``Nameserver.begin``.
+Outcome: TypeAlias = "asyncio.Future[Answer | Exception]"
+_Waiting: TypeAlias = "tuple[Query, Outcome, asyncio.TimerHandle]"
 
 
 class GarbageError(TimeoutError):
@@ -47,15 +54,36 @@ class Nameserver:
         self.failures = 0
         self._address = address
         self._socket: socket.socket | None = None
-        self._waiting: dict[int, tuple[Query, asyncio.Future[Answer]]] = {}
+        self._waiting: dict[int, _Waiting] = {}
         self._given_up: set[int] = set()
         self._garbage = False
 
     def __str__(self) -> str:
         return format_address(self._address)
 
-    async def ask(self, query: Query, timeout: float, deadline: float) -> Answer:
-        """Ask once: ``timeout`` seconds at most for UDP and for TCP each, and no longer than ``deadline``.
+    def begin(self, queries: Sequence[Query], timeout: float) -> list[Outcome]:
+        """Send questions over UDP now, back to back: that costs less than waking the server for each.
+
+        Returns:
+            For each a future of the answer, or of what went wrong within ``timeout`` seconds. It never raises.
+        """
+        idents = _fresh(self._waiting, len(queries))
+        wires = [self._expect(query, ident, timeout) for query, ident in zip(queries, idents, strict=True)]
+        outcomes = [self._waiting[ident][1] for ident, _ in wires]
+        for ident, wire in wires:
+            try:
+                self._open().send(wire)
+            except OSError as error:
+                self._settle(ident, error)
+        return outcomes
+
+    def _expect(self, query: Query, ident: int, timeout: float) -> tuple[int, bytes]:
+        loop = asyncio.get_running_loop()
+        self._waiting[ident] = (query, loop.create_future(), loop.call_later(timeout, self._expire, ident))
+        return ident, query.encode(ident)
+
+    async def finish(self, query: Query, outcome: Outcome, timeout: float) -> Answer:
+        """Wait for what ``begin`` began; fetch the answer over TCP, ``timeout`` seconds at most, if it was cut.
 
         Raises:
             TimeoutError: Nothing came.
@@ -65,12 +93,13 @@ class Nameserver:
             TruncatedError: Only a part of the answer can be had.
             OSError: The server cannot be reached.
         """
-        now = asyncio.get_running_loop().time
-        answer = await self._over_udp(query, min(timeout, deadline - now()))
+        answer = await outcome
+        if isinstance(answer, Exception):
+            raise answer
         if not answer.truncated:
             return answer
         try:
-            answer = await self._over_tcp(query, min(timeout, deadline - now()))
+            answer = await self._over_tcp(query, timeout)
         except TimeoutError:
             raise TimeoutError("truncated over UDP, no answer over TCP") from None
         if answer.truncated:
@@ -78,36 +107,21 @@ class Nameserver:
         return answer
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket; forget what was not answered."""
+        for _, outcome, timer in self._waiting.values():
+            timer.cancel()
+            outcome.cancel()
         if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket)
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
             self._socket.close()
             self._socket = None
-
-    async def _over_udp(self, query: Query, timeout: float) -> Answer:
-        ident = secrets.randbelow(1 << 16)
-        while ident in self._waiting:
-            ident = secrets.randbelow(1 << 16)
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[ident] = (query, future)
-        try:
-            self._open().send(query.encode(ident))
-            async with asyncio.timeout(timeout):
-                return await future
-        except TimeoutError:
-            self._given_up.add(ident)
-            if self._garbage:
-                raise GarbageError("no DNS message that answers the question") from None
-            raise TimeoutError("no answer") from None
-        finally:
-            del self._waiting[ident]
 
     def _open(self) -> socket.socket:
         if self._socket is None:
             family = socket.AF_INET6 if ":" in self._address.host else socket.AF_INET
             self._socket = socket.socket(family, socket.SOCK_DGRAM)
             self._socket.settimeout(0)
-            asyncio.get_running_loop().add_reader(self._socket, self._receive)
+            asyncio.get_running_loop().add_reader(self._socket.fileno(), self._receive)
             self._socket.connect(self._address)
         return self._socket
 
@@ -119,30 +133,36 @@ class Nameserver:
             except BlockingIOError:
                 return
             except OSError as error:
-                self._fail(error)
+                for ident in tuple(self._waiting):
+                    self._settle(ident, error)
                 return
             self._take(wire)
 
     def _take(self, wire: bytes) -> None:
         ident = int.from_bytes(wire[:2])
-        query, future = self._waiting.get(ident, (None, None))
-        if query is None or future is None or future.done():
+        if ident not in self._waiting:
             self._garbage |= ident not in self._given_up  # else it is merely late
             return
         try:
-            future.set_result(query.decode(ident, wire))
+            self._settle(ident, self._waiting[ident][0].decode(ident, wire))
         except MalformedError:
             self._garbage = True
         except CnameError as error:
-            future.set_exception(error)
+            self._settle(ident, error)
 
-    def _fail(self, error: OSError) -> None:
-        for _, future in self._waiting.values():
-            if not future.done():
-                future.set_exception(type(error)(*error.args))
+    def _expire(self, ident: int) -> None:
+        self._given_up.add(ident)
+        garbage = GarbageError("no DNS message that answers the question")
+        self._settle(ident, garbage if self._garbage else TimeoutError("no answer"))
+
+    def _settle(self, ident: int, result: Answer | Exception) -> None:
+        _, outcome, timer = self._waiting.pop(ident)
+        timer.cancel()
+        if not outcome.done():
+            outcome.set_result(result)
 
     async def _over_tcp(self, query: Query, timeout: float) -> Answer:
-        ident = secrets.randbelow(1 << 16)
+        (ident,) = _fresh((), 1)
         message = query.encode(ident)
         async with asyncio.timeout(timeout):
             reader, writer = await asyncio.open_connection(*self._address)
@@ -156,3 +176,13 @@ class Nameserver:
                 writer.close()
                 with suppress(OSError):
                     await writer.wait_closed()
+
+
+def _fresh(taken: Container[int], count: int) -> list[int]:
+    """Return random ids that are not taken, all different, with one call to the system for most of them."""
+    idents: dict[int, None] = {}
+    while len(idents) < count:
+        drawn = secrets.token_bytes(2 * (count - len(idents)))
+        numbers = (int.from_bytes(drawn[at : at + 2]) for at in range(0, len(drawn), 2))
+        idents.update((number, None) for number in numbers if number not in taken)
+    return list(idents)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engram_discovery.errors import DiscoveryError
 from engram_discovery_dns.settings import Family
-from engram_discovery_dns.wire import Kind
+from engram_discovery_dns.wire import Kind, Query
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -65,7 +65,9 @@ class TargetLookup:
 
     async def look_up(self, asking: Round, name: str | bytes) -> Addresses:
         """Ask for the addresses of one name; never raises ``DiscoveryError``, see ``Addresses.failure``."""
-        answers = await asyncio.gather(*(_ask(asking, name, kind) for kind in self._kinds))
+        if isinstance(name, str):
+            await asking.prefetch([Query(asking.variants(name)[0], kind) for kind in self._kinds])
+        answers = [await _ask(asking, name, kind) for kind in self._kinds]
         replies = [answer for answer in answers if not isinstance(answer, DiscoveryError)]
         failures = [answer for answer in answers if isinstance(answer, DiscoveryError)]
         ttls = [reply.answer.ttl for reply in replies if reply.answer.ttl is not None]
@@ -85,13 +87,18 @@ class TargetLookup:
         A name that cannot be looked up keeps its last addresses, and says so in ``failure``.
         """
         found = {name: self._given(answer, name) for name in names}
-        missing = iter([name for name in names if not found[name].texts])
+        missing = [name for name in names if not found[name].texts]
+        answered = await asking.prefetch([Query(name, kind) for name in missing for kind in self._kinds])
+        queue = iter(missing)
 
         async def work() -> None:
-            for name in missing:
+            for name in queue:
                 found[name] = await self.look_up(asking, name)
 
-        await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
+        if answered:
+            await work()  # there is nothing to wait for, so that tasks would only cost
+        else:
+            await asyncio.gather(*(work() for _ in range(min(_AT_ONCE, len(missing)))))
         self._last = {name: self._remembered(name, found[name]) for name in names}
         return self._last
 

@@ -38,10 +38,6 @@ async def dns(tmp_path: Path) -> AsyncIterator[CoreDns]:
         yield server
 
 
-def server_of(dns: CoreDns) -> str:
-    return f"{dns.host}:{dns.port}"
-
-
 NAME = f"{SERVICE}.{ZONE}"
 
 
@@ -50,7 +46,7 @@ async def test_a_stateful_set_behind_a_headless_service(dns: CoreDns, settings: 
     """Its pods are found under the bare name and under the named port, with their stable host names."""
     await dns.set_zone(ZONE, [*pod(0, "10.244.0.7"), *pod(1, "10.244.1.9"), *pod(2, "10.244.2.3")])
 
-    answer = await make_discoverer(server_of(dns), **settings).discover()
+    answer = await make_discoverer(dns.address, **settings).discover()
 
     assert isinstance(answer, Found)
     assert sorted(addresses(answer)) == ["10.244.0.7:7946", "10.244.1.9:7946", "10.244.2.3:7946"]
@@ -65,8 +61,8 @@ async def test_a_service_with_two_ports(dns: CoreDns) -> None:
     ports = (("gossip", 7946), ("api", 50051))
     await dns.set_zone(ZONE, [*pod(0, "10.244.0.7", ports=ports), *pod(1, "10.244.1.9", ports=ports)])
 
-    gossip = await make_discoverer(server_of(dns), service=NAME).discover()
-    api = await make_discoverer(server_of(dns), service=NAME, port_name="api").discover()
+    gossip = await make_discoverer(dns.address, service=NAME).discover()
+    api = await make_discoverer(dns.address, service=NAME, port_name="api").discover()
 
     assert sorted(addresses(gossip)) == ["10.244.0.7:7946", "10.244.1.9:7946"]
     assert sorted(addresses(api)) == ["10.244.0.7:50051", "10.244.1.9:50051"]
@@ -76,7 +72,7 @@ async def test_a_service_without_named_port(dns: CoreDns) -> None:
     """The specification gives it no SRV records: its addresses are used with the port of the settings."""
     await dns.set_zone(ZONE, pod(0, "10.244.0.7", ports=()))
 
-    answer = await make_discoverer(server_of(dns), service=NAME).discover()
+    answer = await make_discoverer(dns.address, service=NAME).discover()
 
     assert isinstance(answer, Found)
     assert addresses(answer) == ["10.244.0.7:7946"]
@@ -85,7 +81,7 @@ async def test_a_service_without_named_port(dns: CoreDns) -> None:
 
 async def test_pods_that_are_not_ready(dns: CoreDns) -> None:
     """Nobody is listed, the remedy is named; once not-ready pods are published, they are found."""
-    discoverer = make_discoverer(server_of(dns), service=NAME)
+    discoverer = make_discoverer(dns.address, service=NAME)
 
     before = await discoverer.discover()
     await dns.set_zone(ZONE, pod(0, "10.244.0.7"))
@@ -101,7 +97,7 @@ async def test_dual_stack_and_ipv6_only(dns: CoreDns) -> None:
     """Both addresses of a dual-stack pod are endpoints; IPv6 alone works as well."""
     await dns.set_zone(ZONE, [*pod(0, "10.244.0.7", "fd00:10:244::7"), *pod(1, "fd00:10:244::9")])
 
-    answer = await make_discoverer(server_of(dns), service=NAME).discover()
+    answer = await make_discoverer(dns.address, service=NAME).discover()
 
     assert sorted(addresses(answer)) == ["10.244.0.7:7946", "[fd00:10:244::7]:7946", "[fd00:10:244::9]:7946"]
 
@@ -109,7 +105,7 @@ async def test_dual_stack_and_ipv6_only(dns: CoreDns) -> None:
 async def test_a_name_server_on_ipv6(tmp_path: Path) -> None:
     """An IPv6-only host reaches its name server and gets AAAA records."""
     async with CoreDns(tmp_path, {ZONE: pod(0, "fd00:10:244::7")}, host="::1") as dns:
-        answer = await make_discoverer(f"[::1]:{dns.port}", service=NAME).discover()
+        answer = await make_discoverer(dns.address, service=NAME).discover()
 
     assert addresses(answer) == ["[fd00:10:244::7]:7946"]
 
@@ -119,7 +115,7 @@ async def test_short_names_are_completed_by_the_search_list(dns: CoreDns, tmp_pa
     await dns.set_zone(ZONE, pod(0, "10.244.0.7"))
     search = tmp_path / "resolv.conf"
     search.write_text("search default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n")
-    discoverer = make_discoverer(server_of(dns), service="engram", resolv_conf=search)
+    discoverer = make_discoverer(dns.address, service="engram", resolv_conf=search)
 
     answer = await discoverer.discover()
 
@@ -133,7 +129,7 @@ async def test_pods_appear_and_disappear_within_one_ttl(dns: CoreDns) -> None:
     await dns.set_zone(ZONE, ["$TTL 1", *pod(0, "10.244.0.7")])
     source = Source(
         "dns",
-        make_discoverer(server_of(dns), service=NAME),
+        make_discoverer(dns.address, service=NAME),
         clock=SystemClock(),
         logger=Log(),
         random=random.Random(1),
@@ -141,7 +137,7 @@ async def test_pods_appear_and_disappear_within_one_ttl(dns: CoreDns) -> None:
 
     async def follows(*expected: str) -> None:
         async def seen() -> bool:
-            return {endpoint.host for endpoint in source.endpoints} == set(expected)
+            return {endpoint.host for endpoint in source.snapshot()} == set(expected)
 
         await wait_until(seen, within=1.1 + 0.5, what=f"{expected} seen")
 

@@ -40,7 +40,7 @@ async def log() -> Log:
 async def source(dns: CoreDns, log: Log) -> AsyncIterator[Source]:
     source = Source(
         "dns",
-        make_discoverer(f"{dns.host}:{dns.port}", service=f"_g._tcp.{ZONE}.", timeout=0.6),
+        make_discoverer(dns.address, service=f"_g._tcp.{ZONE}.", timeout=0.6),
         clock=SystemClock(),
         logger=log,
         random=random.Random(1),
@@ -60,7 +60,7 @@ async def until(source: Source, outcome: Outcome) -> None:
 
 
 def peers(source: Source) -> set[str]:
-    return {endpoint.host for endpoint in source.endpoints}
+    return {endpoint.host for endpoint in source.snapshot()}
 
 
 async def test_a_frozen_server_changes_nothing(dns: CoreDns, source: Source, log: Log) -> None:

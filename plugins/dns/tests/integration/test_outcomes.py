@@ -14,6 +14,7 @@ from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.sources.source import Source
 from engram_discovery.types import Empty, Found
 from plugins.dns.tests.making import Log, addresses, make_discoverer
+from tests.servers.bind import Bind
 from tests.servers.coredns import CoreDns
 from tests.servers.process import free_port
 
@@ -70,8 +71,15 @@ async def dns(tmp_path: Path) -> AsyncIterator[CoreDns]:
         yield server
 
 
-def server_of(dns: CoreDns) -> str:
-    return f"{dns.host}:{dns.port}"
+@pytest.fixture(params=["coredns", "bind"])
+async def either(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[CoreDns | Bind]:
+    """Serve the zone from CoreDNS, then from BIND: the outcomes are the same."""
+    if request.param == "bind":
+        async with Bind(tmp_path, {ZONE: RECORDS}, broken=["broken.test"]) as bind:
+            yield bind
+    else:
+        async with CoreDns(tmp_path, {ZONE: RECORDS}, extra=BROKEN) as coredns:
+            yield coredns
 
 
 @pytest.mark.parametrize(
@@ -85,9 +93,9 @@ def server_of(dns: CoreDns) -> str:
         ("dns+many", {f"10.1.0.{i}:7946" for i in range(1, 81)}),
     ],
 )
-async def test_found(dns: CoreDns, service: str, expected: set[str]) -> None:
+async def test_found(either: CoreDns | Bind, service: str, expected: set[str]) -> None:
     """Records, aliases, targets of which one is gone, plain addresses, and more than fit into a datagram."""
-    answer = await make_discoverer(server_of(dns), service=f"{service}.{ZONE}.").discover()
+    answer = await make_discoverer(either.address, service=f"{service}.{ZONE}.").discover()
 
     assert isinstance(answer, Found)
     assert set(addresses(answer)) == expected
@@ -107,9 +115,9 @@ async def test_found(dns: CoreDns, service: str, expected: set[str]) -> None:
         ("_dot._tcp", "not offered"),
     ],
 )
-async def test_empty(dns: CoreDns, service: str, reason: str) -> None:
+async def test_empty(either: CoreDns | Bind, service: str, reason: str) -> None:
     """The server says with authority that there is nobody."""
-    answer = await make_discoverer(server_of(dns), service=f"{service}.{ZONE}.").discover()
+    answer = await make_discoverer(either.address, service=f"{service}.{ZONE}.").discover()
 
     assert isinstance(answer, Empty)
     assert reason in answer.reason
@@ -124,17 +132,17 @@ async def test_empty(dns: CoreDns, service: str, reason: str) -> None:
         (f"_zero._tcp.{ZONE}.", FailureKind.BAD_DATA, "port 0"),
     ],
 )
-async def test_failed(dns: CoreDns, name: str, kind: FailureKind, words: str) -> None:
+async def test_failed(either: CoreDns | Bind, name: str, kind: FailureKind, words: str) -> None:
     """An error of the server, or nonsense in the zone, is never an empty answer."""
     with pytest.raises(DiscoveryError, match=words) as caught:
-        await make_discoverer(server_of(dns), service=name).discover()
+        await make_discoverer(either.address, service=name).discover()
 
     assert caught.value.kind is kind
 
 
-async def test_a_target_in_a_broken_zone_makes_the_answer_partial(dns: CoreDns) -> None:
+async def test_a_target_in_a_broken_zone_makes_the_answer_partial(either: CoreDns | Bind) -> None:
     """One target answers SERVFAIL, the other is found."""
-    answer = await make_discoverer(server_of(dns), service=f"_far._tcp.{ZONE}.").discover()
+    answer = await make_discoverer(either.address, service=f"_far._tcp.{ZONE}.").discover()
 
     assert isinstance(answer, Found)
     assert addresses(answer) == ["10.0.0.1:7946"]
@@ -145,7 +153,7 @@ async def test_hostile_addresses_reach_nobody(dns: CoreDns) -> None:
     """Wildcards, multicast, broadcast and the metadata service are dropped and counted by the host."""
     source = Source(
         "dns",
-        make_discoverer(server_of(dns), service=f"_hostile._tcp.{ZONE}."),
+        make_discoverer(dns.address, service=f"_hostile._tcp.{ZONE}."),
         clock=SystemClock(),
         logger=Log(),
         random=random.Random(1),
@@ -154,7 +162,7 @@ async def test_hostile_addresses_reach_nobody(dns: CoreDns) -> None:
     await source.refresh()
     await source.aclose()
 
-    assert [str(endpoint) for endpoint in source.endpoints] == ["10.0.0.9:7946"]
+    assert [str(endpoint) for endpoint in source.snapshot()] == ["10.0.0.9:7946"]
     assert sum(source.status().rejected.values()) == 4
 
 
@@ -166,7 +174,7 @@ def large_zone(count: int) -> list[str]:
 async def test_a_thousand_endpoints_over_tcp(dns: CoreDns) -> None:
     """All are found with one question, in well under 150 ms, and the event loop is never held for 50 ms."""
     await dns.set_zone(ZONE, large_zone(1000))
-    discoverer = make_discoverer(server_of(dns), service=f"_g._tcp.{ZONE}.")
+    discoverer = make_discoverer(dns.address, service=f"_g._tcp.{ZONE}.")
     answer = await discoverer.discover()
     lags: list[float] = []
 
@@ -195,7 +203,7 @@ async def test_more_than_fits_into_a_dns_message_is_a_failure(dns: CoreDns) -> N
     await dns.set_zone(ZONE, large_zone(2500))
 
     with pytest.raises(DiscoveryError, match="64 KiB") as caught:
-        await make_discoverer(server_of(dns), service=f"_g._tcp.{ZONE}.").discover()
+        await make_discoverer(dns.address, service=f"_g._tcp.{ZONE}.").discover()
 
     assert caught.value.kind is FailureKind.BAD_DATA
 
@@ -203,7 +211,7 @@ async def test_more_than_fits_into_a_dns_message_is_a_failure(dns: CoreDns) -> N
 async def test_a_server_that_adds_no_addresses(tmp_path: Path) -> None:
     """Without additional section the targets are looked up, all of them under one deadline."""
     async with CoreDns(tmp_path, {ZONE: large_zone(200)}, options="minimal") as dns:
-        answer = await make_discoverer(server_of(dns), service=f"_g._tcp.{ZONE}.").discover()
+        answer = await make_discoverer(dns.address, service=f"_g._tcp.{ZONE}.").discover()
 
     assert isinstance(answer, Found)
     assert len(set(addresses(answer))) == 200
@@ -213,7 +221,7 @@ async def test_a_server_that_adds_no_addresses(tmp_path: Path) -> None:
 async def test_a_server_that_drops_and_delays(dns: CoreDns) -> None:
     """Every third question is dropped, every second delayed: retries succeed within the deadline."""
     for _ in range(3):
-        answer = await make_discoverer(server_of(dns), service="dns+erratic.test.", timeout=5.0).discover()
+        answer = await make_discoverer(dns.address, service="dns+erratic.test.", timeout=5.0).discover()
 
         assert isinstance(answer, Found)
         assert "192.0.2.53:7946" in addresses(answer)
@@ -222,7 +230,7 @@ async def test_a_server_that_drops_and_delays(dns: CoreDns) -> None:
 
 async def test_a_dead_server_beside_a_good_one(dns: CoreDns) -> None:
     """The good one answers, at once if the other's port is closed."""
-    discoverer = make_discoverer(f"127.0.0.1:{free_port()}", server_of(dns), service=f"_good._tcp.{ZONE}.")
+    discoverer = make_discoverer(f"127.0.0.1:{free_port()}", dns.address, service=f"_good._tcp.{ZONE}.")
     started = time.monotonic()
 
     answer = await discoverer.discover()
@@ -236,7 +244,7 @@ async def test_a_lame_server_beside_a_good_one(dns: CoreDns, tmp_path: Path) -> 
     other = tmp_path / "other"
     other.mkdir()
     async with CoreDns(other, {"other.test": []}) as lame:
-        discoverer = make_discoverer(server_of(lame), server_of(dns), service=f"_good._tcp.{ZONE}.")
+        discoverer = make_discoverer(lame.address, dns.address, service=f"_good._tcp.{ZONE}.")
 
         answer = await discoverer.discover()
 

@@ -146,6 +146,20 @@ async def test_a_lost_datagram_is_sent_again() -> None:
     assert answer.answer.records == ("10.0.0.1",)
 
 
+async def test_garbage_does_not_end_the_look_up() -> None:
+    """A forger who is faster than a lost answer gains nothing: the server is asked again."""
+    seen: list[int] = []
+
+    def garbage_first(query: dns.message.Message) -> Sequence[bytes]:
+        seen.append(query.id)
+        return good(query) if len(seen) > 1 else [b"garbage"]
+
+    async with serve(garbage_first) as server:
+        answer = await ask(make_client(server))
+
+    assert answer.answer.records == ("10.0.0.1",)
+
+
 def resolv_conf(directory: Path, text: str) -> Path:
     path = directory / "resolv.conf"
     path.write_text(text)

@@ -16,17 +16,20 @@ SERVICE = "_g._tcp.engram.test."
 
 
 class Zone:
-    """Answers from records in master file syntax; a name in ``broken`` answers SERVFAIL."""
+    """Answers from records in master file syntax; names in ``broken`` answer SERVFAIL, in ``silent`` not at all."""
 
     def __init__(self, *records: str, additional: Sequence[str] = ()) -> None:
         self.records = list(records)
         self.additional = list(additional)
         self.broken: set[str] = set()
+        self.silent: set[str] = set()
         self.asked: list[str] = []
 
     def __call__(self, query: dns.message.Message) -> Sequence[bytes]:
         name, kind = query.question[0].name.to_text(), dns.rdatatype.to_text(query.question[0].rdtype)
         self.asked.append(f"{kind} {name}")
+        if name in self.silent:
+            return []
         if name in self.broken or f"{kind} {name}" in self.broken:
             return [reply(query, rcode=Rcode.SERVFAIL)]
         of_name = [record for record in self.records if record.startswith(f"{name} ")]
@@ -110,6 +113,33 @@ async def test_a_target_that_failed_from_the_start_is_missing() -> None:
     assert isinstance(answer, Found)
     assert sorted(addresses(answer)) == ["10.0.0.1:7946", "10.0.0.3:7946"]
     assert not answer.complete
+
+
+def many_nodes(count: int) -> Zone:
+    targets = [f"n{i}.engram.test." for i in range(count)]
+    return Zone(*map(srv, targets), *(f"{name} 9 IN A 10.0.1.{i}" for i, name in enumerate(targets)))
+
+
+async def test_one_silent_target_does_not_hold_up_the_others() -> None:
+    """More targets than are asked at once: all but the silent one are found within the deadline."""
+    zone = many_nodes(60)
+    zone.silent = {"n3.engram.test."}
+    async with serve(zone) as server:
+        answer = await make_discoverer(server, service=SERVICE, timeout=1.7).discover()
+
+    assert isinstance(answer, Found)
+    assert len(answer.endpoints) == 59
+    assert not answer.complete
+
+
+async def test_a_silent_server_costs_many_targets_one_try() -> None:
+    """The other server answers for all of them, and the answer is whole."""
+    async with serve(lambda query: []) as silent, serve(many_nodes(60)) as server:
+        answer = await make_discoverer(silent, server, service=SERVICE, timeout=2.5).discover()
+
+    assert isinstance(answer, Found)
+    assert len(answer.endpoints) == 60
+    assert answer.complete
 
 
 async def test_partial_answers_can_be_refused() -> None:

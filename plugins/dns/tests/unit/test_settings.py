@@ -3,6 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
+from engram_discovery.providers import make_host
+from engram_discovery.settings.load import settings_from
+from engram_discovery_dns.plugin import engram_providers
 from engram_discovery_dns.question import Form, Question, question_for
 from engram_discovery_dns.settings import DnsSettings
 
@@ -65,3 +68,17 @@ def test_lists_may_be_text_with_commas() -> None:
 
     assert settings.nameservers == ("127.0.0.1:53", "[::1]:5353")
     assert [str(network) for network in settings.allowed_cidrs] == ["10.0.0.0/8", "fd00::/8"]
+
+
+def test_the_table_of_the_specification_loads() -> None:
+    """``refresh_interval_sec`` is ``refresh_interval``, and the table goes to this provider's model."""
+    table = {
+        "service": "engram-cluster.default.svc.cluster.local",
+        "port": 7946,
+        "refresh_interval_sec": 30,
+    }
+    settings = settings_from({"cluster": {"enabled": True, "discovery": "dns", "dns": table}}, host=make_host)
+
+    loaded = settings.provider_settings(engram_providers()[0])
+
+    assert loaded == DnsSettings(service="engram-cluster.default.svc.cluster.local")

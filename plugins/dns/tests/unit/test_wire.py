@@ -151,6 +151,28 @@ def test_ttls_are_read_as_they_are(ttl: int, read: int) -> None:
     assert answer.ttl == read
 
 
+def test_a_ttl_above_31_bits_counts_as_zero() -> None:
+    """RFC 2181, section 8."""
+    wire = reply(message_of(SRV), f"{NAME}. 287454020 IN SRV 0 0 1 a.test.")
+
+    answer = SRV.decode(7, wire.replace(b"\x11\x22\x33\x44", b"\x80\x00\x00\x01"))
+
+    assert answer.ttl == 0
+
+
+@pytest.mark.parametrize(("ttl", "minimum"), [(7, 900), (900, 7)])
+def test_a_no_holds_as_long_as_the_zone_says(ttl: int, minimum: int) -> None:
+    """The negative TTL is the smaller of the SOA's TTL and its minimum (RFC 2308)."""
+    message = dns.message.from_wire(reply(message_of(SRV), rcode=3))
+    message.authority.append(
+        dns.rrset.from_text("engram.test.", ttl, "IN", "SOA", f"ns.test. root.test. 1 60 60 60 {minimum}")
+    )
+
+    answer = SRV.decode(7, message.to_wire())
+
+    assert (answer.records, answer.ttl) == ((), 7)
+
+
 def test_names_are_shown_with_strange_bytes_escaped() -> None:
     """No byte of a hostile name reaches a log as it is."""
     assert to_text(from_text("n1.engram.test.")) == "n1.engram.test"

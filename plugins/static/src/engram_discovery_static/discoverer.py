@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.resolve import resolve
@@ -110,7 +110,9 @@ class StaticDiscoverer:
         for seed in self._seeds:
             answer = answers.get(seed, (seed,))
             addresses = (seed,) if isinstance(answer, DiscoveryError) else answer
-            endpoints += [Endpoint(*address, source=self._context.provider) for address in addresses]
+            # The target lets the host forget a name's old address while another name does not resolve.
+            facts: dict[str, Any] = {"source": self._context.provider, "meta": {"target": str(seed)}}
+            endpoints += [Endpoint(*address, **facts) for address in addresses]
         return endpoints
 
     def _log_changes(self, failures: Mapping[Address, DiscoveryError]) -> None:

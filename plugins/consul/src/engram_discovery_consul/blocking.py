@@ -1,0 +1,68 @@
+"""The rules of blocking queries: the index to wait for, the deadline, and how often to ask.
+
+Source: "Blocking Queries" in Consul's HTTP API manual.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engram_discovery.errors import FailureKind
+from engram_discovery_consul.failures import ConsulError
+
+if TYPE_CHECKING:
+    from engram_discovery.clock import Clock
+
+__all__ = ["Pace", "deadline", "next_index", "parse_index"]
+
+_GRACE = 10.0
+_LARGEST_INDEX = 2**64 - 1
+
+
+def deadline(wait: float) -> float:
+    """Return the seconds after which a query that waits ``wait`` seconds has failed.
+
+    The agent adds up to a sixteenth so that not all clients come back at once.
+    """
+    return wait + wait / 16 + _GRACE
+
+
+def parse_index(text: str) -> int:
+    """Read the header ``X-Consul-Index``; an index below 1 counts as 1.
+
+    Raises:
+        ConsulError: It is no number that Consul could mean.
+    """
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(text) <= 20) or int(text) > _LARGEST_INDEX:
+        raise ConsulError(f"X-Consul-Index is no index: {text[:30]!r}", FailureKind.BAD_DATA)
+    return max(1, int(text))
+
+
+def next_index(asked: int, answered: int) -> int:
+    """Return the index to ask for next: 0, which does not wait, if Consul's went backwards."""
+    return 0 if answered < asked else answered
+
+
+class Pace:
+    """Lets two requests through at once and then one a second, whatever the server does.
+
+    Args:
+        clock: Waits.
+        interval: Seconds between two requests.
+        burst: How many may come at once.
+    """
+
+    def __init__(self, clock: Clock, *, interval: float = 1.0, burst: int = 2) -> None:
+        self._clock = clock
+        self._interval = interval
+        self._credit = (burst - 1) * interval
+        self._next_at = clock.monotonic() - self._credit
+
+    async def wait(self) -> None:
+        """Wait until the next request may be sent."""
+        now = self._clock.monotonic()
+        self._next_at = max(self._next_at, now - self._credit)
+        if self._next_at > now:
+            await self._clock.sleep(self._next_at - now)
+        self._next_at += self._interval

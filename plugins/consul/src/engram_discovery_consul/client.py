@@ -1,0 +1,270 @@
+"""What we ask of Consul. Every call has a deadline; every failure is a ``ConsulError``.
+
+The requests are put together and decoded by py-consul's API classes. Its ``Consul`` object is never made: it would read
+``CONSUL_HTTP_TOKEN`` and others from the environment, over what the settings say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from consul import ConsulException  # type: ignore[import-untyped]  # py-consul ships no types
+from consul.api.agent import Agent  # type: ignore[import-untyped]
+from consul.api.health import Health  # type: ignore[import-untyped]
+from consul.callback import CB  # type: ignore[import-untyped]
+
+from engram_discovery.errors import FailureKind
+from engram_discovery_consul.blocking import deadline, parse_index
+from engram_discovery_consul.credentials import Credentials
+from engram_discovery_consul.failures import ConsulError, unreachable
+from engram_discovery_consul.instances import Instance, read_instances
+from engram_discovery_consul.pinning import PinnedAgent
+from engram_discovery_consul.tls import Tls
+from engram_discovery_consul.transport import TOKEN_HEADER, Reply, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from engram_discovery.hookspecs import PluginContext
+    from engram_discovery_consul.settings import ConsulSettings
+
+__all__ = ["Answer", "ConsulClient", "LocalRecord"]
+
+_OWN_SHARE = 0.9  # of the host's deadline, so that our error says more than "no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The service as the catalogue has it.
+
+    Attributes:
+        instances: Those with a usable address, sorted by id.
+        bad: How many had none.
+        filtered: Whether Consul left some out, or may have left out all, because of the token's permissions.
+        index: Where a query that waits for the next change starts.
+    """
+
+    instances: tuple[Instance, ...]
+    bad: int
+    filtered: bool
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRecord:
+    """A record at the agent that we talk to.
+
+    Attributes:
+        meta: What it says.
+        digest: Changes when the record does.
+    """
+
+    meta: Mapping[str, str]
+    digest: str
+
+    @property
+    def generation(self) -> int:
+        """Which run of the node made it."""
+        text = self.meta.get("generation", "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
+class _Connection:
+    """What py-consul's API classes need of its ``Consul`` object."""
+
+    def __init__(self, transport: Transport, credentials: Credentials, datacenter: str | None) -> None:
+        self.http = transport
+        self.dc = datacenter
+        self._credentials = credentials
+
+    def prepare_headers(self, token: str | None = None) -> dict[str, str]:
+        token = token or self._credentials.token
+        return {TOKEN_HEADER: token} if token else {}
+
+
+class ConsulClient:
+    """Talks to one agent.
+
+    Args:
+        settings: The table ``[cluster.consul]``.
+        context: Logger, name and deadline.
+    """
+
+    def __init__(self, settings: ConsulSettings, context: PluginContext) -> None:
+        self._settings = settings
+        self._source = context.provider
+        self._timeout = context.timeout * _OWN_SHARE
+        self._credentials = Credentials(settings.token, context.logger)
+        self._agent_address = PinnedAgent(self._timeout)
+        self._transport = Transport(
+            f"{settings.scheme}://{settings.addr}",
+            headers=_headers(settings, context.user_agent),
+            agent=self._agent_address,
+            tls=Tls(settings) if settings.scheme == "https" else None,
+            server_name=settings.server_name,
+        )
+        connection = _Connection(self._transport, self._credentials, settings.datacenter)
+        self._local = _Connection(self._transport, self._credentials, None)
+        self._health = Health(connection)
+        self._own_health = Health(self._local)
+        self._agent = Agent(self._local)
+
+    @property
+    def token(self) -> str | None:
+        """The ACL token in use."""
+        return self._credentials.token
+
+    def filtered(self) -> ConsulError:
+        """Explain a list from which Consul left something out."""
+        name = self._settings.service_name
+        cause = (
+            "the agent denies by default and cluster.consul.token is not set"
+            if self.token is None
+            else "the agent left out what the token may not see"
+        )
+        return ConsulError(
+            f'{cause}; a policy needs: service "{name}" {{ policy = "read" }} '
+            'and node_prefix "" { policy = "read" }',
+            FailureKind.FORBIDDEN,
+        )
+
+    async def refresh_token(self) -> None:
+        """Read the token's file again, if it has one."""
+        await self._credentials.refresh()
+
+    async def instances(self, index: int = 0) -> Answer:
+        """Read the service, passing or not; with an index, when it changes or after ``wait``.
+
+        Raises:
+            ConsulError: There is no answer, or no sound one.
+        """
+        wait = self._settings.wait
+        call = self._health.service(
+            self._settings.service_name,
+            tag=self._settings.tag,
+            index=index or None,
+            wait=f"{wait:g}s",
+        )
+        return self._answer(await self._within(deadline(wait) if index else self._timeout, call))
+
+    async def instance(self, service_id: str) -> Instance | None:
+        """Read one record from the catalogue of the agent's datacenter.
+
+        Raises:
+            ConsulError: There is no answer, or no sound one, or we may not see it.
+        """
+        call = self._own_health.service(
+            self._settings.service_name, filter_expr=f'Service.ID == "{service_id}"'
+        )
+        answer = self._answer(await self._within(self._timeout, call))
+        if answer.filtered:
+            raise self.filtered()
+        return next((one for one in answer.instances if one.service_id == service_id), None)
+
+    async def local_record(self, service_id: str, digest: str = "") -> LocalRecord:
+        """Read a record from the agent itself; with a digest, when it no longer has that or after ``wait``.
+
+        Raises:
+            ConsulError: With kind ``not_found`` if the agent has no such record.
+        """
+        wait = self._settings.wait
+        params = [("hash", digest), ("wait", f"{wait:g}s")] if digest else None
+        headers = self._local.prepare_headers()
+        call = self._transport.get(CB.json(), f"/v1/agent/service/{service_id}", params, headers)
+        reply = await self._within(deadline(wait) if digest else self._timeout, call)
+        meta = reply.value.get("Meta") if isinstance(reply.value, dict) else None
+        return LocalRecord(dict(meta or {}), reply.headers.get("X-Consul-ContentHash", ""))
+
+    async def local_records(self, node_id: str) -> dict[str, LocalRecord]:
+        """Read all records of a node at the agent, by their ids.
+
+        Raises:
+            ConsulError: There is no answer, or no sound one.
+        """
+        expression = f'Service == "{self._settings.service_name}" and Meta.node_id == "{node_id}"'
+        reply = await self._within(self._timeout, self._agent.services(filter_expr=expression))
+        if not isinstance(reply.value, dict):
+            raise ConsulError("expected a table of services", FailureKind.BAD_DATA)
+        return {id_: LocalRecord(dict(one.get("Meta") or {}), "") for id_, one in reply.value.items()}
+
+    async def register(self, definition: Mapping[str, Any]) -> None:
+        """Create or replace a record at the agent; see ``record.definition``.
+
+        Raises:
+            ConsulError: The agent refused or did not answer.
+        """
+        await self._within(self._timeout, self._agent.service.register(**definition))
+
+    async def report_passing(self, check_id: str) -> None:
+        """Renew a TTL check.
+
+        Raises:
+            ConsulError: With kind ``not_found`` if the agent has no such check.
+        """
+        await self._within(self._timeout, self._agent.check.ttl_pass(check_id))
+
+    async def deregister(self, service_id: str, token: str | None = None) -> None:
+        """Remove a record from the agent; succeeds if there is none.
+
+        Args:
+            service_id: Which.
+            token: Another token than the one in use.
+
+        Raises:
+            ConsulError: The record may still be there.
+        """
+        try:
+            await self._within(self._timeout, self._agent.service.deregister(service_id, token=token))
+        except ConsulError as error:
+            if error.kind is not FailureKind.NOT_FOUND:
+                raise
+
+    async def aclose(self) -> None:
+        """Close all sockets."""
+        await self._transport.aclose()
+
+    def _answer(self, reply: Reply) -> Answer:
+        index, entries = reply.value
+        try:
+            instances, bad = read_instances(
+                entries, source=self._source, tagged_address=self._settings.tagged_address
+            )
+        except TypeError as error:
+            raise ConsulError(str(error), FailureKind.BAD_DATA) from None
+        return Answer(tuple(instances), bad, self._is_filtered(reply, entries), parse_index(index))
+
+    def _is_filtered(self, reply: Reply, entries: list[Any]) -> bool:
+        """Tell whether a list is cut. Consul does not say so to those who come without a token."""
+        if self.token is None and not entries:
+            return reply.headers.get("X-Consul-Default-ACL-Policy") == "deny"
+        return reply.headers.get("X-Consul-Results-Filtered-By-ACLs") == "true"
+
+    async def _within(self, seconds: float, call: Awaitable[Reply]) -> Reply:
+        """Await a call; cancelled at its deadline, it closes its socket."""
+        where = f"{self._settings.scheme}://{self._settings.addr}"
+        try:
+            async with asyncio.timeout(seconds):
+                return await call
+        except TimeoutError:
+            self._agent_address.failed()
+            raise ConsulError(f"{where}: no answer within {seconds:g} s", FailureKind.TIMEOUT) from None
+        except (aiohttp.ClientError, OSError) as error:
+            self._agent_address.failed()
+            failure = unreachable(error)
+        except (ConsulException, ValueError, RecursionError):
+            failure = ConsulError("not an answer of Consul's", FailureKind.BAD_DATA)
+        except ConsulError as error:
+            failure = error
+        raise ConsulError(f"{where}: {failure}", failure.kind, failure.retry_after) from None
+
+
+def _headers(settings: ConsulSettings, user_agent: str) -> dict[str, str]:
+    headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
+    if settings.namespace:
+        headers["X-Consul-Namespace"] = settings.namespace
+    if settings.partition:
+        headers["X-Consul-Partition"] = settings.partition
+    return headers

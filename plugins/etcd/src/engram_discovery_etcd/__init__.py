@@ -1,0 +1,1 @@
+"""etcd discovery and registration for engram-discovery: leases, watches, several endpoints, TLS."""

@@ -1,0 +1,104 @@
+"""Which endpoint we talk to: the one that answered last, until it fails; then the first that answers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from engram_discovery.errors import FailureKind
+from engram_discovery_etcd.channel import Connection, connect
+from engram_discovery_etcd.failures import EtcdError, all_failed
+
+if TYPE_CHECKING:
+    from engram_discovery_etcd.settings import EtcdSettings
+
+__all__ = ["Connections"]
+
+#: Head start of an endpoint before the next is tried as well: a black hole costs this, a slow one still wins alone.
+_HEAD_START = 0.5
+
+
+class Connections:
+    """Keeps one connection, to whichever endpoint serves.
+
+    Args:
+        settings: The table ``[cluster.etcd]``.
+    """
+
+    def __init__(self, settings: EtcdSettings) -> None:
+        self._settings = settings
+        self._order = list(settings.targets)
+        self._current: Connection | None = None
+        self._opening = asyncio.Lock()
+
+    def __len__(self) -> int:
+        """Return how many endpoints there are."""
+        return len(self._order)
+
+    async def get(self, within: float) -> Connection:
+        """Return the connection in use, or open one within so many seconds.
+
+        Raises:
+            EtcdError: No endpoint can be reached.
+        """
+        try:
+            async with asyncio.timeout(within), self._opening:
+                if self._current is not None and not self._current.usable:
+                    await self.give_up(self._current)
+                if self._current is None:
+                    self._current = await self._open()
+                return self._current
+        except TimeoutError:
+            text = f"no connection to {', '.join(self._order)} within {within:.1f} s"
+            raise EtcdError(text, FailureKind.TIMEOUT, elsewhere=True) from None
+
+    async def give_up(self, connection: Connection) -> None:
+        """Use another endpoint from now on, and this one last."""
+        if connection is self._current:
+            self._current = None
+            self._order.remove(connection.endpoint)
+            self._order.append(connection.endpoint)
+        await connection.give_up()
+
+    async def aclose(self) -> None:
+        """Close the connection. ``get`` opens a new one."""
+        if self._current is not None:
+            connection, self._current = self._current, None
+            await connection.give_up()
+
+    async def _open(self) -> Connection:
+        """Connect to the endpoints in order, the next after a failure or a head start; the first to answer is it."""
+        waiting, failures = list(self._order), dict[str, EtcdError]()
+        trying: dict[asyncio.Task[Connection], str] = {}
+        try:
+            while waiting or trying:
+                if waiting:
+                    endpoint = waiting.pop(0)
+                    trying[asyncio.create_task(connect(endpoint, self._settings))] = endpoint
+                patience = _HEAD_START if waiting else None
+                done, _ = await asyncio.wait(trying, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    error = task.exception()
+                    if error is None:
+                        del trying[task]
+                        self._prefer(task.result().endpoint)
+                        return task.result()
+                    if not isinstance(error, EtcdError):
+                        raise error
+                    failures[trying.pop(task)] = error
+            raise all_failed(failures)
+        finally:
+            await _abandon(trying)
+
+    def _prefer(self, endpoint: str) -> None:
+        """Start with this endpoint, and go on with those after it, at the next failure."""
+        index = self._order.index(endpoint)
+        self._order = self._order[index:] + self._order[:index]
+
+
+async def _abandon(trying: dict[asyncio.Task[Connection], str]) -> None:
+    for task in trying:
+        task.cancel()
+    for outcome in await asyncio.gather(*trying, return_exceptions=True):
+        if isinstance(outcome, Connection):
+            await outcome.give_up()

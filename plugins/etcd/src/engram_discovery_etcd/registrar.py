@@ -1,0 +1,163 @@
+"""Our record in etcd: a key that lives as long as its lease, and a lease that lives as long as we renew it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from aetcd import rpc  # type: ignore[import-untyped]  # ships no types
+
+from engram_discovery.errors import FailureKind, RegistrationError
+from engram_discovery.types import Lease
+from engram_discovery_etcd.failures import EtcdError, reported_as
+from engram_discovery_etcd.records import encode, generation_of, key_of
+
+if TYPE_CHECKING:
+    from engram_discovery.types import NodeRecord
+    from engram_discovery_etcd.client import EtcdClient, Try
+    from engram_discovery_etcd.settings import EtcdSettings
+
+__all__ = ["EtcdRegistrar"]
+
+_WRITE_TRIES = 3
+
+
+class EtcdRegistrar:
+    """Keeps one key under one lease; the host decides when. See ``engram_discovery.protocols.Registrar``.
+
+    Args:
+        settings: The table ``[cluster.etcd]``.
+        client: Talks to etcd; owned from now on.
+    """
+
+    def __init__(self, settings: EtcdSettings, client: EtcdClient) -> None:
+        self._prefix = settings.prefix
+        self._ttl = math.ceil(settings.ttl)
+        self._client = client
+        self._lease = 0
+        self._key = b""
+        self._value = b""
+        self._generation = 0
+
+    async def register(self, node: NodeRecord) -> Lease:
+        """Write our key under a lease of ours that lives, or a new one.
+
+        Raises:
+            RegistrationError: etcd did not answer or refused; with kind ``replaced`` if a newer run of our node id
+                holds the key.
+        """
+        identity = node.identity
+        self._key = key_of(self._prefix, identity.cluster, identity.node_id)
+        self._value, self._generation = encode(node), identity.generation
+        with reported_as(RegistrationError):
+            lease = await self._living_lease()
+            await self._write()
+        return lease
+
+    async def renew(self) -> Lease:
+        """Keep the lease alive.
+
+        Raises:
+            RegistrationError: With kind ``not_found`` if it expired or was revoked.
+        """
+        with reported_as(RegistrationError):
+            ttl = await self._keep_alive()
+        if ttl <= 0:
+            lease, self._lease = self._lease, 0
+            text = f"lease {lease:x} is gone: it expired or was revoked"
+            raise RegistrationError(text, kind=FailureKind.NOT_FOUND)
+        return Lease(ttl)
+
+    async def verify(self) -> bool:
+        """Read our key and tell whether it is as we wrote it, under our lease.
+
+        Raises:
+            RegistrationError: etcd could not be read; with kind ``replaced`` if a newer run of our node id holds it.
+        """
+        with reported_as(RegistrationError):
+            pair = await self._read()
+        return pair is not None and pair.value == self._value and pair.lease == self._lease
+
+    async def deregister(self) -> None:
+        """Revoke the lease, and the key with it, unless the key is another's by now.
+
+        Raises:
+            RegistrationError: The key may still be there, until its lease expires.
+        """
+        if not self._lease:
+            return
+        with reported_as(RegistrationError):
+            try:
+                await self._client.unary(
+                    lambda stubs: stubs.lease.LeaseRevoke, rpc.LeaseRevokeRequest(ID=self._lease)
+                )
+            except EtcdError as error:
+                if error.kind is not FailureKind.NOT_FOUND:
+                    raise
+        self._lease = 0
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._client.aclose()
+
+    async def _living_lease(self) -> Lease:
+        if self._lease:
+            ttl = await self._keep_alive()
+            if ttl > 0:
+                return Lease(ttl)
+        granted = await self._client.unary(
+            lambda stubs: stubs.lease.LeaseGrant, rpc.LeaseGrantRequest(TTL=self._ttl)
+        )
+        self._lease = granted.ID
+        return Lease(float(granted.TTL))
+
+    async def _keep_alive(self) -> float:
+        """Renew the lease once, and return its TTL; zero if it is gone."""
+
+        async def once(one: Try) -> float:
+            call = one.connection.stubs.lease.LeaseKeepAlive(timeout=one.timeout, metadata=one.metadata)
+            try:
+                await call.write(rpc.LeaseKeepAliveRequest(ID=self._lease))
+                await call.done_writing()
+                answer = await call.read()
+                await call.code()
+                return float(getattr(answer, "TTL", 0))
+            finally:
+                call.cancel()
+
+        return await self._client.attempt(once)
+
+    async def _write(self) -> None:
+        """Put our key, unless it changes under our hands or a newer run holds it."""
+        for _ in range(_WRITE_TRIES):
+            pair = await self._read()
+            unchanged = rpc.Compare(
+                result=rpc.Compare.EQUAL,
+                target=rpc.Compare.MOD,
+                key=self._key,
+                mod_revision=0 if pair is None else pair.mod_revision,
+            )
+            put = rpc.PutRequest(key=self._key, value=self._value, lease=self._lease)
+            answer = await self._client.unary(
+                lambda stubs: stubs.kv.Txn,
+                rpc.TxnRequest(compare=[unchanged], success=[rpc.RequestOp(request_put=put)]),
+            )
+            if answer.succeeded:
+                return
+        raise EtcdError("our key changes faster than we can write it", FailureKind.UNAVAILABLE)
+
+    async def _read(self) -> Any:
+        """Return our key as etcd has it, or None.
+
+        Raises:
+            EtcdError: With kind ``replaced`` if a newer run of our node id wrote it.
+        """
+        answer = await self._client.range(rpc.RangeRequest(key=self._key))
+        pair = answer.kvs[0] if answer.kvs else None
+        generation = None if pair is None else generation_of(pair.value)
+        if generation is not None and generation > self._generation:
+            text = (
+                f"generation {generation} of this node holds {self._key.decode()}, we are {self._generation}"
+            )
+            raise EtcdError(text, FailureKind.REPLACED, retryable=False)
+        return pair

@@ -1,0 +1,187 @@
+"""Listing and watching a real etcd."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.types import Empty, Found
+from engram_discovery_etcd.failures import EtcdError
+from engram_discovery_etcd.watch import WatchStream
+from plugins.etcd.tests.making import (
+    Log,
+    Watching,
+    discoverer,
+    etcd_client,
+    ids,
+    make_context,
+    make_identity,
+    make_node,
+    raw_put,
+    registrar,
+)
+from tests.servers.etcd import Etcd
+from tests.servers.process import wait_until
+
+pytestmark = pytest.mark.server
+
+
+async def test_nobody_is_empty_not_an_error(etcd: Etcd) -> None:
+    """No key under the prefix is an authoritative no."""
+    async with discoverer(etcd.endpoint) as source:
+        answer = await source.discover()
+
+    assert answer == Empty("no key of a node under /engram/c/")
+
+
+async def test_a_registered_node_is_found_with_all_it_told(etcd: Etcd) -> None:
+    """Address, id and facts of a record come back as they were written."""
+    async with discoverer(etcd.endpoint) as source, registrar(etcd.endpoint) as registry:
+        await registry.register(make_node())
+
+        answer = await source.discover()
+
+    assert isinstance(answer, Found)
+    [endpoint] = answer.endpoints
+    assert (str(endpoint), endpoint.node_id, endpoint.source) == ("10.0.0.1:7946", "n1", "etcd")
+    assert endpoint.meta["api_addr"] == "10.0.0.1:50051"
+    assert endpoint.meta["generation"] == "1"
+
+
+async def test_a_watch_tells_of_each_change_at_once(etcd: Etcd) -> None:
+    """The whole answer comes first, and again after each put and each delete."""
+    async with (
+        discoverer(etcd.endpoint) as source,
+        registrar(etcd.endpoint) as registry,
+        Watching(source) as watch,
+    ):
+        first = await watch.next()
+
+        await registry.register(make_node())
+        joined = await watch.next()
+        await registry.deregister()
+        gone = await watch.next()
+
+    assert [ids(first), ids(joined), ids(gone)] == [[], ["n1"], []]
+
+
+async def test_a_quiet_watch_lives(etcd: Etcd) -> None:
+    """Silence is bridged by progress requests: a change after a long pause still arrives."""
+    async with discoverer(etcd.endpoint) as source, Watching(source) as watch:
+        await watch.next()
+        with pytest.raises(TimeoutError):
+            await watch.next(within=6)
+
+    async with discoverer(etcd.endpoint) as source:
+        assert await source.discover()
+
+
+async def test_other_clusters_and_other_keys_are_not_ours(etcd: Etcd) -> None:
+    """Only what is under our prefix and cluster counts; a cluster whose name begins like ours is another."""
+    await etcd.ctl("put", "/engram/cc/n9", '{"Op":0,"Addr":"10.0.0.9:7946"}')
+    await etcd.ctl("put", "/engram/c", '{"Op":0,"Addr":"10.0.0.8:7946"}')
+    await etcd.ctl("put", "/engram/c/n2", '{"Op":0,"Addr":"10.0.0.2:7946"}')
+
+    async with discoverer(etcd.endpoint) as source:
+        answer = await source.discover()
+
+    assert ids(answer) == ["n2"]
+
+
+async def test_what_is_not_a_record_is_skipped_and_named(etcd: Etcd) -> None:
+    """A value that is no record costs itself only; the log names its key, once."""
+    log = Log()
+    await etcd.ctl("put", "/engram/c/bad", "not json")
+    await etcd.ctl("put", "/engram/c/good", '{"Op":0,"Addr":"10.0.0.2:7946"}')
+
+    async with discoverer(etcd.endpoint, context=make_context(log)) as source:
+        answers = [await source.discover(), await source.discover()]
+
+    assert [ids(answer) for answer in answers] == [["good"], ["good"]]
+    skipped = [facts for event, facts in log.lines if event == "etcd.record_skipped"]
+    assert skipped == [{"key": "/engram/c/bad", "problem": "it is not JSON"}]
+
+
+async def test_ten_thousand_keys_are_read_in_pages(etcd: Etcd) -> None:
+    """Everything is there, from one revision, within a second."""
+    async with etcd_client(etcd.endpoint) as client:
+        value = b'{"Op":0,"Addr":"10.0.0.1:7946"}'
+        await raw_put(client, *((f"/engram/c/n{number:05}", value) for number in range(10_000)))
+    async with discoverer(etcd.endpoint) as source:
+        await source.discover()
+
+        started = time.monotonic()
+        answer = await source.discover()
+        seconds = time.monotonic() - started
+
+    assert len(ids(answer)) == 10_000
+    assert seconds < 2.0  # a loaded machine included; the bench measures
+
+
+async def test_large_values_do_not_hide_the_rest(etcd: Etcd) -> None:
+    """More megabytes than one message may have are read in smaller pages, and skipped."""
+    async with etcd_client(etcd.endpoint) as client:
+        for number in range(8):
+            await raw_put(client, (f"/engram/c/big{number}", b"x" * 1_400_000))
+        await raw_put(client, ("/engram/c/n1", b'{"Op":0,"Addr":"10.0.0.1:7946"}'))
+
+    async with discoverer(etcd.endpoint) as source:
+        answer = await source.discover()
+
+    assert ids(answer) == ["n1"]
+
+
+async def test_a_watch_from_before_a_compaction_ends(etcd: Etcd) -> None:
+    """Etcd leaves the stream open and silent; we end it with an error, so that the host lists again."""
+    for number in range(5):
+        await etcd.ctl("put", "/engram/c/n1", f'{{"Op":0,"Addr":"10.0.0.{number}:7946"}}')
+    await etcd.ctl("compact", "5")
+
+    async with etcd_client(etcd.endpoint) as client:
+        stream = await client.attempt(lambda one: WatchStream.open(one, b"/engram/c/", 2))
+        with pytest.raises(EtcdError, match="compacted") as failure:
+            await stream.events()
+        await stream.aclose()
+
+    assert failure.value.kind is FailureKind.UNAVAILABLE
+
+
+async def test_a_list_without_us_is_not_believed(etcd: Etcd) -> None:
+    """Once our record was seen, an answer that lacks it is a failure, until it is there again."""
+    context = make_context(identity=make_identity())
+    async with discoverer(etcd.endpoint, context=context) as source, registrar(etcd.endpoint) as registry:
+        before = await source.discover()
+        await registry.register(make_node())
+        await source.discover()
+        await etcd.ctl("del", "/engram/c/n1")
+
+        with pytest.raises(DiscoveryError, match="our own record is gone") as failure:
+            await source.discover()
+        await registry.register(make_node())
+        after = await source.discover()
+
+    assert isinstance(before, Empty)
+    assert failure.value.kind is FailureKind.BAD_DATA
+    assert ids(after) == ["n1"]
+
+
+async def test_closing_leaves_no_task_and_no_thread(etcd: Etcd) -> None:
+    """After all is closed, also a watch in the middle of its wait, nothing runs that did not before."""
+    tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
+    async with discoverer(etcd.endpoint) as source, registrar(etcd.endpoint) as registry:
+        await registry.register(make_node())
+        await registry.renew()
+        async with Watching(source) as watch:
+            await watch.next()
+            with pytest.raises(TimeoutError):
+                await watch.next(within=0.2)
+
+    async def nothing_is_left() -> bool:
+        return (
+            asyncio.all_tasks() == tasks
+            and not {t for t in threading.enumerate() if "poll" in t.name} - threads
+        )
+
+    await wait_until(nothing_is_left, within=2, what="no task and no thread is left")

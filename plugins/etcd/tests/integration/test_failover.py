@@ -1,0 +1,232 @@
+"""Members that die, freeze or are cut off, and links that are slow or half open."""
+
+import asyncio
+import random
+import socket
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from engram_discovery.clock import SystemClock
+from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
+from engram_discovery.registration import Registration, RegistrationState
+from engram_discovery.sources.source import Source
+from engram_discovery_etcd.client import EtcdClient
+from engram_discovery_etcd.discoverer import EtcdDiscoverer
+from engram_discovery_etcd.failures import EtcdError
+from engram_discovery_etcd.registrar import EtcdRegistrar
+from engram_discovery_etcd.settings import EtcdSettings
+from plugins.etcd.tests.making import (
+    Log,
+    discoverer,
+    etcd_client,
+    make_context,
+    make_node,
+    raw_put,
+    registrar,
+)
+from tests.servers.etcd import Etcd, cluster
+from tests.servers.process import free_port, wait_until
+from tests.servers.toxiproxy import Toxiproxy
+
+pytestmark = pytest.mark.server
+
+PEER = b'{"Op":0,"Addr":"10.0.0.%d:7946"}'
+
+
+@pytest.fixture
+async def members(tmp_path: Path, program: Path) -> AsyncIterator[list[Etcd]]:
+    async with cluster(tmp_path, program=program) as servers:
+        yield servers
+
+
+@pytest.fixture
+async def link(tmp_path: Path, etcd: Etcd) -> AsyncIterator[Toxiproxy]:
+    """Lies between us and etcd."""
+    async with Toxiproxy(tmp_path, etcd.endpoint) as proxy:
+        yield proxy
+
+
+def make_source(log: Log, *endpoints: str) -> Source:
+    context = make_context(log)
+    table = EtcdSettings.model_validate({"endpoints": endpoints})
+    made = EtcdDiscoverer(table, context, EtcdClient(table, context))
+    return Source("etcd", made, clock=SystemClock(), logger=log, random=random.Random(1))
+
+
+def make_registration(*endpoints: str, ttl: int) -> Registration:
+    table = EtcdSettings.model_validate({"endpoints": endpoints, "ttl": ttl})
+    made = EtcdRegistrar(table, EtcdClient(table, make_context()))
+    return Registration("etcd", made, make_node(), clock=SystemClock(), random=random.Random(1), logger=Log())
+
+
+async def until_watching(source: Source, count: int, within: float = 8) -> None:
+    async def reached() -> bool:
+        return source.status().watching and len(source.endpoints) == count
+
+    await wait_until(reached, within=within, what=f"{count} peers, watched")
+
+
+async def until_state(registration: Registration, state: RegistrationState, within: float) -> None:
+    async def reached() -> bool:
+        return registration.state is state
+
+    await wait_until(reached, within=within, what=f"the registration is {state}")
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause", "stop"])
+async def test_the_watch_goes_on_at_another_member(members: list[Etcd], fault: str) -> None:
+    """The member that we watch dies or freezes: a change is seen through another within five seconds."""
+    first, *others = members
+    source = make_source(Log(), *(member.endpoint for member in members))
+    source.start()
+    async with etcd_client(others[0].endpoint) as client:
+        await raw_put(client, ("/engram/c/n1", PEER % 1))
+        await until_watching(source, 1)
+
+        outcome = getattr(first, fault)()
+        if outcome is not None:
+            await outcome
+        started = time.monotonic()
+        await put_when_served(client, "/engram/c/n2", PEER % 2)
+        served = time.monotonic()
+        await until_watching(source, 2, within=7)
+        seen = time.monotonic()
+
+    await source.aclose()
+    print(f"{fault}: etcd served after {served - started:.1f} s, change seen after {seen - started:.1f} s")
+    assert seen - max(served, started) < 5
+
+
+async def put_when_served(client: EtcdClient, key: str, value: bytes) -> None:
+    async def put() -> bool:
+        try:
+            await raw_put(client, (key, value))
+        except EtcdError as error:  # an election is under way
+            print(error)
+            return False
+        return True
+
+    await wait_until(put, within=10, what="etcd takes a write")
+
+
+async def test_a_lost_quorum_keeps_the_peers_and_is_repaired(members: list[Etcd]) -> None:
+    """Two of three frozen for longer than the TTL: peers stay, the record is lost; both are repaired afterwards."""
+    endpoints = [member.endpoint for member in members]
+    source, registration = make_source(Log(), *endpoints), make_registration(*endpoints, ttl=3)
+    registration.start()
+    await until_state(registration, RegistrationState.REGISTERED, 10)
+    source.start()
+    await until_watching(source, 1)
+
+    for member in members[:2]:
+        member.pause()
+    await until_state(registration, RegistrationState.LOST, 12)
+    during = source.endpoints
+    for member in members[:2]:
+        member.resume()
+    back = time.monotonic()
+    await until_state(registration, RegistrationState.REGISTERED, 25)
+    await until_watching(source, 1, within=25)
+    print(f"repaired {time.monotonic() - back:.1f} s after the quorum was back")
+
+    await registration.aclose()
+    await source.aclose()
+    assert len(during) == 1
+
+
+async def test_a_member_without_quorum_says_so(members: list[Etcd]) -> None:
+    """The survivor of three answers at once that it has no leader; nothing is written or believed."""
+    last = members[2]
+    for member in members[:2]:
+        member.kill()
+    await asyncio.sleep(3)
+
+    async with discoverer(last.endpoint) as source, registrar(last.endpoint) as registry:
+        with pytest.raises(DiscoveryError, match="sees no leader") as unread:
+            await source.discover()
+        with pytest.raises(RegistrationError, match="sees no leader"):
+            await registry.register(make_node())
+
+    assert unread.value.kind is FailureKind.UNAVAILABLE
+
+
+async def test_the_first_that_answers_is_kept(etcd: Etcd) -> None:
+    """One endpoint refuses, one is a black hole: the third answers within two seconds, and is asked from then on."""
+    with socket.create_server(("127.0.0.1", 0)) as black_hole:
+        hole = f"127.0.0.1:{black_hole.getsockname()[1]}"
+        async with discoverer(f"127.0.0.1:{free_port()}", hole, hole, etcd.endpoint) as source:
+            started = time.monotonic()
+            await source.discover()
+            first = time.monotonic() - started
+            await source.discover()
+            second = time.monotonic() - started - first
+
+    assert first < 2
+    assert second < 0.3
+
+
+async def test_all_black_is_a_timeout_in_time() -> None:
+    """Nobody answers at all: the call ends within its deadline, and leaves no task."""
+    tasks = asyncio.all_tasks()
+    with socket.create_server(("127.0.0.1", 0)) as black_hole:
+        hole = f"127.0.0.1:{black_hole.getsockname()[1]}"
+        async with discoverer(hole, context=make_context(timeout=1)) as source:
+            with pytest.raises(DiscoveryError, match=r"no connection to .* within 0\.9 s") as failure:
+                await source.discover()
+
+    assert failure.value.kind is FailureKind.TIMEOUT
+    assert asyncio.all_tasks() == tasks
+
+
+async def test_two_seconds_of_latency_are_borne(etcd: Etcd, link: Toxiproxy) -> None:
+    """Answers that take two seconds are slow, not failures; the watch stays up."""
+    await link.afflict("latency", latency=2000)
+    log = Log()
+    source = make_source(log, link.addr)
+    source.start()
+    async with etcd_client(etcd.endpoint) as client:
+        await until_watching(source, 0, within=15)
+        await raw_put(client, ("/engram/c/n1", PEER % 1))
+        await until_watching(source, 1, within=5)
+        await asyncio.sleep(6)
+        still = source.status().watching
+    await source.aclose()
+
+    assert still
+    assert "discovery.watch_failed" not in log.events
+
+
+async def test_a_half_open_connection_is_noticed(etcd: Etcd, link: Toxiproxy) -> None:
+    """Bytes vanish both ways and nothing is closed: the watch moves to the other endpoint within five seconds."""
+    source = make_source(Log(), link.addr, etcd.endpoint)
+    source.start()
+    async with etcd_client(etcd.endpoint) as client:
+        await until_watching(source, 0)
+
+        await link.afflict("timeout", timeout=0)
+        await link.afflict("timeout", stream="upstream", timeout=0)
+        started = time.monotonic()
+        await raw_put(client, ("/engram/c/n1", PEER % 1))
+        await until_watching(source, 1, within=6)
+        seen = time.monotonic() - started
+    await source.aclose()
+
+    assert seen < 5
+
+
+async def test_a_frozen_etcd_gets_our_key_back(etcd: Etcd) -> None:
+    """Frozen for longer than the TTL: the lease is dead when it thaws, and our key is back within two seconds."""
+    registration = make_registration(etcd.endpoint, ttl=2)
+    registration.start()
+    await until_state(registration, RegistrationState.REGISTERED, 5)
+
+    etcd.pause()
+    await until_state(registration, RegistrationState.LOST, 12)
+    etcd.resume()
+    await until_state(registration, RegistrationState.REGISTERED, 10)
+
+    await registration.aclose()
+    assert "/engram/c/n1" not in await etcd.ctl("get", "/engram/c/n1")

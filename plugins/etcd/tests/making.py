@@ -1,0 +1,147 @@
+"""Discoverers and registrars as the host makes them, with settings and a log that a test can read."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+from aetcd import rpc
+
+from engram_discovery.address import Address
+from engram_discovery.clock import SystemClock
+from engram_discovery.hookspecs import PluginContext
+from engram_discovery.types import NodeIdentity, NodeRecord
+from engram_discovery_etcd.client import EtcdClient
+from engram_discovery_etcd.discoverer import EtcdDiscoverer
+from engram_discovery_etcd.registrar import EtcdRegistrar
+from engram_discovery_etcd.settings import EtcdSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from engram_discovery.clock import Clock
+    from engram_discovery.types import Empty, Found
+
+
+class Log:
+    """A logger that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+
+    def warning(self, event: str, **facts: Any) -> None:
+        self.lines.append((event, facts))
+
+    debug = info = error = warning
+
+    def bind(self, **facts: Any) -> Log:
+        return self
+
+    @property
+    def events(self) -> list[str]:
+        return [event for event, _ in self.lines]
+
+
+def make_identity(node_id: str = "n1", generation: int = 1) -> NodeIdentity:
+    """Return a node of the cluster ``c``."""
+    return NodeIdentity(node_id=node_id, generation=generation, cluster="c")
+
+
+def make_node(node_id: str = "n1", generation: int = 1, port: int = 7946) -> NodeRecord:
+    """Return what a registry is told about a node."""
+    return NodeRecord(
+        identity=make_identity(node_id, generation),
+        addr=Address("10.0.0.1", port),
+        api_addr=Address("10.0.0.1", 50051),
+        spaces=("s1",),
+        version="0.1.0",
+    )
+
+
+def make_context(
+    log: Log | None = None,
+    *,
+    timeout: float = 5.0,
+    identity: NodeIdentity | None = None,
+    clock: Clock | None = None,
+) -> PluginContext:
+    """Return what the host hands to a factory."""
+    return PluginContext(
+        provider="etcd",
+        identity=identity,
+        logger=log or Log(),
+        clock=clock or SystemClock(),
+        cluster="c",
+        timeout=timeout,
+    )
+
+
+@asynccontextmanager
+async def discoverer(
+    *endpoints: str, context: PluginContext | None = None, **settings: object
+) -> AsyncIterator[EtcdDiscoverer]:
+    """Make a discoverer, and close it."""
+    context = context or make_context()
+    table = EtcdSettings.model_validate({"endpoints": endpoints, **settings})
+    made = EtcdDiscoverer(table, context, EtcdClient(table, context))
+    try:
+        yield made
+    finally:
+        await made.aclose()
+
+
+@asynccontextmanager
+async def registrar(
+    *endpoints: str, context: PluginContext | None = None, **settings: object
+) -> AsyncIterator[EtcdRegistrar]:
+    """Make a registrar, and close it."""
+    context = context or make_context()
+    table = EtcdSettings.model_validate({"endpoints": endpoints, **settings})
+    made = EtcdRegistrar(table, EtcdClient(table, context))
+    try:
+        yield made
+    finally:
+        await made.aclose()
+
+
+class Watching:
+    """A watch whose answers a test takes one by one, with a deadline."""
+
+    def __init__(self, discoverer: EtcdDiscoverer) -> None:
+        self.stream = discoverer.watch()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stream.aclose()  # type: ignore[attr-defined]  # it is an asynchronous generator
+
+    async def next(self, within: float = 5.0) -> Found | Empty:
+        async with asyncio.timeout(within):
+            return await anext(self.stream)
+
+
+def ids(answer: Found | Empty) -> list[str | None]:
+    """Return the node ids of an answer, in order."""
+    return [endpoint.node_id for endpoint in getattr(answer, "endpoints", ())]
+
+
+async def raw_put(client: EtcdClient, *pairs: tuple[str, bytes]) -> None:
+    """Write keys as they are, 100 in a transaction."""
+    for start in range(0, len(pairs), 100):
+        puts = [
+            rpc.RequestOp(request_put=rpc.PutRequest(key=key.encode(), value=value))
+            for key, value in pairs[start : start + 100]
+        ]
+        await client.unary(lambda stubs: stubs.kv.Txn, rpc.TxnRequest(success=puts))
+
+
+@asynccontextmanager
+async def etcd_client(*endpoints: str, **settings: object) -> AsyncIterator[EtcdClient]:
+    """Make a client, and close it."""
+    client = EtcdClient(EtcdSettings.model_validate({"endpoints": endpoints, **settings}), make_context())
+    try:
+        yield client
+    finally:
+        await client.aclose()

@@ -1,0 +1,61 @@
+"""A node that finds nobody but itself: it says so, and why."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.nodes import Node, free_port, make_nodes, running, seeds_table, wait_until
+from tests.faults.recorder import Recorder
+
+ADVICE = "every address found is this node itself"
+
+
+def is_alone_with_itself(node: Node) -> bool:
+    """Tell whether a node says that it is alone, and that all it found is itself."""
+    told = node.explanation()
+    return bool(told) and told["phase"] == "alone" and [p["outcome"] for p in told["not_joined"]] == ["self"]
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0"])
+def test_a_node_that_is_its_only_seed_says_so(tmp_path: Path, bind: str) -> None:
+    """Its own address joins nobody: alone, not ready, with the reason and what to do, in the log and over HTTP."""
+    (node,) = make_nodes(tmp_path, 1, **{"cluster.ready_requires": "joined"})
+    node.overrides["cluster.network.swim_bind"] = f"{bind}:{node.gossip_port}"
+    with running([node]):
+        wait_until(lambda: is_alone_with_itself(node), 20, "the node says that it found itself")
+
+        told = node.explanation()
+        (warning, *_) = node.events("cluster.incomplete")
+        answer = node.get("/readyz")
+
+        assert "is alone" in told["text"]
+        assert any(ADVICE in advice for advice in told["advice"])
+        assert ADVICE in warning["explanation"]
+        assert node.gossip in warning["explanation"]
+        assert answer
+        assert (answer[0], answer[1]["ready"]) == (503, False)
+        assert not node.events("join.joined")
+
+
+async def test_a_relay_that_leads_back_to_the_node_is_itself(tmp_path: Path) -> None:
+    """A load balancer's address that ends at the node joins nobody: it is contacted, recognised, and told as such."""
+    (node,) = make_nodes(tmp_path, 1)
+    relay = ("127.0.0.9", free_port("127.0.0.9"))
+    node.settings = seeds_table([f"{relay[0]}:{relay[1]}"], 'join.heal_interval = "1s"')
+    async with Recorder(relay, (node.host, node.gossip_port)) as recorder:
+        with running([node]):
+            await asyncio.to_thread(
+                wait_until, lambda: is_alone_with_itself(node), 20, "the node says that it found itself"
+            )
+            told = await asyncio.to_thread(node.explanation)
+            await asyncio.to_thread(
+                wait_until, lambda: len(recorder.streams) > 4, 20, "it goes on trying the relay"
+            )
+
+            assert f"{relay[0]}:{relay[1]}" in told["text"]
+            assert any(ADVICE in advice for advice in told["advice"])
+            assert node.states() == {"n0": "alive"}
+            assert not node.events("join.joined")

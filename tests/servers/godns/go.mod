@@ -1,0 +1,3 @@
+module engram-discovery/tests/servers/godns
+
+go 1.25.0

@@ -1,0 +1,162 @@
+"""What the routes answer, whatever the view and the request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from engram_discovery import metrics
+from engram_discovery.context import SingleNode
+from engram_discovery.health import ClusterHealth
+from engram_discovery.http import cluster_app
+from engram_discovery.http.views import MOST_NODES, health_body
+from engram_discovery.settings import settings_from
+from engram_discovery.settings.models import HealthSettings
+from engram_discovery.testing import FakeClock, FakeMembership, make_member
+from engram_discovery.types import NodeState
+from tests.unit.test_health import Recorder
+
+HOSTILE = "</script>\u2028\x00\ud800 \x1b[31m"
+
+
+@dataclass
+class App:
+    """An application over a single-node context, and its log."""
+
+    log: Recorder
+    app: Any
+
+    async def ask(self, method: str, path: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=True)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.request(method, path)
+
+
+@pytest.fixture
+def single() -> App:
+    log = Recorder()
+    return App(log, cluster_app(SingleNode(settings_from({"cluster": {"enabled": False}})), logger=log))
+
+
+def health_of(members: list[Any]) -> ClusterHealth:
+    return ClusterHealth(
+        FakeMembership(members), HealthSettings(), expected_size=None, clock=FakeClock(), logger=Recorder()
+    )
+
+
+async def test_a_single_node_answers_every_route(single: App) -> None:
+    """Healthy, alone, ready, without members."""
+    health = await single.ask("GET", "/cluster/health")
+    ready = await single.ask("GET", "/readyz")
+
+    assert (health.status_code, health.json()["status"], health.json()["mode"]) == (
+        200,
+        "healthy",
+        "single-node",
+    )
+    assert (await single.ask("GET", "/cluster/nodes")).json() == []
+    assert ready.json() == {"ready": True, "reason": "single-node mode"}
+    assert health.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/metrics", 404),
+        ("GET", "/cluster/../etc/passwd", 404),
+        ("GET", "/<script>", 404),
+        ("POST", "/cluster/health", 405),
+        ("DELETE", "/cluster/nodes", 405),
+    ],
+)
+async def test_anything_else_is_refused_without_an_echo(
+    single: App, method: str, path: str, status: int
+) -> None:
+    """The answer does not repeat what was asked."""
+    answer = await single.ask(method, path)
+
+    assert answer.status_code == status
+    assert set(answer.json()) == {"error"}
+    assert "script" not in answer.text
+
+
+async def test_an_error_in_a_handler_is_an_id_and_a_log_line(
+    single: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client learns an id, the log has it with the reason, and nobody sees a traceback."""
+
+    def broken(_: SingleNode) -> None:
+        raise RuntimeError("broken inside")
+
+    monkeypatch.setattr(SingleNode, "ready", broken)
+
+    answer = await single.ask("GET", "/readyz")
+
+    assert answer.status_code == 500
+    assert answer.json()["error"] == "internal"
+    ((level, event, facts),) = single.log.lines
+    assert (level, event, facts["id"]) == ("error", "http.failed", answer.json()["id"])
+    assert "broken inside" in facts["error"]
+    assert "broken inside" not in answer.text
+
+
+def test_the_specified_fields_are_there() -> None:
+    """One alive, one suspect, one dead: the specification's own example."""
+    members = [
+        make_member("a", is_self=True),
+        make_member("b", NodeState.SUSPECT, port=2),
+        make_member("c", NodeState.DEAD, port=3),
+    ]
+
+    body = health_body(health_of(members).report())
+
+    nodes = body.pop("nodes")
+    assert body == {
+        "status": "critical",
+        "total_nodes": 3,
+        "alive_nodes": 1,
+        "suspect_nodes": 1,
+        "dead_nodes": 1,
+        "left_nodes": 0,
+    }
+    assert [set(node) for node in nodes] == [{"id", "addr", "state", "last_seen", "spaces"}] * 3
+
+
+def test_a_large_cluster_is_cut_and_says_so() -> None:
+    """A body is bounded; the counts are not."""
+    members = [make_member(f"n{i}", port=1 + i, is_self=i == 0) for i in range(MOST_NODES + 1)]
+
+    body = health_body(health_of(members).report())
+
+    assert (len(body["nodes"]), body["truncated"], body["total_nodes"]) == (MOST_NODES, True, MOST_NODES + 1)
+
+
+def test_hostile_names_are_data() -> None:
+    """Whatever a peer is called, the body is ASCII JSON that gives the name back."""
+    member = replace(make_member("a", is_self=True), node_id=HOSTILE, spaces=(HOSTILE,))
+
+    text = json.dumps(health_body(health_of([member]).report()))
+
+    assert text.isascii()
+    assert json.loads(text)["nodes"][0]["id"] == HOSTILE
+
+
+def test_metrics_hold_no_name_and_no_address() -> None:
+    """However many members there are, the series are the same few."""
+    sizes = []
+    for count in (1, 500):
+        registry = CollectorRegistry()
+        members = [make_member(f"secret-name-{i}", port=1 + i, is_self=i == 0) for i in range(count)]
+        metrics.register(registry, health_of(members))
+        samples = [sample for family in registry.collect() for sample in family.samples]
+        sizes.append(len(samples))
+
+        assert not any("secret-name" in str(sample) or "127.0.0.1" in str(sample) for sample in samples)
+
+    assert sizes[0] == sizes[1]
