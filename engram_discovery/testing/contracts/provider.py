@@ -93,7 +93,12 @@ class ProviderContract:
     def context(self, log: RecordingLogger) -> PluginContext:
         """What the host hands to the provider's factories."""
         return PluginContext(
-            provider=self.provider, identity=IDENTITY, logger=log, clock=SystemClock(), timeout=self.timeout
+            provider=self.provider,
+            identity=IDENTITY,
+            logger=log,
+            clock=SystemClock(),
+            timeout=self.timeout,
+            cluster=IDENTITY.cluster,
         )
 
     # --- what the tests are written with -------------------------------------------------------------------

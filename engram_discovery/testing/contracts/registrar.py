@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from engram_discovery.address import Address
 from engram_discovery.errors import FailureKind, RegistrationError
+from engram_discovery.protocols import WatchingRegistrar
 from engram_discovery.testing.contracts.observing import Traces, eventually, longest_hold
 from engram_discovery.testing.contracts.provider import IDENTITY, ProviderContract, paused
 from engram_discovery.types import Lease, NodeRecord
@@ -33,6 +34,7 @@ NODE = NodeRecord(
 )
 MOVED = replace(NODE, addr=Address("127.0.0.9", 7947))
 OTHER = replace(NODE, identity=replace(IDENTITY, node_id="contract-2"), addr=Address("127.0.0.2", 7946))
+NEWER = replace(MOVED, identity=replace(IDENTITY, generation=IDENTITY.generation + 1))
 
 _GRACE = 1.0
 _LONG_HOLD = 0.25
@@ -41,7 +43,8 @@ _LONG_HOLD = 0.25
 class RegistrarContract(ProviderContract):
     """The promises of ``engram_discovery.protocols.Registrar``. Your ``Backend`` needs ``registered``.
 
-    Capabilities: ``lease`` (records have a time to live and are renewed), ``forget``, ``stop``, ``pause``.
+    Capabilities: ``lease`` (records have a time to live and are renewed), ``watch`` (the registrar has ``disturbed``),
+    ``replace`` (it tells when a newer run of its node id has taken the record), ``forget``, ``stop``, ``pause``.
 
     Attributes:
         expires_within: Seconds after which a record that is not renewed is gone at the latest. Let your settings make
@@ -52,7 +55,7 @@ class RegistrarContract(ProviderContract):
 
     expires_within: ClassVar[float] = 10.0
 
-    _known: ClassVar[frozenset[str]] = frozenset({"lease", "forget", "stop", "pause"})
+    _known: ClassVar[frozenset[str]] = frozenset({"lease", "watch", "replace", "forget", "stop", "pause"})
 
     @pytest.fixture
     def make(self, host: PluginHost, context: PluginContext, backend: Backend) -> Callable[[], Registrar]:
@@ -147,6 +150,41 @@ class RegistrarContract(ProviderContract):
         await other.aclose()
 
         assert "contract-1" in await backend.registered(), "another node's deregister removed ours"
+
+    async def test_a_newer_run_is_left_alone(
+        self, make: Callable[[], Registrar], registrar: Registrar, backend: Backend
+    ) -> None:
+        """Once a newer run of the node id holds the record, verify raises replaced and deregister removes nothing."""
+        self.needs("replace")
+        await registrar.register(NODE)
+        newer = make()
+        await newer.register(NEWER)
+
+        with pytest.raises(RegistrationError) as caught:
+            await registrar.verify()
+        with suppress(RegistrationError):
+            await registrar.deregister()
+
+        assert caught.value.kind is FailureKind.REPLACED
+        assert "contract-1" in await backend.registered(), "the newer run's record was removed"
+        await newer.aclose()
+
+    async def test_a_disturbance_is_told(self, registrar: Registrar, backend: Backend) -> None:
+        """Disturbed waits while the record is there, and returns soon after it was removed behind our back."""
+        self.needs("watch", "forget")
+        assert isinstance(registrar, WatchingRegistrar), "it declares watch and has no method disturbed"
+        await registrar.register(NODE)
+        await eventually(registrar.verify, self.within)
+        told = asyncio.create_task(registrar.disturbed())
+        await asyncio.wait({told}, timeout=0.1)
+
+        await backend.forget("contract-1")
+        await asyncio.wait({told}, timeout=self.within)
+        ended = told.done()
+        told.cancel()
+        await asyncio.wait({told}, timeout=_GRACE)
+
+        assert ended, f"the record went, and disturbed() still waits after {self.within:g} s"
 
     # --- leases --------------------------------------------------------------------------------------------
 

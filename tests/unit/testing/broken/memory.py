@@ -43,6 +43,7 @@ class MemoryServer(Backend):
     def __init__(self) -> None:
         self.records: list[Address] = []
         self.nodes: dict[str, tuple[Address, float]] = {}
+        self.generations: dict[str, int] = {}
         self.running = False
         self.corrupted = False
         self.thawed = asyncio.Event()
@@ -79,6 +80,7 @@ class MemoryServer(Backend):
 
     async def forget(self, node_id: str) -> None:
         self.nodes.pop(node_id, None)
+        self._stir()
 
     async def ask(self) -> None:
         """Let a client through to the records, or not."""
@@ -158,9 +160,22 @@ class MemoryRegistrar(Client):
     async def deregister(self) -> None:
         await self.ask()
         if self.node is not None:
+            self.look()
             await self.server.forget(self.node.identity.node_id)
 
+    async def disturbed(self) -> None:
+        while await self.is_known():
+            await self.server.stirred.wait()
+
+    def look(self) -> None:
+        """Raise if the record is a newer run's."""
+        if self.node is not None:
+            identity = self.node.identity
+            if self.server.generations.get(identity.node_id, 0) > identity.generation:
+                raise RegistrationError("a newer run holds it", kind=FailureKind.REPLACED)
+
     async def is_known(self) -> bool:
+        self.look()
         return self.node is not None and self.node.identity.node_id in await self.server.registered()
 
     async def ask(self) -> None:
@@ -170,6 +185,7 @@ class MemoryRegistrar(Client):
     def write(self, node: NodeRecord) -> Lease:
         expires = asyncio.get_running_loop().time() + TTL
         self.server.nodes[node.identity.node_id] = (node.addr, expires)
+        self.server.generations[node.identity.node_id] = node.identity.generation
         return Lease(TTL)
 
 

@@ -40,12 +40,14 @@ class KeepsTheOldAddress(MemoryRegistrar):
 class CannotVerify(MemoryRegistrar):
     async def verify(self) -> bool:
         await self.ask()
+        self.look()
         return False
 
 
 class VerifiesFromMemory(MemoryRegistrar):
     async def verify(self) -> bool:
         await self.ask()
+        self.look()
         return self.node is not None
 
 
@@ -65,7 +67,24 @@ class MissesTheRecord(MemoryRegistrar):
 class RemovesEverybody(MemoryRegistrar):
     async def deregister(self) -> None:
         await self.ask()
+        self.look()
         self.server.nodes.clear()
+
+
+class NeverLooksWhose(MemoryRegistrar):
+    def look(self) -> None: ...
+
+
+class RemovesTheNewer(MemoryRegistrar):
+    async def deregister(self) -> None:
+        await self.ask()
+        if self.node is not None:
+            await self.server.forget(self.node.identity.node_id)
+
+
+class IsNeverDisturbed(MemoryRegistrar):
+    async def disturbed(self) -> None:
+        await asyncio.Event().wait()
 
 
 class RenewsWithoutALease(MemoryRegistrar):
@@ -115,8 +134,10 @@ class VerifiesNothingInAnOutage(MemoryRegistrar):
     async def verify(self) -> bool:
         try:
             return await super().verify()
-        except RegistrationError:
-            return False
+        except RegistrationError as error:
+            if error.kind is FailureKind.REFUSED:
+                return False
+            raise
 
 
 class OutageInItsOwnWords(MemoryRegistrar):
@@ -124,7 +145,9 @@ class OutageInItsOwnWords(MemoryRegistrar):
         try:
             await super().deregister()
         except RegistrationError as error:
-            raise ConnectionRefusedError("nobody listens") from error
+            if error.kind is FailureKind.REFUSED:
+                raise ConnectionRefusedError("nobody listens") from error
+            raise
 
 
 class NeverRecovers(MemoryRegistrar):
@@ -190,6 +213,9 @@ FAULTS: dict[str, tuple[type[MemoryRegistrar], str]] = {
         (LeavesTheRecord, "test_deregister_removes_the_record"),
         (MissesTheRecord, "test_deregister_without_a_record_succeeds"),
         (RemovesEverybody, "test_nodes_do_not_disturb_each_other"),
+        (NeverLooksWhose, "test_a_newer_run_is_left_alone"),
+        (RemovesTheNewer, "test_a_newer_run_is_left_alone"),
+        (IsNeverDisturbed, "test_a_disturbance_is_told"),
         (RenewsWithoutALease, "test_a_lease_says_what_was_granted"),
         (GrantsForEver, "test_a_lease_says_what_was_granted"),
         (RenewsByItself, "test_a_record_expires_unless_it_is_renewed"),
@@ -208,7 +234,7 @@ FAULTS: dict[str, tuple[type[MemoryRegistrar], str]] = {
 
 
 def _told(registrar: type[MemoryRegistrar]) -> dict[str, Any]:
-    can = frozenset({"lease", "forget", "stop", "pause"})
+    can = frozenset({"lease", "watch", "replace", "forget", "stop", "pause"})
     return {"plugin": plugin_of(registrar=registrar), "capabilities": can, "timeout": 1.0}
 
 
