@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from engram_discovery.address import Address
 from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.testing.contracts.observing import Traces, eventually, longest_hold
+from engram_discovery.testing.contracts.observing import assert_leaves_nothing, eventually, longest_hold
 from engram_discovery.testing.contracts.provider import paused
 from engram_discovery.testing.contracts.watching import WatchContract, addresses
 from engram_discovery.types import Empty, Found
@@ -180,26 +180,26 @@ class DiscovererContract(WatchContract):
     ) -> None:
         """What a cancelled call had begun ends with it, or with the discoverer."""
         self.needs("pause")
-        before = Traces()
-        discoverer = make()
 
-        async with paused(backend):
+        async def live() -> None:
+            discoverer = make()
             call = asyncio.create_task(discoverer.discover())
             await asyncio.wait({call}, timeout=0.1)
             await _cancel(call)
             await _close(discoverer)
 
-        await before.assert_gone(2 * _GRACE)
+        async with paused(backend):
+            await assert_leaves_nothing(live)
 
     async def test_closing_leaves_nothing(self, make: Callable[[], Discoverer]) -> None:
         """No task and no socket outlives aclose."""
-        before = Traces()
-        discoverer = make()
-        await _ask(discoverer)
 
-        await _close(discoverer)
+        async def live() -> None:
+            discoverer = make()
+            await _ask(discoverer)
+            await _close(discoverer)
 
-        await before.assert_gone()
+        await assert_leaves_nothing(live)
 
     async def test_it_can_be_closed_unused(self, make: Callable[[], Discoverer]) -> None:
         """A discoverer that was never asked can be closed: that is what a failing start-up does."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from engram_discovery.testing.contracts.observing import Traces, longest_hold
+from engram_discovery.testing.contracts.observing import assert_leaves_nothing, longest_hold
 from engram_discovery.testing.contracts.provider import ProviderContract, paused
 from engram_discovery.types import CheckResult, CheckStatus
 
@@ -117,12 +117,12 @@ class HealthCheckContract(ProviderContract):
 
     async def test_checking_leaves_nothing(self, checks: tuple[HealthCheck, ...]) -> None:
         """A check has no aclose: what it opens for a look, it closes after it."""
-        before = Traces()
 
-        for check in checks:
-            await check.check()
+        async def live() -> None:
+            for check in checks:
+                await check.check()
 
-        await before.assert_gone()
+        await assert_leaves_nothing(live)
 
     async def test_it_never_holds_the_event_loop(self, checks: tuple[HealthCheck, ...]) -> None:
         """Everything else in the process goes on while it waits or computes."""

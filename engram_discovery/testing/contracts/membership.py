@@ -16,7 +16,7 @@ from engram_discovery.clock import SystemClock
 from engram_discovery.errors import BindError
 from engram_discovery.hookspecs import MembershipConfig, PluginContext
 from engram_discovery.plugins import PluginHost
-from engram_discovery.testing.contracts.observing import Traces, eventually
+from engram_discovery.testing.contracts.observing import assert_leaves_nothing, eventually
 from engram_discovery.testing.log import RecordingLogger
 from engram_discovery.types import Endpoint, EventKind, JoinOutcome, NodeIdentity, NodeState
 
@@ -217,13 +217,13 @@ class MembershipContract:
 
     async def test_closing_leaves_nothing(self) -> None:
         """No task and no socket outlives aclose."""
-        before = Traces()
-        node = self.make("one")
-        await node.start()
 
-        await node.aclose()
+        async def live() -> None:
+            node = self.make("one")
+            await node.start()
+            await node.aclose()
 
-        await before.assert_gone()
+        await assert_leaves_nothing(live)
 
     async def test_it_can_be_closed_unused(self) -> None:
         """An engine that was never started can be closed: that is what a failing start-up does."""

@@ -11,30 +11,29 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["Traces", "eventually", "longest_hold"]
+__all__ = ["assert_leaves_nothing", "eventually", "longest_hold"]
 
 _BEAT = 0.005
 _DESCRIPTORS = Path("/dev/fd")
 
 
-class Traces:
-    """The tasks and open files of this process at one moment, to be compared with a later one."""
+async def assert_leaves_nothing(live: Callable[[], Awaitable[None]]) -> None:
+    """Fail if a life leaves a task or an open file behind, a second after its end.
 
-    def __init__(self) -> None:
-        self._tasks = asyncio.all_tasks()
-        self._files = _open_files()
+    It is lived twice, and the first one does not count: a library may keep for the whole process what it opens once.
+    """
+    await live()
+    tasks, files = asyncio.all_tasks(), _open_files()
+    await live()
+    left: list[str] = []
 
-    async def assert_gone(self, within: float = 1.0) -> None:
-        """Fail if anything is there now that was not there then; wait a little for it to go by itself."""
-        found: list[str] = []
+    async def nothing_is_left() -> bool:
+        left[:] = [f"task {_name(task)}" for task in asyncio.all_tasks() - tasks]
+        left.extend(f"descriptor {what}" for what in _open_files() - files)
+        return not left
 
-        async def nothing_is_left() -> bool:
-            found[:] = [f"task {_name(task)}" for task in asyncio.all_tasks() - self._tasks]
-            found.extend(f"descriptor {what}" for what in _open_files() - self._files)
-            return not found
-
-        if not await eventually(nothing_is_left, within):
-            raise AssertionError(f"left behind: {', '.join(found)}")
+    if not await eventually(nothing_is_left, 1.0):
+        raise AssertionError(f"left behind: {', '.join(left)}")
 
 
 def _name(task: asyncio.Task[object]) -> str:

@@ -12,7 +12,7 @@ import pytest
 from engram_discovery.address import Address
 from engram_discovery.errors import DiscoveryError
 from engram_discovery.protocols import Discoverer, WatchingDiscoverer
-from engram_discovery.testing.contracts.observing import Traces
+from engram_discovery.testing.contracts.observing import assert_leaves_nothing
 from engram_discovery.testing.contracts.provider import ProviderContract
 from engram_discovery.types import Empty, Found
 
@@ -121,17 +121,17 @@ class WatchContract(ProviderContract):
         """A watch that is cancelled while it waits, and closed, leaves no task and no socket."""
         self.needs("watch", "change")
         await backend.add(ONE)
-        before = Traces()
-        discoverer = make()
 
-        async with watching(discoverer) as stream:
-            await self._follow(stream, {ONE})
-            waiting = asyncio.create_task(_next(stream))
-            await asyncio.wait({waiting}, timeout=0.05)
-            await _cancel(waiting)
-        await discoverer.aclose()
+        async def live() -> None:
+            discoverer = make()
+            async with watching(discoverer) as stream:
+                await self._follow(stream, {ONE})
+                waiting = asyncio.create_task(_next(stream))
+                await asyncio.wait({waiting}, timeout=0.05)
+                await _cancel(waiting)
+            await discoverer.aclose()
 
-        await before.assert_gone()
+        await assert_leaves_nothing(live)
 
     async def _follow(self, stream: AsyncIterator[Found | Empty], expected: set[Address]) -> None:
         """Read answers until one is as expected."""

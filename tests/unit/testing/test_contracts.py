@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import subprocess
@@ -22,9 +23,9 @@ SUITES = {
     "engines": (contracts.MembershipContract, engines.FAULTS),
     "json_file": (contracts.PluginContract, json_file.FAULTS),
 }
-_LINE = re.compile(r"^(PASSED|FAILED|ERROR|SKIPPED) \S*?/(\w+)\.py::Test(\w+)::(\w+)", re.MULTILINE)
+_LINE = re.compile(r"^(PASSED|FAILED|ERROR|SKIPPED) \S*?\.py::Test(\w+)::(\w+)", re.MULTILINE)
 
-Outcomes = dict[tuple[str, str], dict[str, set[str]]]
+Outcomes = dict[str, dict[str, set[str]]]
 
 
 def meant(fault: Any) -> str:
@@ -32,10 +33,9 @@ def meant(fault: Any) -> str:
     return str(fault[-1])
 
 
-@pytest.fixture(scope="module")
-def outcomes() -> Outcomes:
-    """Run all suites in one process of their own: (file, provider) → outcome → tests."""
-    files = [str(BROKEN / f"{name}.py") for name in SUITES]
+@functools.cache
+def outcomes(file: str) -> Outcomes:
+    """Run a suite over all its providers, in a process of its own: provider → outcome → tests."""
     command = [
         sys.executable,
         "-m",
@@ -47,27 +47,29 @@ def outcomes() -> Outcomes:
         "--color=no",
         "-rpfE",
     ]
-    done = subprocess.run([*command, *files], cwd=Path(__file__).parents[3], capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, str(BROKEN / f"{file}.py")], cwd=Path(__file__).parents[3], capture_output=True, text=True
+    )
     found: Outcomes = {}
-    for outcome, file, provider, test in _LINE.findall(done.stdout):
-        found.setdefault((file, provider), {}).setdefault(outcome, set()).add(test)
+    for outcome, provider, test in _LINE.findall(done.stdout):
+        found.setdefault(provider, {}).setdefault(outcome, set()).add(test)
     assert found, done.stdout + done.stderr
     return found
 
 
 @pytest.mark.parametrize("file", SUITES)
-def test_a_sound_provider_passes(outcomes, file):
+def test_a_sound_provider_passes(file):
     """Nothing fails, and something passes, where no promise is broken."""
-    assert outcomes[file, "Good"].keys() == {"PASSED"}
+    assert outcomes(file)["Good"].keys() == {"PASSED"}
 
 
 @pytest.mark.parametrize(
     ("file", "provider"),
     [(file, provider) for file, (_, faults) in SUITES.items() for provider in faults],
 )
-def test_a_broken_promise_is_noticed_by_its_test(outcomes, file, provider):
+def test_a_broken_promise_is_noticed_by_its_test(file, provider):
     """Exactly the test that is meant for the fault fails; the example's own faults may break more than one promise."""
-    found = outcomes[file, provider]
+    found = outcomes(file)[provider]
     test = meant(SUITES[file][1][provider])
 
     assert "ERROR" not in found or provider in json_file.DISCOVERER_FAULTS

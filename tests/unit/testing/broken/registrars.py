@@ -123,11 +123,13 @@ class RenewsNothing(MemoryRegistrar):
         return Lease(3.0)
 
 
-class RenewsWhatIsLost(MemoryRegistrar):
+class CallsALossAnOutage(MemoryRegistrar):
     async def renew(self) -> Any:
-        await self.ask()
-        assert self.node is not None
-        return self.write(self.node)
+        try:
+            return await super().renew()
+        except RegistrationError as error:
+            kind = FailureKind.UNAVAILABLE if error.kind is FailureKind.NOT_FOUND else error.kind
+            raise RegistrationError("cannot renew", kind=kind) from error
 
 
 class VerifiesNothingInAnOutage(MemoryRegistrar):
@@ -220,7 +222,7 @@ FAULTS: dict[str, tuple[type[MemoryRegistrar], str]] = {
         (GrantsForEver, "test_a_lease_says_what_was_granted"),
         (RenewsByItself, "test_a_record_expires_unless_it_is_renewed"),
         (RenewsNothing, "test_a_renewed_record_stays"),
-        (RenewsWhatIsLost, "test_renewing_a_lost_record_says_so"),
+        (CallsALossAnOutage, "test_renewing_does_not_hide_a_loss"),
         (VerifiesNothingInAnOutage, "test_an_outage_is_an_error"),
         (OutageInItsOwnWords, "test_an_outage_is_an_error"),
         (NeverRecovers, "test_it_works_again_after_an_outage"),
