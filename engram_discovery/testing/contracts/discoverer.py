@@ -183,13 +183,13 @@ class DiscovererContract(WatchContract):
 
         async def live() -> None:
             discoverer = make()
-            call = asyncio.create_task(discoverer.discover())
-            await asyncio.wait({call}, timeout=0.1)
-            await _cancel(call)
-            await _close(discoverer)
+            async with paused(backend):
+                call = asyncio.create_task(discoverer.discover())
+                await asyncio.wait({call}, timeout=0.1)
+                await _cancel(call)
+                await _close(discoverer)
 
-        async with paused(backend):
-            await assert_leaves_nothing(live)
+        await assert_leaves_nothing(live)
 
     async def test_closing_leaves_nothing(self, make: Callable[[], Discoverer]) -> None:
         """No task and no socket outlives aclose."""

@@ -75,6 +75,14 @@ class HealthCheckContract(ProviderContract):
             assert isinstance(result, CheckResult), f"expected a CheckResult, got {result}"
             assert result.status is CheckStatus.PASSING, f"{check.name}: {result.output}"
 
+    async def test_it_can_be_asked_again(self, checks: tuple[HealthCheck, ...]) -> None:
+        """A check is run every few seconds, as long as the node lives: it answers each time."""
+        for check in checks:
+            first = await asyncio.wait_for(check.check(), self.timeout + _GRACE)
+            second = await asyncio.wait_for(check.check(), self.timeout + _GRACE)
+
+            assert second.status is first.status, f"{check.name}: {first.output}, and then: {second.output}"
+
     async def test_an_outage_does_not_pass(self, checks: tuple[HealthCheck, ...], backend: Backend) -> None:
         """With the server stopped, no check passes; at least one is critical, or raises, which counts so."""
         self.needs("stop")
@@ -115,11 +123,11 @@ class HealthCheckContract(ProviderContract):
             json.dumps(dict(result.details), allow_nan=False)
             assert "\n" not in result.output, f"{check.name}: the output is one line for people"
 
-    async def test_checking_leaves_nothing(self, checks: tuple[HealthCheck, ...]) -> None:
+    async def test_checking_leaves_nothing(self, make: Callable[[], tuple[HealthCheck, ...]]) -> None:
         """A check has no aclose: what it opens for a look, it closes after it."""
 
         async def live() -> None:
-            for check in checks:
+            for check in make():
                 await check.check()
 
         await assert_leaves_nothing(live)

@@ -28,6 +28,15 @@ class OnlyWarns(MemoryCheck):
         return replace(result, status=CheckStatus.WARNING) if self.server.running else result
 
 
+class AnswersOnce(MemoryCheck):
+    looked = False
+
+    async def check(self) -> Any:
+        again, self.looked = self.looked, True
+        result = await super().check()
+        return replace(result, status=CheckStatus.CRITICAL) if again else result
+
+
 class PassesInAnOutage(MemoryCheck):
     async def check(self) -> Any:
         return replace(await super().check(), status=CheckStatus.PASSING)
@@ -90,6 +99,7 @@ FAULTS: dict[str, tuple[type[MemoryCheck], str]] = {
         (NamedByAddress, "test_names_are_constant"),
         (NamedAnew, "test_names_are_constant"),
         (OnlyWarns, "test_it_passes_while_all_is_well"),
+        (AnswersOnce, "test_it_can_be_asked_again"),
         (PassesInAnOutage, "test_an_outage_does_not_pass"),
         (WarnsOfAnOutage, "test_an_outage_does_not_pass"),
         (PassesInSilence, "test_silence_does_not_pass"),
