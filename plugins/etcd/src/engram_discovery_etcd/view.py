@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty, Endpoint, Found
 from engram_discovery_etcd.records import decode
 
@@ -32,6 +33,7 @@ class View:
         self._source = source
         self._logger = logger
         self._endpoints: dict[bytes, Endpoint] = {}
+        self._unreadable: set[bytes] = set()
         self._warned: dict[bytes, int] = {}
         self.revision = 0
 
@@ -40,7 +42,7 @@ class View:
 
     def replace(self, listing: Listing) -> None:
         """Take in a full listing."""
-        self._endpoints = {}
+        self._endpoints, self._unreadable = {}, set()
         for pair in listing.pairs:
             self._put(pair)
         self._warned = {key: at for key, at in self._warned.items() if key not in self._endpoints}
@@ -57,13 +59,21 @@ class View:
                 continue
             if event.type == _DELETE:
                 self._endpoints.pop(event.kv.key, None)
+                self._unreadable.discard(event.kv.key)
             else:
                 self._put(event.kv)
         return before != self._endpoints
 
     def answer(self) -> Found | Empty:
-        """Return what is there, in the order of the keys."""
+        """Return what is there, in the order of the keys.
+
+        Raises:
+            DiscoveryError: There are keys, and not one of them can be read: that is not nobody.
+        """
         where = self._start.decode()
+        if self._unreadable and not self._endpoints:
+            text = f"not one of {len(self._unreadable)} keys under {where} is a record of a node"
+            raise DiscoveryError(text, kind=FailureKind.BAD_DATA)
         if not self._endpoints:
             return Empty(f"no key of a node under {where}")
         endpoints = tuple(self._endpoints[key] for key in sorted(self._endpoints))
@@ -72,8 +82,10 @@ class View:
     def _put(self, pair: Any) -> None:
         try:
             self._endpoints[pair.key] = decode(pair.key, pair.value, source=self._source)
+            self._unreadable.discard(pair.key)
         except ValueError as error:
             self._endpoints.pop(pair.key, None)
+            self._unreadable.add(pair.key)
             if self._warned.get(pair.key) != pair.mod_revision:
                 self._warned[pair.key] = pair.mod_revision
                 key = pair.key.decode("utf-8", "backslashreplace")
