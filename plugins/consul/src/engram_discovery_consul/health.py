@@ -24,7 +24,7 @@ class ConsulHealthCheck:
     Args:
         settings: The table ``[cluster.consul]``.
         context: Identity and clock.
-        client: How Consul is asked.
+        client: How Consul is asked; closed after each look.
     """
 
     def __init__(self, settings: ConsulSettings, context: PluginContext, client: ConsulClient) -> None:
@@ -45,6 +45,8 @@ class ConsulHealthCheck:
             record = await self._client.instance(self._service_id)
         except ConsulError as error:
             return CheckResult(CheckStatus.CRITICAL, str(error), {"kind": error.kind.value})
+        finally:
+            await self._client.aclose()  # nobody closes a check: each look has connections of its own
         seconds = self._clock.monotonic() - started
         details = {"seconds": round(seconds, 3), "registered": record is not None}
         if record is None:

@@ -98,9 +98,10 @@ class Transport:
         return await self._call("PUT", callback, path, params, headers, data)
 
     async def aclose(self) -> None:
-        """Close all sockets."""
-        if self._session is not None:
-            await self._session.close()
+        """Close all sockets; a later call opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def _call(
         self,
