@@ -15,7 +15,7 @@ nox.options.sessions = ["lint", "typing", "tests", "packaging", "docs", "cluster
 PLUGINS = ["static", "dns", "consul", "etcd"]
 #: Plugins that are tested against real servers.
 SERVED = ["dns", "consul", "etcd"]
-BENCHMARKS = ["startup", "health", "settings", "plugins", "dns"]
+BENCHMARKS = ["startup", "health", "settings", "plugins", "formation", "dns", "consul", "etcd"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 

@@ -81,7 +81,7 @@ class _Checks:
                 f"gossip at {cluster.network.swim_bind} is not encrypted: whoever reaches the port can join"
             )
             origin = str(self.origins.get("cluster.network.swim_bind", ""))
-            remedy = "set a key (32 random bytes in base64)"
+            remedy = "set one, made with `engram-discovery keygen`"
             self.warnings.append(Problem("cluster.security.keys", found, origin, remedy))
 
     def providers(self, cluster: ClusterSettings, host: HostOrFactory) -> None:

@@ -44,7 +44,11 @@ def _broken(cluster: ClusterSettings) -> Iterator[tuple[str, str, str]]:
         yield "cluster.plugins.deny", f"{', '.join(both)} allowed and denied", "keep one"
     if cluster.security.strict and exposed_without_key(cluster):
         found = f"cluster.security.strict needs a gossip key to listen at {cluster.network.swim_bind}"
-        yield "cluster.security.keys", found, "set a key (32 random bytes in base64) or listen at 127.0.0.1"
+        yield (
+            "cluster.security.keys",
+            found,
+            "set one, made with `engram-discovery keygen`, or listen at 127.0.0.1",
+        )
 
 
 def _network(cluster: ClusterSettings) -> Iterator[tuple[str, str, str]]:

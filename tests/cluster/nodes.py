@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +67,11 @@ class Node:
     def connect(self) -> socket.socket:
         """Open a connection to its HTTP port."""
         return socket.create_connection((self.host, self.api_port), timeout=5)
+
+    def is_listening(self) -> bool:
+        """Tell whether the gossip port is open: the process has started."""
+        with socket.socket() as knocking:
+            return knocking.connect_ex((self.host, self.gossip_port)) == 0
 
     @property
     def log(self) -> str:
@@ -157,12 +162,12 @@ def seeds_table(seeds: list[str], head: str = "") -> str:
 
 
 @contextmanager
-def running(nodes: list[Node]) -> Iterator[list[Node]]:
+def running(nodes: Sequence[Node]) -> Iterator[None]:
     """Start nodes, and end them whatever happens; their logs are shown if the test fails."""
     try:
         for node in nodes:
             node.start()
-        yield nodes
+        yield
     except BaseException:
         for node in nodes:
             print(f"--- log of {node.node_id}\n{node.log[-6000:]}")
@@ -183,6 +188,6 @@ def make_nodes(folder: Path, count: int, head: str = "", **overrides: str) -> li
     ]
 
 
-def all_see(nodes: list[Node], expected: dict[str, str]) -> Callable[[], bool]:
+def all_see(nodes: Sequence[Node], expected: dict[str, str]) -> Callable[[], bool]:
     """Make a condition: every one of these nodes shows exactly these states."""
     return lambda: all(node.states() == expected for node in nodes)

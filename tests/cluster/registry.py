@@ -18,7 +18,7 @@ from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.hookspecs import PluginContext, hookimpl
 from engram_discovery.types import Empty, Endpoint, Found, ProviderInfo
 
-HANG = '"hang"'
+_HANG = '"hang"'
 
 _LOOK_EVERY = 0.1
 
@@ -38,7 +38,7 @@ class RegistryDiscoverer:
     async def discover(self) -> Found | Empty:
         """Read the file."""
         text = self._read()
-        if text == HANG:
+        if text == _HANG:
             await asyncio.Event().wait()
         return _understand(text)
 
@@ -103,6 +103,10 @@ class Registry:
     def fail(self) -> None:
         """Be down."""
         self._path.unlink(missing_ok=True)
+
+    def hang(self) -> None:
+        """Take questions and never answer."""
+        self.answer(_HANG)
 
 
 def _understand(text: str) -> Found | Empty:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import Node, free_port, make_nodes, running, seeds_table, wait_until
+from tests.cluster.nodes import Node, make_nodes, running, seeds_table, wait_until
 from tests.faults.recorder import Recorder
+from tests.servers.process import free_port
 
 ADVICE = "every address found is this node itself"
 
@@ -16,14 +17,21 @@ ADVICE = "every address found is this node itself"
 def is_alone_with_itself(node: Node) -> bool:
     """Tell whether a node says that it is alone, and that all it found is itself."""
     told = node.explanation()
-    return bool(told) and told["phase"] == "alone" and [p["outcome"] for p in told["not_joined"]] == ["self"]
+    return bool(told) and told["phase"] == "alone" and {p["outcome"] for p in told["not_joined"]} == {"self"}
 
 
-@pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0"])
-def test_a_node_that_is_its_only_seed_says_so(tmp_path: Path, bind: str) -> None:
+@pytest.mark.parametrize(
+    ("bind", "seeds"),
+    [
+        ("127.0.0.1", ["127.0.0.1"]),
+        ("0.0.0.0", ["127.0.0.1", "[::1]", "localhost", "127.0.0.5"]),
+    ],
+)
+def test_a_node_that_is_its_only_seed_says_so(tmp_path: Path, bind: str, seeds: list[str]) -> None:
     """Its own address joins nobody: alone, not ready, with the reason and what to do, in the log and over HTTP."""
     (node,) = make_nodes(tmp_path, 1, **{"cluster.ready_requires": "joined"})
     node.overrides["cluster.network.swim_bind"] = f"{bind}:{node.gossip_port}"
+    node.settings = seeds_table([f"{seed}:{node.gossip_port}" for seed in seeds])
     with running([node]):
         wait_until(lambda: is_alone_with_itself(node), 20, "the node says that it found itself")
 

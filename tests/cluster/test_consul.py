@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -85,6 +86,7 @@ async def test_three_nodes_meet_through_consul_alone(consul: Consul, tmp_path: P
 
         status = nodes[1].stop()
         after_stop = set(await consul.service())
+        complaints = nodes[1].events("discovery.failed") + nodes[1].events("discovery.watch_failed")
         nodes[2].kill()
 
         async def critical() -> bool:
@@ -98,6 +100,7 @@ async def test_three_nodes_meet_through_consul_alone(consul: Consul, tmp_path: P
 
         assert registered == [True] * 3
         assert (status, after_stop) == (0, {"engram-n0", "engram-n2"})
+        assert complaints == []
 
 
 def consul_check(node: Node) -> dict[str, object]:
@@ -144,3 +147,33 @@ async def test_nodes_start_before_consul(tmp_path: Path) -> None:
             assert alone == [{node.node_id: "alive"} for node in nodes]
             assert statuses == [0, 0, 0]
             assert await consul.service() == {}
+
+
+async def test_a_frozen_node_is_back_at_once_and_a_moved_one_at_its_new_place(
+    consul: Consul, tmp_path: Path
+) -> None:
+    """Frozen beyond its TTL: critical, and passing again when thawed. Moved: the record says the new address."""
+    nodes = make_nodes(tmp_path, consul.addr, consul='check = "ttl"\nttl = "3s"')
+    with running(nodes):
+        await until_passing(consul, IDS, 20)
+        frozen, moved = nodes[1], nodes[2]
+        assert frozen.process
+
+        frozen.process.send_signal(signal.SIGSTOP)
+
+        async def critical() -> bool:
+            return "critical" in (await statuses_of(consul))["engram-n1"]
+
+        await wait_until(critical, within=8, what="the frozen node is critical", every=0.1)
+        frozen.process.send_signal(signal.SIGCONT)
+        await until_passing(consul, IDS, 2.5)
+
+        moved.kill()
+        moved.host = "127.0.0.77"
+        moved.start()
+
+        async def at_its_new_place() -> bool:
+            return (await consul.service())["engram-n2"]["Service"]["Address"] == "127.0.0.77"
+
+        await wait_until(at_its_new_place, within=10, what="the record has the new address", every=0.1)
+        await until_passing(consul, IDS, 5)

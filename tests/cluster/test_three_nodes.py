@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from pathlib import Path
 
@@ -21,12 +20,6 @@ def where(node: Node, node_id: str) -> tuple[str, str]:
     """Return in which state and where a node sees another."""
     seen = member(node, node_id)
     return seen["state"], seen["addr"]
-
-
-def is_listening(node: Node) -> bool:
-    """Tell whether its gossip port is open: the process has started."""
-    with socket.socket() as knocking:
-        return knocking.connect_ex((node.host, node.gossip_port)) == 0
 
 
 def test_a_killed_node_is_noticed_and_comes_back_as_itself(tmp_path: Path) -> None:
@@ -100,7 +93,7 @@ def test_a_node_that_moved_is_back_at_once(tmp_path: Path) -> None:
         victim.host = "127.0.0.77"
         victim.start()
         started = time.monotonic()
-        wait_until(lambda: is_listening(victim), 15, "n2 has opened its gossip port")
+        wait_until(victim.is_listening, 15, "n2 has opened its gossip port")
         listening = time.monotonic()
         wait_until(
             lambda: all(where(n, "n2") == ("alive", victim.gossip) for n in others), 15, "n2 has moved"

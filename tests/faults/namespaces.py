@@ -8,20 +8,21 @@ from __future__ import annotations
 import ctypes
 import itertools
 import json
-import os
+import secrets
 import socket
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from tests.cluster.nodes import Node
 
 GOSSIP_PORT, API_PORT = 7946, 8080
 
 _CLONE_NEWNET = 0x40000000
-_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -84,43 +85,35 @@ class Namespace:
 
 
 class Islands:
-    """Bridges with a link from each to the next; a context manager that removes what it made."""
+    """Bridges with a link from each to the next, in a namespace of their own.
 
-    def __init__(self, count: int = 1) -> None:
+    Args:
+        count: How many.
+        made: Removes, when it closes, every namespace that was made.
+    """
+
+    def __init__(self, count: int, made: ExitStack) -> None:
         self._count = count
-        self._name = f"engram-{os.getpid()}-{next(_numbers)}"
-        self._switch = f"{self._name}-switch"
-        self._machines: list[Namespace] = []
-
-    def __enter__(self) -> Self:
-        run("ip", "netns", "add", self._switch)
-        try:
-            for island in range(self._count):
-                self._link("add", f"island{island}", "type", "bridge")
-                self._link("set", f"island{island}", "up")
-            for left, right in itertools.pairwise(range(self._count)):
-                self._link("add", f"east{left}", "type", "veth", "peer", "name", f"west{right}")
-                self._link("set", f"east{left}", "master", f"island{left}", "up")
-                self._link("set", f"west{right}", "master", f"island{right}", "up")
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for name in [*(machine.name for machine in self._machines), self._switch]:
-            run("ip", "netns", "delete", name)
+        self._made = made
+        self._name = f"engram-{secrets.token_hex(3)}"
+        self._machines = 0
+        self._switch = self._add_namespace("switch")
+        for island in range(count):
+            self._link("add", f"island{island}", "type", "bridge")
+            self._link("set", f"island{island}", "up")
+        for left, right in itertools.pairwise(range(count)):
+            self._link("add", f"east{left}", "type", "veth", "peer", "name", f"west{right}")
+            self._link("set", f"east{left}", "master", f"island{left}", "up")
+            self._link("set", f"west{right}", "master", f"island{right}", "up")
 
     def add(self, island: int = 0) -> Namespace:
         """Make a machine, with an address that no other one had."""
-        number = len(self._machines) + 1
-        machine = Namespace(f"{self._name}-{number}", f"10.77.{island}.{number}")
-        run("ip", "netns", "add", machine.name)
-        self._machines.append(machine)
-        self._link(
-            "add", f"port{number}", "type", "veth", "peer", "name", "eth0", "netns", machine.name
-        )  # fmt: skip
-        self._link("set", f"port{number}", "master", f"island{island}", "up")
+        self._machines += 1
+        number = self._machines
+        machine = Namespace(self._add_namespace(str(number)), f"10.77.{island}.{number}")
+        port = f"port{number}"
+        self._link("add", port, "type", "veth", "peer", "name", "eth0", "netns", machine.name)
+        self._link("set", port, "master", f"island{island}", "up")
         run("ip", "-n", machine.name, "address", "add", f"{machine.address}/16", "dev", "eth0")
         for link in ("lo", "eth0"):
             run("ip", "-n", machine.name, "link", "set", link, "up")
@@ -139,6 +132,12 @@ class Islands:
         shown: list[dict[str, Any]] = json.loads(run("ip", "-n", self._switch, "-j", "-s", "link"))
         return sum(link["stats64"]["tx"]["packets"] for link in shown if link["ifname"].startswith("east"))
 
+    def _add_namespace(self, name: str) -> str:
+        whole = f"{self._name}-{name}"
+        run("ip", "netns", "add", whole)
+        self._made.callback(run, "ip", "netns", "delete", whole)
+        return whole
+
     def _set_links(self, state: str) -> None:
         for island in range(self._count - 1):
             self._link("set", f"east{island}", state)
@@ -147,20 +146,25 @@ class Islands:
         run("ip", "-n", self._switch, "link", *arguments)
 
 
+@contextmanager
+def make_islands(count: int = 1) -> Iterator[Islands]:
+    """Make islands, and remove them and their machines."""
+    with ExitStack() as made:
+        yield Islands(count, made)
+
+
 @dataclass
 class MachineNode(Node):
     """A node on a machine of its own."""
 
-    machine: Namespace | None = None
+    machine: Namespace = field(kw_only=True)
 
     @property
     def prefix(self) -> list[str]:
-        assert self.machine
         return self.machine.enter()
 
     def connect(self) -> socket.socket:
         """Open a connection over the machine's loopback, which no fault on ``eth0`` reaches."""
-        assert self.machine
         return self.machine.connect("127.0.0.1", self.api_port)
 
     def move(self, machine: Namespace) -> None:

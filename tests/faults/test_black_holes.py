@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.nodes import all_see, running, seeds_table, wait_until
-from tests.faults.namespaces import GOSSIP_PORT, Islands, Namespace, node_on
+from tests.faults.namespaces import GOSSIP_PORT, MachineNode, Namespace, make_islands, node_on
 
 HEAL_INTERVAL = 5.0
 BOTH = {"there": "alive", "starting": "alive"}
@@ -18,7 +18,7 @@ BOTH = {"there": "alive", "starting": "alive"}
 @pytest.fixture
 def machines() -> Iterator[list[Namespace]]:
     """Four machines on one network: three for seeds, the last one for the node that starts."""
-    with Islands() as network:
+    with make_islands() as network:
         yield [network.add() for _ in range(4)]
 
 
@@ -78,7 +78,7 @@ def test_a_node_that_reaches_no_seed_starts_and_joins_later(
             assert "silent" in node.events("cluster.incomplete")[0]["explanation"]
 
 
-def silent(node: object) -> set[str]:
+def silent(node: MachineNode) -> set[str]:
     """Return the endpoints that a node tells to be silent."""
     told = node.explanation()
     return {peer["endpoint"] for peer in told.get("not_joined", []) if peer["outcome"] == "silent"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.nodes import all_see, make_nodes, running, seeds_table, wait_until
-from tests.faults.namespaces import GOSSIP_PORT, Islands, MachineNode, node_on
+from tests.faults.namespaces import GOSSIP_PORT, MachineNode, make_islands, node_on
 
 ALIVE = {f"n{i}": "alive" for i in range(3)}
 LONG_ENOUGH = 15.0
@@ -19,12 +19,12 @@ LONG_ENOUGH = 15.0
 
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[list[MachineNode]]:
-    with Islands() as network:
+    with make_islands() as network:
         machines = [network.add() for _ in range(3)]
         settings = seeds_table([f"{machine.address}:{GOSSIP_PORT}" for machine in machines])
         made = [node_on(machine, f"n{i}", tmp_path, settings) for i, machine in enumerate(machines)]
-        with running(list(made)):
-            wait_until(all_see(list(made), ALIVE), 30, "all three see three alive")
+        with running(made):
+            wait_until(all_see(made, ALIVE), 30, "all three see three alive")
             yield made
 
 
@@ -40,7 +40,7 @@ def test_a_node_without_udp_stays_alive(nodes: list[MachineNode], directions: li
     assert machine.dropped() > 10
     assert [line for node in nodes for line in node.events("member.died")] == []
     machine.restore()
-    wait_until(all_see(list(nodes), ALIVE), 10, "all three see three alive")
+    wait_until(all_see(nodes, ALIVE), 10, "all three see three alive")
 
 
 def test_a_node_that_everybody_forgot_finds_back(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["MANAGEMENT_TOKEN", "Consul", "acl_configuration", "tls_configuration"]
+__all__ = ["MANAGEMENT_TOKEN", "Consul", "acl_configuration", "cluster_of", "tls_configuration"]
 
 #: The token that may do everything, where ``acl_configuration`` is in use.
 MANAGEMENT_TOKEN = "11111111-2222-3333-4444-555555555555"
@@ -44,6 +44,7 @@ class Consul(ServerProcess):
         directory.mkdir(exist_ok=True)
         self.host = "127.0.0.1"
         self.port = port or free_port()
+        self.serf_port = free_port()
         self._tls = client_tls
         file = directory / "consul.json"
         file.write_text(json.dumps(self._configuration(directory, in_memory, configuration or {})))
@@ -110,11 +111,11 @@ class Consul(ServerProcess):
             "grpc": -1,
             "grpc_tls": -1,
             "server": free_port(),
-            "serf_lan": free_port(),
+            "serf_lan": self.serf_port,
             "serf_wan": -1,
         }
         ours: dict[str, Any] = {
-            "node_name": "test-agent",
+            "node_name": f"agent-{self.port}",
             "bind_addr": self.host,
             "client_addr": self.host,
             "ports": ports,
@@ -126,6 +127,16 @@ class Consul(ServerProcess):
         if not in_memory:
             ours |= {"server": True, "bootstrap_expect": 1, "data_dir": str(directory / "data")}
         return {**ours, **further}
+
+
+def cluster_of(directory: Path, count: int) -> list[Consul]:
+    """Make servers that form one cluster with a quorum; start them together."""
+    servers: list[Consul] = []
+    for number in range(count):
+        first = [f"127.0.0.1:{servers[0].serf_port}"] if servers else []
+        form = {"bootstrap_expect": count, "retry_join": first, "retry_interval": "1s"}
+        servers.append(Consul(directory / f"server-{number}", in_memory=False, configuration=form))
+    return servers
 
 
 def acl_configuration() -> dict[str, Any]:

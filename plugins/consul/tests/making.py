@@ -18,6 +18,9 @@ from engram_discovery_consul.health import ConsulHealthCheck
 from engram_discovery_consul.registrar import ConsulRegistrar
 from engram_discovery_consul.settings import ConsulSettings
 
+#: The policy of docs/how-to/consul.md.
+ENOUGH = 'service "engram" { policy = "write" }\nnode_prefix "" { policy = "read" }'
+
 
 class Log:
     """A logger that keeps what it was told."""
@@ -84,7 +87,8 @@ class Maker:
         return self._kept(ConsulRegistrar(self.settings, context, ConsulClient(self.settings, context)))
 
     def health_check(self, node: NodeRecord | None = None) -> ConsulHealthCheck:
-        return ConsulHealthCheck(self.settings, self._context(node), self.client(node))
+        context = self._context(node)
+        return ConsulHealthCheck(self.settings, context, ConsulClient(self.settings, context))
 
     def source(self, node: NodeRecord | None = None, **options: Any) -> Source:
         """Make a source that is watched, as the host runs it."""

@@ -312,7 +312,7 @@ def test_a_process_full_of_broken_plugins_ends_as_if_they_were_not_there(site, p
 import sys
 sys.path.insert(0, sys.argv[1])
 from engram_discovery.plugins import PluginHost
-host = PluginHost(call_timeout=0.3)
+host = PluginHost(call_timeout=1.5)
 for record in host.load_all():
     print(record.name, record.state)
 print(host.provider("good").name)

@@ -111,6 +111,7 @@ class ConsulClient:
         self._health = Health(connection)
         self._own_health = Health(self._local)
         self._agent = Agent(self._local)
+        self._read: tuple[Any, tuple[list[Instance], int]] | None = None
 
     @property
     def token(self) -> str | None:
@@ -135,20 +136,25 @@ class ConsulClient:
         """Read the token's file again, if it has one."""
         await self._credentials.refresh()
 
-    async def instances(self, index: int = 0) -> Answer:
-        """Read the service, passing or not; with an index, when it changes or after ``wait``.
+    async def instances(self, index: int = 0, wait: float | None = None) -> Answer:
+        """Read the service, passing or not; with an index, when it changes or after a wait.
+
+        Args:
+            index: Index of the last answer, or 0.
+            wait: Seconds to wait at most, if fewer than the settings say.
 
         Raises:
             ConsulError: There is no answer, or no sound one.
         """
-        wait = self._settings.wait
+        wait = min(wait or self._settings.wait, self._settings.wait)
         call = self._health.service(
             self._settings.service_name,
             tag=self._settings.tag,
             index=index or None,
-            wait=f"{wait:g}s",
+            wait=f"{wait:.3f}s",
         )
-        return self._answer(await self._within(deadline(wait) if index else self._timeout, call))
+        reply = await self._within(deadline(wait) if index else self._timeout, call)
+        return self._answer(reply, tagged_address=self._settings.tagged_address)
 
     async def instance(self, service_id: str) -> Instance | None:
         """Read one record from the catalogue of the agent's datacenter.
@@ -159,7 +165,7 @@ class ConsulClient:
         call = self._own_health.service(
             self._settings.service_name, filter_expr=f'Service.ID == "{service_id}"'
         )
-        answer = self._answer(await self._within(self._timeout, call))
+        answer = self._answer(await self._within(self._timeout, call), tagged_address=None)
         if answer.filtered:
             raise self.filtered()
         return next((one for one in answer.instances if one.service_id == service_id), None)
@@ -223,18 +229,23 @@ class ConsulClient:
                 raise
 
     async def aclose(self) -> None:
-        """Close all sockets."""
+        """Close all sockets. A later call opens new ones."""
         await self._transport.aclose()
 
-    def _answer(self, reply: Reply) -> Answer:
+    def _answer(self, reply: Reply, *, tagged_address: str | None) -> Answer:
         index, entries = reply.value
-        try:
-            instances, bad = read_instances(
-                entries, source=self._source, tagged_address=self._settings.tagged_address
-            )
-        except TypeError as error:
-            raise ConsulError(str(error), FailureKind.BAD_DATA) from None
+        instances, bad = self._instances(entries, tagged_address)
         return Answer(tuple(instances), bad, self._is_filtered(reply, entries), parse_index(index))
+
+    def _instances(self, entries: Any, tagged_address: str | None) -> tuple[list[Instance], int]:
+        """Read entries, unless they are the last ones again."""
+        if self._read is None or self._read[0] is not entries:
+            try:
+                read = read_instances(entries, source=self._source, tagged_address=tagged_address)
+            except TypeError as error:
+                raise ConsulError(str(error), FailureKind.BAD_DATA) from None
+            self._read = entries, read
+        return self._read[1]
 
     def _is_filtered(self, reply: Reply, entries: list[Any]) -> bool:
         """Tell whether a list is cut. Consul does not say so to those who come without a token."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty, Found
 from engram_discovery_consul.blocking import Pace, next_index
+from engram_discovery_consul.doubt import Doubt
 from engram_discovery_consul.failures import ConsulError, translated
 from engram_discovery_consul.instances import newest_of_each_node
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from engram_discovery_consul.settings import ConsulSettings
 
 __all__ = ["ConsulDiscoverer"]
+
+_SECOND_LOOK = 1.0
 
 
 class ConsulDiscoverer:
@@ -41,6 +45,8 @@ class ConsulDiscoverer:
         self._client = client
         self._seen_ourselves = False
         self._seen_passing = False
+        self._found_once = False
+        self._doubt = Doubt(context.clock)
         self._warned: dict[str, int] = {}
 
     async def discover(self) -> Found | Empty:
@@ -49,24 +55,27 @@ class ConsulDiscoverer:
         Raises:
             DiscoveryError: Consul did not answer, filtered its answer to nothing, or lost our own record.
         """
-        with translated(DiscoveryError):
-            await self._client.refresh_token()
-            return self._judge(await self._client.instances())
+        return self._judged(await self._read())
 
     async def watch(self) -> AsyncIterator[Found | Empty]:
         """Yield the answer at once and after every change, at most one a second after the first two.
+
+        A list that lost us is looked at once more before it is a failure: our record may be being replaced, or
+        removed because the node stops.
 
         Raises:
             DiscoveryError: As ``discover`` does.
         """
         pace = Pace(self._clock)
-        index, told = 0, None
+        index, told, missing = 0, None, False
         while True:
             await pace.wait()
-            with translated(DiscoveryError):
-                await self._client.refresh_token()
-                reply = await self._client.instances(index)
-                answer = self._judge(reply)
+            reply = await self._read(index)
+            if self._lacks_us(reply) and not missing:
+                missing, index = True, 0
+                await self._clock.sleep(_SECOND_LOOK)
+                continue
+            answer, missing = self._judged(reply), False
             index = next_index(index, reply.index)
             if answer == told:
                 continue
@@ -81,9 +90,36 @@ class ConsulDiscoverer:
         """Close the sockets."""
         await self._client.aclose()
 
+    async def _read(self, index: int = 0) -> Answer:
+        """Read the service; a failure, or an index that fell, says that Consul may have lost records."""
+        try:
+            await self._client.refresh_token()
+            reply = await self._client.instances(index, wait=self._doubt.left or None)
+        except ConsulError:
+            self._doubt.begin()
+            with translated(DiscoveryError):
+                raise
+        if reply.index < index:
+            self._doubt.begin()
+        return reply
+
+    def _judged(self, reply: Answer) -> Found | Empty:
+        with translated(DiscoveryError):
+            answer = self._judge(reply)
+        if not (self._doubt.left and self._found_once):
+            self._found_once |= isinstance(answer, Found)
+            return answer
+        if isinstance(answer, Found):
+            return replace(answer, complete=False)
+        raise DiscoveryError(
+            f"{answer.reason}, shortly after Consul was away or lost records; keeping the peers",
+            kind=FailureKind.UNAVAILABLE,
+        )
+
     def _judge(self, reply: Answer) -> Found | Empty:
+        if self._lacks_us(reply):
+            raise self._missing(reply)
         instances = self._ours(reply)
-        self._look_for_ourselves(instances, filtered=reply.filtered)
         chosen = self._choose(instances)
         if chosen:
             endpoints = tuple(dict.fromkeys(instance.endpoint for instance in chosen))
@@ -103,22 +139,25 @@ class ConsulDiscoverer:
         self._warn("consul.bad_records", reply.bad)
         return newest_of_each_node(same)
 
-    def _look_for_ourselves(self, instances: Sequence[Instance], *, filtered: bool) -> None:
-        """Refuse a list that once had us and no longer does.
+    def _lacks_us(self, reply: Answer) -> bool:
+        """Tell whether a list once had this run of ours and no longer does.
 
         A wiped agent and a token that lost its permission both answer 200 with an empty list.
         """
-        if any(map(self._is_this_run, instances)):
-            self._seen_ourselves = True
-        elif self._seen_ourselves:
-            if filtered:
-                raise ConsulError(
-                    f"own registration not visible: {self._client.filtered()}", FailureKind.FORBIDDEN
-                )
-            raise ConsulError(
-                f"own registration missing among {len(instances)} of service {self._name}; keeping the peers",
-                FailureKind.BAD_DATA,
+        seen = any(map(self._is_this_run, reply.instances))
+        self._seen_ourselves |= seen
+        return self._seen_ourselves and not seen
+
+    def _missing(self, reply: Answer) -> ConsulError:
+        self._doubt.begin()
+        if reply.filtered:
+            return ConsulError(
+                f"own registration not visible: {self._client.filtered()}", FailureKind.FORBIDDEN
             )
+        return ConsulError(
+            f"own registration missing among {len(reply.instances)} of service {self._name}; keeping the peers",
+            FailureKind.BAD_DATA,
+        )
 
     def _choose(self, instances: Sequence[Instance]) -> Sequence[Instance]:
         """Prefer the passing ones; at a cold start, when nobody can pass yet, take all."""

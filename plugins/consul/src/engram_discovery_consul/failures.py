@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 from contextlib import contextmanager
@@ -86,7 +87,7 @@ def unreachable(error: aiohttp.ClientError | OSError) -> ConsulError:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return ConsulError(f"{error.os_error.strerror or 'unknown host'}", FailureKind.DNS_FAILURE)
     if isinstance(error, aiohttp.ClientConnectorError):
-        reason = error.os_error.strerror or "connection failed"
+        reason = os.strerror(error.os_error.errno) if error.os_error.errno else "connection failed"
         return ConsulError(reason.lower(), FailureKind.REFUSED)
     if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError):
         return ConsulError("the agent closed the connection", FailureKind.UNAVAILABLE)

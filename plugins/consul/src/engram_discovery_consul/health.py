@@ -24,7 +24,7 @@ class ConsulHealthCheck:
     Args:
         settings: The table ``[cluster.consul]``.
         context: Identity and clock.
-        client: How Consul is asked; closed after each look.
+        client: How Consul is asked.
     """
 
     def __init__(self, settings: ConsulSettings, context: PluginContext, client: ConsulClient) -> None:
@@ -46,7 +46,7 @@ class ConsulHealthCheck:
         except ConsulError as error:
             return CheckResult(CheckStatus.CRITICAL, str(error), {"kind": error.kind.value})
         finally:
-            await self._client.aclose()  # nobody closes a check: each look has connections of its own
+            await self._client.aclose()  # nobody closes a health check, and the next look is seconds away
         seconds = self._clock.monotonic() - started
         details = {"seconds": round(seconds, 3), "registered": record is not None}
         if record is None:

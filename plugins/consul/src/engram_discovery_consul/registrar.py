@@ -130,7 +130,7 @@ class ConsulRegistrar:
         for id_, record in (await self._client.local_records(node.identity.node_id)).items():
             if record.generation > node.identity.generation:
                 raise ConsulError(
-                    f"a newer run of node {node.identity.node_id} is registered", FailureKind.CONFIG
+                    f"a newer run of node {node.identity.node_id} is registered", FailureKind.REPLACED
                 )
             if id_ != own and record.generation < node.identity.generation:
                 await self._client.deregister(id_)

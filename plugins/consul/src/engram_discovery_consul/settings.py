@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path  # noqa: TC003  pydantic reads it at run time
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from engram_discovery.address import format_address, parse_address
 from engram_discovery.settings.fields import Phrase
-from engram_discovery.settings.values import Duration, Secret, Table, expect_text
+from engram_discovery.settings.values import Duration, Secret, Table, expect_text, format_duration
 
 __all__ = ["ConsulSettings"]
 
@@ -24,6 +24,15 @@ def _agent(value: Any) -> str:
     if "://" in text:
         raise ValueError('expected host:port; write scheme = "https" beside it for TLS')
     return format_address(parse_address(text, default_port=_DEFAULT_PORT))
+
+
+def _within(lowest: float, highest: float) -> AfterValidator:
+    def check(seconds: float) -> float:
+        if not lowest <= seconds <= highest:
+            raise ValueError(f"expected {format_duration(lowest)} to {format_duration(highest)}")
+        return seconds
+
+    return AfterValidator(check)
 
 
 AgentAddress = Annotated[str, BeforeValidator(_agent), Phrase("an address host:port")]
@@ -71,19 +80,21 @@ class ConsulSettings(Table):
         pattern=_NAME,
         description="Tagged address of a peer to use where it has one: wan, lan …",
     )
-    wait: Duration = Field(
-        default=300.0, le=600, description="How long the agent holds a query that waits for a change."
+    wait: Annotated[Duration, _within(1, 600)] = Field(
+        default=300.0, description="How long the agent holds a query that waits for a change."
     )
     check: Literal["http", "ttl"] = Field(
         default="http", description="Whether the agent asks our /health, or we report to it."
     )
-    check_interval: Duration = Field(default=10.0, ge=1, description="Time between two HTTP checks.")
-    check_timeout: Duration = Field(default=5.0, description="Deadline of an HTTP check.")
-    ttl: Duration = Field(
-        default=30.0, ge=3, description="Silence after which a TTL check is critical; we report every third."
+    check_interval: Annotated[Duration, _within(1, 3600)] = Field(
+        default=10.0, description="Time between two HTTP checks."
     )
-    deregister_after: Duration = Field(
-        default=600.0, ge=60, description="How long we may be critical before Consul removes our record."
+    check_timeout: Duration = Field(default=5.0, description="Deadline of an HTTP check.")
+    ttl: Annotated[Duration, _within(3, 3600)] = Field(
+        default=30.0, description="Silence after which a TTL check is critical; we report every third."
+    )
+    deregister_after: Annotated[Duration, _within(60, 30 * 86400)] = Field(
+        default=600.0, description="How long we may be critical before Consul removes our record."
     )
 
     @model_validator(mode="after")

@@ -33,6 +33,7 @@ LARGEST_ANSWER = 8 * 1024 * 1024
 TOKEN_HEADER = "X-Consul-Token"  # noqa: S105  the name of a header
 
 _MOST_SOCKETS = 2
+_KEEP_SOCKET = 5.0
 _OK = 200
 
 
@@ -41,7 +42,7 @@ class Reply:
     """An answer of 200.
 
     Attributes:
-        value: The body as py-consul decoded it.
+        value: The body as py-consul decoded it; not to be changed.
         headers: Headers, whose names ignore case.
     """
 
@@ -75,6 +76,7 @@ class Transport:
         self._tls = tls
         self._server_name = server_name
         self._session: aiohttp.ClientSession | None = None
+        self._decoded: tuple[tuple[str, str | None, str], Any] | None = None
 
     async def get(
         self,
@@ -98,7 +100,7 @@ class Transport:
         return await self._call("PUT", callback, path, params, headers, data)
 
     async def aclose(self) -> None:
-        """Close all sockets; a later call opens new ones."""
+        """Close all sockets. A later call opens new ones."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -113,6 +115,8 @@ class Transport:
         data: str | None,
     ) -> Reply:
         """Send one request and decode its answer by py-consul's ``callback``.
+
+        An answer that is the last one again is not decoded again: its value is the same object.
 
         Raises:
             ConsulError: The answer is not 200, or too large.
@@ -134,14 +138,20 @@ class Transport:
             text = (await _read(response)).decode("utf-8")
         if response.status != _OK:
             raise refused(response.status, _without_token(text, headers), response.headers)
-        return Reply(callback(Response(response.status, response.headers, text)), response.headers)
+        asked_and_told = (str(url), response.headers.get("X-Consul-Index"), text)
+        if self._decoded is None or self._decoded[0] != asked_and_told:
+            self._decoded = asked_and_told, callback(Response(response.status, response.headers, text))
+        return Reply(self._decoded[1], response.headers)
 
     def _opened(self) -> aiohttp.ClientSession:
         """Return the session, made at the first call because it belongs to the running event loop."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=_MOST_SOCKETS, resolver=self._agent, use_dns_cache=False
+                    limit=_MOST_SOCKETS,
+                    keepalive_timeout=_KEEP_SOCKET,
+                    resolver=self._agent,
+                    use_dns_cache=False,
                 ),
                 headers=self._headers,
                 timeout=aiohttp.ClientTimeout(),

@@ -85,10 +85,11 @@ async def test_the_check_follows_no_redirect(consul: Consul) -> None:
 
 async def test_it_passes_only_when_it_reports(consul: Consul) -> None:
     """A TTL record passes as soon as it is registered, and its renewal is refused once it is gone."""
-    async with Maker(consul.addr, check="ttl", ttl=30) as make:
+    async with Maker(consul.addr, check="ttl", ttl=30, tagged_address="wan_ipv4") as make:
         registrar = make.registrar(OURS)
 
         lease = await registrar.register(OURS)
+        assert await registrar.verify()
         status = (await consul.service())["engram-n1"]["Checks"][-1]["Status"]
         await consul.remove("engram-n1")
         with pytest.raises(RegistrationError) as refusal:

@@ -12,15 +12,13 @@ from engram_discovery.settings.values import Secret
 from engram_discovery.sources.status import Outcome
 from engram_discovery.types import Found
 from plugins.consul.tests.integration.waiting import until_outcome, until_state
-from plugins.consul.tests.making import Maker, record
+from plugins.consul.tests.making import ENOUGH, Maker, record
 from tests.servers.consul import Consul, acl_configuration
 from tests.servers.process import wait_until
 
 pytestmark = pytest.mark.server
 
 OURS = record()
-#: The policy of docs/how-to/consul.md.
-ENOUGH = 'service "engram" { policy = "write" }\nnode_prefix "" { policy = "read" }'
 
 
 @pytest.fixture
@@ -126,6 +124,26 @@ async def test_a_token_that_is_rotated_is_used_before_the_old_one_goes(
 
         assert registration.failures == {}
         assert (await consul.service()).keys() == {"engram-p1"}
+
+
+async def test_the_agent_works_with_the_new_token_too(consul: Consul, tmp_path: Path) -> None:
+    """What the agent itself tells the catalogue of our record goes by the new token after a rotation."""
+    old_id, old = await consul.make_token(ENOUGH)
+    _, new = await consul.make_token(ENOUGH)
+    file = tmp_path / "token"
+    file.write_text(old)
+    async with Maker(consul.addr, token=Secret(old, file), check="ttl", ttl=3) as make:
+        registrar = make.registrar(OURS)
+        await registrar.register(OURS)
+
+        file.write_text(new)
+        assert await registrar.verify()
+        await consul.call("DELETE", f"acl/token/{old_id}")
+
+        async def critical() -> bool:
+            return (await consul.service())["engram-n1"]["Checks"][-1]["Status"] == "critical"
+
+        await wait_until(critical, within=8, what="the agent tells that we fell silent")
 
 
 async def renewed(registration: object, times: int) -> bool:

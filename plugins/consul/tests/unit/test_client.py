@@ -12,6 +12,7 @@ import pytest
 from engram_discovery.address import Address
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.settings.values import Secret
+from engram_discovery.testing import FakeClock
 from engram_discovery.types import Empty, Found
 from engram_discovery_consul import pinning
 from plugins.consul.tests.making import Maker, record
@@ -242,5 +243,35 @@ async def test_the_second_agent_is_taken_when_the_first_fails(monkeypatch: pytes
             answers = [await discoverer.discover() for _ in range(3)]
 
     assert failure.value.kind is FailureKind.REFUSED
+    assert str(failure.value).endswith(": connection refused")
     assert all(isinstance(one, Empty) for one in answers)
     assert lookups == 2
+
+
+async def test_lists_are_doubted_for_a_minute_after_consul_was_away() -> None:
+    """Those who have not registered again yet are kept; after the minute, the list is the truth."""
+    clock = FakeClock()
+    answers = [
+        answer([entry(1), entry(2)]),
+        answer(b"No cluster leader", status="500 Error"),
+        answer([entry(1)]),
+        answer([]),
+        answer([entry(1)]),
+        answer([]),
+    ]
+    async with (
+        scripted(lambda _, writer: writer.write(answers.pop(0))) as agent,
+        Maker(agent.addr, clock=clock) as make,
+    ):
+        discoverer = make.discoverer()
+        whole = await discoverer.discover()
+        with pytest.raises(DiscoveryError, match="No cluster leader"):
+            await discoverer.discover()
+        short = await discoverer.discover()
+        with pytest.raises(DiscoveryError, match="keeping the peers"):
+            await discoverer.discover()
+        await clock.advance(61)
+        later, nobody = await discoverer.discover(), await discoverer.discover()
+
+    assert [isinstance(one, Found) and one.complete for one in (whole, short, later)] == [True, False, True]
+    assert isinstance(nobody, Empty)

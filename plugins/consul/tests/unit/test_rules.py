@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +23,7 @@ from engram_discovery_consul.failures import ConsulError
 from engram_discovery_consul.instances import newest_of_each_node, read_instances
 from engram_discovery_consul.record import definition
 from engram_discovery_consul.settings import ConsulSettings
-from plugins.consul.tests.making import record
+from plugins.consul.tests.making import ENOUGH, record
 from plugins.consul.tests.scripted import entry
 
 
@@ -155,8 +158,8 @@ def test_a_record_of_an_ipv6_node_has_brackets_where_they_belong() -> None:
         ({"addr": "https://consul:8501"}, 'write scheme = "https" beside it'),
         ({"ca_file": "/ca.pem"}, 'ca_file has no effect without scheme = "https"'),
         ({"scheme": "https", "key_file": "/k.pem"}, "key_file has no effect without cert_file"),
-        ({"deregister_after": "10s"}, "greater than or equal to 60"),
-        ({"wait": "20m"}, "less than or equal to 600"),
+        ({"deregister_after": "10s"}, "expected 1m to 30d"),
+        ({"wait": "20m"}, "expected 1s to 10m"),
         ({"service_name": "a/b"}, "pattern"),
         ({"tokn": "x"}, "Extra inputs"),
     ],
@@ -179,3 +182,18 @@ def test_the_plugin_imports_no_client_library() -> None:
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert output == "[]\n"
+
+
+def test_the_manual_says_what_is_tested() -> None:
+    """The settings of the how-to are valid, and its policy is the one that the tests run with."""
+    manual = Path("docs/how-to/consul.md").read_text()
+    tables = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)]
+    [policy] = re.findall(r"```hcl\n(.*?)```", manual, re.DOTALL)
+
+    for table in tables:
+        settings = table["cluster"]["consul"]
+        settings.pop("token_file", None)
+        ConsulSettings.model_validate(settings)
+
+    assert len(tables) == 3
+    assert policy.strip() == ENOUGH

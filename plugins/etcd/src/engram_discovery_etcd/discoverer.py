@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from engram_discovery.hookspecs import PluginContext
     from engram_discovery.types import Empty, Found
     from engram_discovery_etcd.client import EtcdClient
+    from engram_discovery_etcd.listing import Listing
     from engram_discovery_etcd.settings import EtcdSettings
 
 __all__ = ["EtcdDiscoverer"]
+
+_READ_AGAIN = 2
 
 
 class EtcdDiscoverer:
@@ -47,7 +50,7 @@ class EtcdDiscoverer:
                 showed before: it lost its data, or took them from us.
         """
         with reported_as(DiscoveryError):
-            self._view.replace(await read_all(self._client, self._folder))
+            self._view.replace(await self._read())
         if self._misses_us():
             text = f"our own record is gone from {self._folder.decode()}: not believed until it is registered again"
             raise DiscoveryError(text, kind=FailureKind.BAD_DATA)
@@ -68,8 +71,9 @@ class EtcdDiscoverer:
                 while True:
                     if self._view.apply(await stream.events()) and not self._misses_us():
                         yield self._view.answer()
-            except EtcdError:
-                await self._client.give_up(stream.connection)
+            except EtcdError as error:
+                if error.elsewhere:
+                    await self._client.give_up(stream.connection)
                 raise
             finally:
                 await stream.aclose()
@@ -77,6 +81,15 @@ class EtcdDiscoverer:
     async def aclose(self) -> None:
         """Close the connection."""
         await self._client.aclose()
+
+    async def _read(self) -> Listing:
+        """Read all keys, and again if the watch has seen more meanwhile; after a reset of etcd it always has."""
+        listing = await read_all(self._client, self._folder)
+        for _ in range(_READ_AGAIN):
+            if listing.revision >= self._view.revision:
+                break
+            listing = await read_all(self._client, self._folder)
+        return listing
 
     def _misses_us(self) -> bool:
         """Whether our record, once listed, is gone: then what else is gone is in doubt as well."""

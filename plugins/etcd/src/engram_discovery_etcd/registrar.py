@@ -38,6 +38,7 @@ class EtcdRegistrar:
         self._key = b""
         self._value = b""
         self._generation = 0
+        self._seen = 0
 
     async def register(self, node: NodeRecord) -> Lease:
         """Write our key under a lease of ours that lives, or a new one.
@@ -75,8 +76,7 @@ class EtcdRegistrar:
             RegistrationError: etcd could not be read; with kind ``replaced`` if a newer run of our node id holds it.
         """
         with reported_as(RegistrationError):
-            pair = await self._read()
-        return pair is not None and pair.value == self._value and pair.lease == self._lease
+            return self._is_ours(self._look_at(await self._client.range(rpc.RangeRequest(key=self._key))))
 
     async def deregister(self) -> None:
         """Revoke the lease, and the key with it, unless the key is another's by now.
@@ -128,31 +128,36 @@ class EtcdRegistrar:
         return await self._client.attempt(once)
 
     async def _write(self) -> None:
-        """Put our key, unless it changes under our hands or a newer run holds it."""
+        """Put our key, unless a newer run holds it; one round trip if it is as we saw it last."""
         for _ in range(_WRITE_TRIES):
-            pair = await self._read()
-            unchanged = rpc.Compare(
-                result=rpc.Compare.EQUAL,
-                target=rpc.Compare.MOD,
-                key=self._key,
-                mod_revision=0 if pair is None else pair.mod_revision,
-            )
-            put = rpc.PutRequest(key=self._key, value=self._value, lease=self._lease)
-            answer = await self._client.unary(
-                lambda stubs: stubs.kv.Txn,
-                rpc.TxnRequest(compare=[unchanged], success=[rpc.RequestOp(request_put=put)]),
-            )
+            answer = await self._client.unary(lambda stubs: stubs.kv.Txn, self._put_or_look())
             if answer.succeeded:
+                self._seen = answer.header.revision
+                return
+            pair = self._look_at(answer.responses[0].response_range)
+            if self._is_ours(pair):
                 return
         raise EtcdError("our key changes faster than we can write it", FailureKind.UNAVAILABLE)
 
-    async def _read(self) -> Any:
-        """Return our key as etcd has it, or None.
+    def _put_or_look(self) -> Any:
+        """Return a transaction: put our key if it is as we saw it last, else read it."""
+        as_seen = rpc.Compare(
+            result=rpc.Compare.EQUAL, target=rpc.Compare.MOD, key=self._key, mod_revision=self._seen
+        )
+        put = rpc.PutRequest(key=self._key, value=self._value, lease=self._lease)
+        look = rpc.RangeRequest(key=self._key)
+        return rpc.TxnRequest(
+            compare=[as_seen],
+            success=[rpc.RequestOp(request_put=put)],
+            failure=[rpc.RequestOp(request_range=look)],
+        )
+
+    def _look_at(self, answer: Any) -> Any:
+        """Return our key as an answer has it, or None.
 
         Raises:
             EtcdError: With kind ``replaced`` if a newer run of our node id wrote it.
         """
-        answer = await self._client.range(rpc.RangeRequest(key=self._key))
         pair = answer.kvs[0] if answer.kvs else None
         generation = None if pair is None else generation_of(pair.value)
         if generation is not None and generation > self._generation:
@@ -160,4 +165,8 @@ class EtcdRegistrar:
                 f"generation {generation} of this node holds {self._key.decode()}, we are {self._generation}"
             )
             raise EtcdError(text, FailureKind.REPLACED, retryable=False)
+        self._seen = 0 if pair is None else pair.mod_revision  # only what may be written over
         return pair
+
+    def _is_ours(self, pair: Any) -> bool:
+        return pair is not None and pair.value == self._value and pair.lease == self._lease

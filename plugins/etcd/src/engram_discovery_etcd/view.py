@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty, Endpoint, Found
@@ -19,6 +19,11 @@ __all__ = ["View"]
 _DELETE = 1
 
 
+class _Record(NamedTuple):
+    value: bytes
+    endpoint: Endpoint
+
+
 class View:
     """Holds one endpoint a key.
 
@@ -26,43 +31,52 @@ class View:
         start: What the keys begin with.
         source: Name of the provider.
         logger: Told of values that cannot be read, each once.
+
+    Attributes:
+        revision: Up to where the view has seen everything.
     """
 
     def __init__(self, start: bytes, *, source: str, logger: Logger) -> None:
         self._start = start
         self._source = source
         self._logger = logger
-        self._endpoints: dict[bytes, Endpoint] = {}
-        self._unreadable: set[bytes] = set()
-        self._warned: dict[bytes, int] = {}
+        self._records: dict[bytes, _Record] = {}
+        self._unreadable: dict[bytes, int] = {}
         self.revision = 0
 
     def __contains__(self, key: object) -> bool:
-        return key in self._endpoints
+        return key in self._records
 
     def replace(self, listing: Listing) -> None:
-        """Take in a full listing."""
-        self._endpoints, self._unreadable = {}, set()
+        """Take in a full listing. What has not changed is not decoded again."""
+        before, self._records = self._records, {}
+        warned, self._unreadable = self._unreadable, {}
         for pair in listing.pairs:
-            self._put(pair)
-        self._warned = {key: at for key, at in self._warned.items() if key not in self._endpoints}
+            key, value = pair.key, pair.value
+            known = before.get(key)
+            if known is not None and known.value == value:
+                self._records[key] = known
+            else:
+                self._put(key, value, pair.mod_revision, warned.get(key))
         self.revision = listing.revision
 
     def apply(self, events: Iterable[Any]) -> bool:
         """Take in the events of a watch, and tell whether they changed anything.
 
-        Events that the last listing has seen already do not count.
+        Events that the view has seen already, in a listing say, do not count.
         """
-        before = dict(self._endpoints)
+        before, seen = dict(self._records), self.revision
         for event in events:
-            if event.kv.mod_revision <= self.revision:
+            key, revision = event.kv.key, event.kv.mod_revision
+            if revision <= seen:
                 continue
+            self.revision = max(self.revision, revision)
             if event.type == _DELETE:
-                self._endpoints.pop(event.kv.key, None)
-                self._unreadable.discard(event.kv.key)
+                self._records.pop(key, None)
+                self._unreadable.pop(key, None)
             else:
-                self._put(event.kv)
-        return before != self._endpoints
+                self._put(key, event.kv.value, revision, self._unreadable.get(key))
+        return before != self._records
 
     def answer(self) -> Found | Empty:
         """Return what is there, in the order of the keys.
@@ -71,22 +85,21 @@ class View:
             DiscoveryError: There are keys, and not one of them can be read: that is not nobody.
         """
         where = self._start.decode()
-        if self._unreadable and not self._endpoints:
+        if self._unreadable and not self._records:
             text = f"not one of {len(self._unreadable)} keys under {where} is a record of a node"
             raise DiscoveryError(text, kind=FailureKind.BAD_DATA)
-        if not self._endpoints:
+        if not self._records:
             return Empty(f"no key of a node under {where}")
-        endpoints = tuple(self._endpoints[key] for key in sorted(self._endpoints))
+        endpoints = tuple(self._records[key].endpoint for key in sorted(self._records))
         return Found(endpoints, detail=f"keys under {where} at revision {self.revision}")
 
-    def _put(self, pair: Any) -> None:
+    def _put(self, key: bytes, value: bytes, revision: int, warned: int | None) -> None:
         try:
-            self._endpoints[pair.key] = decode(pair.key, pair.value, source=self._source)
-            self._unreadable.discard(pair.key)
+            self._records[key] = _Record(value, decode(key, value, source=self._source))
+            self._unreadable.pop(key, None)
         except ValueError as error:
-            self._endpoints.pop(pair.key, None)
-            self._unreadable.add(pair.key)
-            if self._warned.get(pair.key) != pair.mod_revision:
-                self._warned[pair.key] = pair.mod_revision
-                key = pair.key.decode("utf-8", "backslashreplace")
-                self._logger.warning("etcd.record_skipped", key=key, problem=str(error))
+            self._records.pop(key, None)
+            self._unreadable[key] = revision
+            if warned != revision:
+                shown = key.decode("utf-8", "backslashreplace")
+                self._logger.warning("etcd.record_skipped", key=shown, problem=str(error))

@@ -148,6 +148,51 @@ async def test_a_watch_from_before_a_compaction_ends(etcd: Etcd) -> None:
     assert failure.value.kind is FailureKind.UNAVAILABLE
 
 
+async def test_reading_in_full_beside_a_busy_watch_loses_nothing(etcd: Etcd) -> None:
+    """Listings and events overtake each other all the time; in the end both say what etcd has."""
+    async with (
+        etcd_client(etcd.endpoint) as client,
+        discoverer(etcd.endpoint) as source,
+        Watching(source) as watch,
+    ):
+        await watch.next()
+
+        async def put(number: int) -> None:
+            await raw_put(
+                client, (f"/engram/c/n{number:03}", b'{"Op":0,"Addr":"10.0.0.1:%d"}' % (number + 1))
+            )
+
+        async def write() -> None:
+            for number in range(200):
+                await put(number)
+
+        async def follow() -> list[str | None]:
+            while "n200" not in (seen := ids(await watch.next())):
+                pass
+            return seen
+
+        writing, following = asyncio.create_task(write()), asyncio.create_task(follow())
+        while not writing.done():
+            await source.discover()
+        await put(200)
+        answer = await following
+
+    assert answer == [f"n{number:03}" for number in range(201)]
+
+
+async def test_a_connection_that_is_given_up_is_not_closed_under_a_watch(etcd: Etcd) -> None:
+    """Closing cancels every call on it, so it waits for the last one."""
+    async with etcd_client(etcd.endpoint) as client:
+        stream = await client.attempt(lambda one: WatchStream.open(one, b"/engram/c/", 1))
+        await client.give_up(stream.connection)
+
+        await etcd.ctl("put", "/engram/c/n1", "x")
+        events = await stream.events()
+        await stream.aclose()
+
+    assert [event.kv.key for event in events] == [b"/engram/c/n1"]
+
+
 async def test_a_list_without_us_is_not_believed(etcd: Etcd) -> None:
     """Once our record was seen, an answer that lacks it is a failure, until it is there again."""
     context = make_context(identity=make_identity())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.clock import SystemClock
+from engram_discovery.clock import Clock, SystemClock
 from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
 from engram_discovery.registration import Registration, RegistrationState
 from engram_discovery.sources.source import Source
@@ -33,6 +33,7 @@ from tests.servers.toxiproxy import Toxiproxy
 
 pytestmark = pytest.mark.server
 
+CLOCK = SystemClock()
 PEER = b'{"Op":0,"Addr":"10.0.0.%d:7946"}'
 
 
@@ -49,22 +50,22 @@ async def link(tmp_path: Path, etcd: Etcd) -> AsyncIterator[Toxiproxy]:
         yield proxy
 
 
-def make_source(log: Log, *endpoints: str) -> Source:
-    context = make_context(log)
+def make_source(log: Log, *endpoints: str, clock: Clock = CLOCK) -> Source:
+    context = make_context(log, clock=clock)
     table = EtcdSettings.model_validate({"endpoints": endpoints})
     made = EtcdDiscoverer(table, context, EtcdClient(table, context))
-    return Source("etcd", made, clock=SystemClock(), logger=log, random=random.Random(1))
+    return Source("etcd", made, clock=clock, logger=log, random=random.Random(1))
 
 
-def make_registration(*endpoints: str, ttl: int) -> Registration:
+def make_registration(*endpoints: str, ttl: int, clock: Clock = CLOCK) -> Registration:
     table = EtcdSettings.model_validate({"endpoints": endpoints, "ttl": ttl})
     made = EtcdRegistrar(table, EtcdClient(table, make_context()))
-    return Registration("etcd", made, make_node(), clock=SystemClock(), random=random.Random(1), logger=Log())
+    return Registration("etcd", made, make_node(), clock=clock, random=random.Random(1), logger=Log())
 
 
 async def until_watching(source: Source, count: int, within: float = 8) -> None:
     async def reached() -> bool:
-        return source.status().watching and len(source.endpoints) == count
+        return source.status().watching and len(source.snapshot()) == count
 
     await wait_until(reached, within=within, what=f"{count} peers, watched")
 
@@ -83,6 +84,7 @@ async def test_the_watch_goes_on_at_another_member(members: list[Etcd], fault: s
     source = make_source(Log(), *(member.endpoint for member in members))
     source.start()
     async with etcd_client(others[0].endpoint) as client:
+        await until_watching(source, 0)
         await raw_put(client, ("/engram/c/n1", PEER % 1))
         await until_watching(source, 1)
 
@@ -124,7 +126,7 @@ async def test_a_lost_quorum_keeps_the_peers_and_is_repaired(members: list[Etcd]
     for member in members[:2]:
         member.pause()
     await until_state(registration, RegistrationState.LOST, 12)
-    during = source.endpoints
+    during = source.snapshot()
     for member in members[:2]:
         member.resume()
     back = time.monotonic()
@@ -199,18 +201,37 @@ async def test_two_seconds_of_latency_are_borne(etcd: Etcd, link: Toxiproxy) -> 
     assert "discovery.watch_failed" not in log.events
 
 
+async def test_a_record_is_made_and_kept_over_a_slow_link(etcd: Etcd, link: Toxiproxy) -> None:
+    """Two seconds for each answer: registered all the same, also where a crashed run left its key."""
+    await etcd.ctl("put", "/engram/c/n1", '{"Op":0,"Addr":"10.0.0.1:1","Metadata":{"generation":0}}')
+    await link.afflict("latency", latency=2000)
+    registration = make_registration(link.addr, ttl=10)
+    registration.start()
+
+    await until_state(registration, RegistrationState.REGISTERED, 40)
+    await asyncio.sleep(6)
+    still = registration.state
+    await registration.aclose()
+
+    assert still is RegistrationState.REGISTERED
+    assert registration.renewals >= 1
+    assert "/engram/c/n1" not in await etcd.ctl("get", "/engram/c/n1")
+
+
 async def test_a_half_open_connection_is_noticed(etcd: Etcd, link: Toxiproxy) -> None:
     """Bytes vanish both ways and nothing is closed: the watch moves to the other endpoint within five seconds."""
     source = make_source(Log(), link.addr, etcd.endpoint)
     source.start()
     async with etcd_client(etcd.endpoint) as client:
         await until_watching(source, 0)
+        await raw_put(client, ("/engram/c/n0", PEER % 9))
+        await until_watching(source, 1)
 
         await link.afflict("timeout", timeout=0)
         await link.afflict("timeout", stream="upstream", timeout=0)
         started = time.monotonic()
         await raw_put(client, ("/engram/c/n1", PEER % 1))
-        await until_watching(source, 1, within=6)
+        await until_watching(source, 2, within=6)
         seen = time.monotonic() - started
     await source.aclose()
 
@@ -230,3 +251,40 @@ async def test_a_frozen_etcd_gets_our_key_back(etcd: Etcd) -> None:
 
     await registration.aclose()
     assert "/engram/c/n1" not in await etcd.ctl("get", "/engram/c/n1")
+
+
+class JumpingClock(SystemClock):
+    """The machine's clock, set forward at will."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
+@pytest.mark.parametrize("seconds", [86_400.0, -86_400.0])
+async def test_clocks_that_jump_lose_nothing(etcd: Etcd, seconds: float) -> None:
+    """A day forward or back: the record stays, the watch tells of changes, and repairs go on."""
+    clock, log = JumpingClock(), Log()
+    source, registration = (
+        make_source(log, etcd.endpoint, clock=clock),
+        make_registration(etcd.endpoint, ttl=3, clock=clock),
+    )
+    registration.start()
+    await until_state(registration, RegistrationState.REGISTERED, 5)
+    source.start()
+    await until_watching(source, 1)
+
+    clock.ahead = seconds
+    await etcd.ctl("put", "/engram/c/n2", '{"Op":0,"Addr":"10.0.0.2:7946"}')
+    await until_watching(source, 2, within=2)
+    await asyncio.sleep(3)
+
+    assert registration.state is RegistrationState.REGISTERED
+    assert registration.repairs == {}
+    assert "discovery.failed" not in log.events
+    await registration.aclose()
+    await source.aclose()

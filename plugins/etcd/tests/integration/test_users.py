@@ -105,12 +105,14 @@ async def test_refusals_have_words_of_their_own_and_hold_no_secret(
         with pytest.raises(DiscoveryError) as failure:
             await source.discover()
 
-    shown = "".join(traceback.TracebackException.from_exception(failure.value, capture_locals=True).format())
+    ours = failure.value.__traceback__.tb_next  # without the frame of this test, which knows the password
+    shown = "".join(
+        traceback.TracebackException(type(failure.value), failure.value, ours, capture_locals=True).format()
+    )
     assert (failure.value.kind, failure.value.retryable) == (kind, False)
     assert text in str(failure.value)
-    assert settings["password"] not in shown.replace(
-        repr(settings["password"]), "", shown.count("settings = {")
-    )
+    assert "self = " in shown
+    assert settings["password"] not in shown
 
 
 async def test_a_password_file_is_read_again(guarded: Etcd, tmp_path: Path) -> None:

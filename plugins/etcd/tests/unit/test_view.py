@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from engram_discovery.types import Empty
+from engram_discovery.types import Empty, Found
 from engram_discovery_etcd.listing import Listing
 from engram_discovery_etcd.view import View
 from plugins.etcd.tests.making import Log, ids
@@ -47,9 +47,33 @@ def test_events_that_the_listing_has_seen_do_not_count() -> None:
     assert ids(view.answer()) == ["n1", "n2"]
 
 
+def test_the_view_knows_how_far_it_has_seen() -> None:
+    """Keys written together have one revision and all count, once."""
+    view = make_view()
+
+    view.apply([event(PUT, 3, 12), event(PUT, 4, 12)])
+    repeated = view.apply([event(DELETE, 3, 12)])
+
+    assert view.revision == 12
+    assert not repeated
+    assert ids(view.answer()) == ["n1", "n2", "n3", "n4"]
+
+
 def test_the_same_again_is_no_change() -> None:
     """A renewed put of the same record wakes nobody."""
     assert not make_view().apply([event(PUT, 1, 11)])
+
+
+def test_new_facts_at_the_same_address_are_a_change() -> None:
+    """A restarted node has a new generation, and watchers are told."""
+    view = make_view()
+
+    changed = view.apply([event(PUT, 1, 11, b'{"Op":0,"Addr":"10.0.0.1:7946","Metadata":{"generation":2}}')])
+
+    answer = view.answer()
+    assert changed
+    assert isinstance(answer, Found)
+    assert answer.endpoints[0].meta == {"generation": "2"}
 
 
 def test_nobody_left_is_empty() -> None:
