@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engram_discovery.address import format_address
+from engram_discovery.errors import DiscoveryError
 from engram_discovery.history import History
+from engram_discovery.sources.isolation import Isolation
 from engram_discovery.types import CheckResult, CheckStatus, EventKind, HealthStatus, NodeState
 
 if TYPE_CHECKING:
@@ -141,7 +143,7 @@ class ClusterHealth:
         self._membership = membership
         self._settings = settings
         self._expected_size = expected_size
-        self._checks = tuple(checks)
+        self._checks = tuple((check, Isolation(check.name, clock, logger)) for check in checks)
         self._clock = clock
         self._logger = logger
         self._results: dict[str, CheckResult] = {}
@@ -203,17 +205,21 @@ class ClusterHealth:
             self._tell(self.verdict(), repeat=False)
 
     async def _run_checks(self) -> None:
-        results = await asyncio.gather(*(self._run(check) for check in self._checks))
-        self._results = {check.name: result for check, result in zip(self._checks, results, strict=True)}
+        results = await asyncio.gather(*(self._run(check, fence) for check, fence in self._checks))
+        names = (check.name for check, _ in self._checks)
+        self._results = dict(zip(names, results, strict=True))
 
-    async def _run(self, check: HealthCheck) -> CheckResult:
+    async def _run(self, check: HealthCheck, fence: Isolation) -> CheckResult:
+        """Look once, fenced: a check may raise anything, answer anything, or resist its end."""
         try:
-            async with asyncio.timeout(_CHECK_TIMEOUT):
-                return await check.check()
-        except TimeoutError:
-            return CheckResult(CheckStatus.CRITICAL, f"no result within {_CHECK_TIMEOUT:.0f} s")
-        except Exception as error:  # noqa: BLE001  a provider's check may raise anything; it is shown, not hidden
-            return CheckResult(CheckStatus.CRITICAL, f"{type(error).__name__}: {error}")
+            result: object = await fence.call(check.check, timeout=_CHECK_TIMEOUT)
+        except DiscoveryError as error:
+            return CheckResult(CheckStatus.CRITICAL, str(error))
+        if isinstance(result, CheckResult):
+            return result
+        return CheckResult(
+            CheckStatus.CRITICAL, f"answered with {type(result).__name__} instead of CheckResult"
+        )
 
     def _tell(self, verdict: Verdict, *, repeat: bool) -> None:
         """Log a change of status at once, and a bad one again at the 1st, 2nd, 4th, 8th … look."""

@@ -1,7 +1,26 @@
 """What providers and engines look like. Structural: there is nothing to inherit from.
 
 All coroutines are called under a deadline of the host's and may be cancelled at any await; they must then close
-what they opened. None may block the event loop, read the environment, or configure logging.
+what they opened. None may block the event loop, read the environment, or configure logging. A complete discoverer::
+
+    class FileDiscoverer:
+        def __init__(self, settings, context):
+            self._path = settings.path
+
+        async def discover(self):
+            try:
+                listed = json.loads(await asyncio.to_thread(self._path.read_text))
+                endpoints = tuple(Endpoint(*parse_address(text)) for text in listed)
+            except OSError as error:
+                raise DiscoveryError(f"{self._path}: {error}", kind=FailureKind.UNAVAILABLE) from error
+            except (ValueError, TypeError, AttributeError) as error:
+                raise DiscoveryError(f"{self._path}: no list", kind=FailureKind.BAD_DATA) from error
+            return Found(endpoints) if endpoints else Empty(f"{self._path} lists nobody")
+
+        async def aclose(self):
+            pass
+
+A registrar is made in the same way; ``engram_discovery.testing.contracts`` checks that each keeps its promises.
 """
 
 from __future__ import annotations

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from engram_discovery.errors import FailureKind, RegistrationError
+from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
 from engram_discovery.protocols import WatchingRegistrar
 from engram_discovery.sources.backoff import Backoff
+from engram_discovery.sources.isolation import Isolation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
     from random import Random
 
     from engram_discovery.clock import Clock
@@ -80,6 +82,7 @@ class Registration:
         self._random = random
         self._logger = logger
         self._backoff = Backoff(random)
+        self._fence = Isolation(provider, clock, logger)
         self._state = RegistrationState.PENDING
         self._since = clock.monotonic()
         self._ttl: float | None = None
@@ -121,22 +124,20 @@ class Registration:
             await asyncio.gather(self._task, return_exceptions=True)
         try:
             await self._clock.sleep(drain)
-            async with asyncio.timeout(_CALL_TIMEOUT):
-                await self._registrar.deregister()
+            await self._call(self._registrar.deregister)
             self._logger.info("registration.removed", provider=self.provider)
-        except (RegistrationError, TimeoutError) as error:
+        except RegistrationError as error:
             self._logger.warning(
-                "registration.left_behind",
-                provider=self.provider,
-                error=str(error) or "timed out",
-                expires_in=self._ttl,
+                "registration.left_behind", provider=self.provider, error=str(error), expires_in=self._ttl
             )
         finally:
             await self._release()
 
     async def _release(self) -> None:
-        async with asyncio.timeout(_CALL_TIMEOUT):
-            await self._registrar.aclose()
+        try:
+            await self._call(self._registrar.aclose)
+        except RegistrationError as error:
+            self._logger.warning("registration.close_failed", provider=self.provider, error=str(error))
 
     async def _keep(self) -> None:
         while self._state is not RegistrationState.REPLACED:
@@ -154,12 +155,12 @@ class Registration:
     async def _step(self) -> float:
         """Do what is due, and return the seconds until something is due again."""
         if self._state in _UNMADE:
-            self._granted(await _bounded(self._registrar.register(self._node)))
+            self._granted(await self._call(partial(self._registrar.register, self._node)))
             self._enter(RegistrationState.UNVERIFIED)
         elif self._ttl is not None:
-            self._granted(await _bounded(self._registrar.renew()))
+            self._granted(await self._call(self._registrar.renew))
             self.renewals += 1
-        if not await _bounded(self._registrar.verify()):
+        if not await self._call(self._registrar.verify):
             raise self._unseen()
         self._enter(RegistrationState.REGISTERED)
         self._recovered()
@@ -185,7 +186,7 @@ class Registration:
 
     async def _disturbed(self, registrar: WatchingRegistrar) -> None:
         await self._clock.sleep(_CALM)  # however nervous the registrar, one look a second
-        await registrar.disturbed()
+        await self._call(registrar.disturbed, timeout=None)
 
     def _granted(self, lease: Lease) -> None:
         self._ttl = lease.ttl
@@ -239,17 +240,28 @@ class Registration:
         self._backoff.reset()
         self.last_error = None
 
+    async def _call(
+        self, function: Callable[[], Awaitable[_T]], *, timeout: float | None = _CALL_TIMEOUT
+    ) -> _T:
+        """Call the registrar, fenced: whatever it raises, or if it never ends, a ``RegistrationError`` comes of it."""
+
+        async def told() -> _T | RegistrationError:
+            try:
+                return await function()
+            except RegistrationError as error:
+                return error
+
+        try:
+            result = await self._fence.call(told, timeout=timeout)
+        except DiscoveryError as error:
+            raise RegistrationError(str(error), kind=error.kind) from None
+        if isinstance(result, RegistrationError):
+            raise result
+        return result
+
     def _enter(self, state: RegistrationState) -> None:
         if state is self._state:
             return
         if state is RegistrationState.REGISTERED:
             self._logger.info("registration.made", provider=self.provider, ttl=self._ttl)
         self._state, self._since = state, self._clock.monotonic()
-
-
-async def _bounded(call: Awaitable[_T]) -> _T:
-    try:
-        async with asyncio.timeout(_CALL_TIMEOUT):
-            return await call
-    except TimeoutError:
-        raise RegistrationError(f"no answer within {_CALL_TIMEOUT:.0f} s", kind=FailureKind.TIMEOUT) from None

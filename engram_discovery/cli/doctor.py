@@ -2,21 +2,58 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from engram_discovery.address import DEFAULT_GOSSIP_PORT
+from engram_discovery.cli.checkup import Verdict, examine, probe
 from engram_discovery.cli.k8s_rules import Manifests, lint
+from engram_discovery.cli.options import json_option, settings_options
+from engram_discovery.settings.problems import printable
 
 __all__ = ["doctor"]
 
+#: In the mode "first" sources after one that answers would not be asked.
+_ALL_SOURCES = "cluster.discovery_mode=union"
 
-@click.group(short_help="Look for faults before they happen.")
-def doctor() -> None:
-    """Look for faults before they happen."""
+
+@click.group(invoke_without_command=True, short_help="Look for faults before they happen.")
+@click.option("--probe", "probing", is_flag=True, help="Ask every selected source and health check, too.")
+@settings_options
+@json_option
+@click.pass_context
+def doctor(
+    context: click.Context,
+    files: tuple[str, ...],
+    overrides: tuple[str, ...],
+    *,
+    probing: bool,
+    as_json: bool,
+) -> None:
+    """Check the settings and load every enabled plugin; say what to do about what is wrong.
+
+    With --probe the selected sources and health checks are asked once. Nobody is joined or registered.
+
+    Exit status: 0 all is well, 1 something does not answer, 2 the node would not start.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    findings, providers = examine(files, (*overrides, _ALL_SOURCES) if probing else overrides)
+    if probing and providers is not None:
+        findings += asyncio.run(probe(providers))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            click.echo(printable(str(finding)))
+    verdicts = {finding.verdict for finding in findings}
+    sys.exit(2 if Verdict.ERROR in verdicts else int(Verdict.UNREACHABLE in verdicts))
 
 
 @doctor.command(short_help="Check Kubernetes manifests.")

@@ -28,6 +28,7 @@ COMMANDS = {
     "plugins": "engram_discovery.cli.plugins:plugins_group",
     "config": "engram_discovery.cli.config:config_group",
     "keygen": "engram_discovery.cli.keygen:keygen",
+    "new-plugin": "engram_discovery.cli.new_plugin:new_plugin",
 }
 
 

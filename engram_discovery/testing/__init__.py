@@ -1,6 +1,19 @@
-"""Fakes for tests of services and plugins: a clock that is moved by hand and a membership that is told what to see."""
+"""What tests of services and plugins need: fakes here, contract suites for providers in ``testing.contracts``.
+
+Nothing in here needs pytest but ``testing.contracts`` and ``testing.pytest_plugin``, which pytest loads by itself:
+``pip install "engram-discovery[testing]"``.
+"""
 
 from engram_discovery.testing.clock import FakeClock
+from engram_discovery.testing.discoverer import ScriptedDiscoverer
+from engram_discovery.testing.log import LogEvent, RecordingLogger
 from engram_discovery.testing.membership import FakeMembership, make_member
 
-__all__ = ["FakeClock", "FakeMembership", "make_member"]
+__all__ = [
+    "FakeClock",
+    "FakeMembership",
+    "LogEvent",
+    "RecordingLogger",
+    "ScriptedDiscoverer",
+    "make_member",
+]

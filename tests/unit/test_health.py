@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from engram_discovery.health import ClusterHealth, judge
 from engram_discovery.settings.models import HealthSettings
 from engram_discovery.testing import FakeClock, FakeMembership, make_member
 from engram_discovery.types import CheckResult, CheckStatus, EventKind, HealthStatus, NodeState
+from tests.unit.simulation.virtual_time import in_virtual_time
 
 ALIVE, SUSPECT, DEAD, LEFT = NodeState.ALIVE, NodeState.SUSPECT, NodeState.DEAD, NodeState.LEFT
 
@@ -143,20 +145,58 @@ async def _passing() -> CheckResult:
 
 
 async def _raising() -> CheckResult:
-    raise RuntimeError("boom")
+    raise RuntimeError("s3cret")
+
+
+async def _exiting() -> CheckResult:
+    raise SystemExit(3)
+
+
+async def _answering_none() -> Any:
+    return None
 
 
 @pytest.mark.parametrize(
     ("behaviour", "status", "output"),
-    [(_passing, CheckStatus.PASSING, "fine"), (_raising, CheckStatus.CRITICAL, "RuntimeError: boom")],
+    [
+        (_passing, CheckStatus.PASSING, "fine"),
+        (_raising, CheckStatus.CRITICAL, "raised RuntimeError"),
+        (_exiting, CheckStatus.CRITICAL, "raised SystemExit"),
+        (_answering_none, CheckStatus.CRITICAL, "answered with NoneType"),
+    ],
 )
 async def test_checks_are_shown_whatever_they_do(behaviour: Any, status: CheckStatus, output: str) -> None:
-    """A check that raises is critical, with its reason; it does not stop the monitoring."""
+    """A check that raises anything or answers nonsense is critical, with its reason and without its text."""
     health, _ = health_of(FakeMembership(), FakeClock(), checks=[Checks(behaviour)])
 
     await health.look()
 
-    assert health.report().checks["registry"] == CheckResult(status, output)
+    result = health.report().checks["registry"]
+    assert result.status is status
+    assert result.output.startswith(output)
+    assert "s3cret" not in result.output
+
+
+@in_virtual_time
+async def test_a_check_that_resists_its_end_is_left_behind() -> None:
+    """It costs its own verdict, not the monitoring: the next look is not held up, and says why."""
+
+    async def resisting() -> CheckResult:
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(600)
+                return CheckResult(CheckStatus.PASSING)
+
+    health, _ = health_of(FakeMembership(), FakeClock(), checks=[Checks(resisting)])
+
+    outputs = []
+    for _ in range(2):
+        await health.look()
+        outputs.append(health.report().checks["registry"].output)
+
+    assert outputs[0] == "no answer within 5 s"
+    assert "still runs" in outputs[1]
+    await asyncio.sleep(700)
 
 
 async def test_closing_ends_the_loops() -> None:

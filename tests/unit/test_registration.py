@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -14,6 +15,7 @@ from engram_discovery.log import get_logger
 from engram_discovery.registration import Registration, RegistrationState
 from engram_discovery.testing import FakeClock
 from engram_discovery.types import Lease, NodeIdentity, NodeRecord
+from tests.unit.simulation.virtual_time import LoopClock, in_virtual_time
 
 NODE = NodeRecord(
     identity=NodeIdentity(node_id="n1", generation=1, cluster="c"),
@@ -29,7 +31,7 @@ class Registry:
         self.ttl = ttl
         self.record: NodeRecord | None = None
         self.calls: list[str] = []
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         self.shows = True
         self.hangs = False
         self.closed = False
@@ -159,9 +161,9 @@ async def test_an_outage_longer_than_the_ttl_is_a_loss(clock: FakeClock) -> None
     assert registration.repairs == {"expired": 1}
 
 
-@pytest.mark.parametrize("failure", [RuntimeError("bug"), ValueError("bug")])
-async def test_a_registrars_bug_does_not_end_the_upkeep(clock: FakeClock, failure: Exception) -> None:
-    """Whatever a third party's code raises is named and tried again."""
+@pytest.mark.parametrize("failure", [RuntimeError("s3cret"), SystemExit(3), asyncio.CancelledError()])
+async def test_a_registrars_bug_does_not_end_the_upkeep(clock: FakeClock, failure: BaseException) -> None:
+    """Whatever a third party's code raises is named, without its text, and tried again."""
     registry = Registry()
     registry.failure = failure
     registration = keep(registry, clock)
@@ -175,6 +177,7 @@ async def test_a_registrars_bug_does_not_end_the_upkeep(clock: FakeClock, failur
 
     assert error is not None
     assert error.kind is FailureKind.PLUGIN_BUG
+    assert "s3cret" not in str(error)
     assert state is RegistrationState.REGISTERED
 
 
@@ -191,13 +194,16 @@ async def test_retry_after_is_respected(clock: FakeClock) -> None:
     assert calls == ["register"]
 
 
-async def test_closing_never_raises_and_releases(clock: FakeClock) -> None:
+@pytest.mark.parametrize(
+    "failure", [RegistrationError("away", kind=FailureKind.UNAVAILABLE), ValueError("bug"), SystemExit(3)]
+)
+async def test_closing_never_raises_and_releases(clock: FakeClock, failure: BaseException) -> None:
     """A registry that refuses the good-bye is left to its TTL; sockets are closed all the same."""
     registry = Registry()
     registration = keep(registry, clock)
     await clock.advance(0)
 
-    registry.failure = RegistrationError("away", kind=FailureKind.UNAVAILABLE)
+    registry.failure = failure
     await registration.aclose()
 
     assert registry.closed
@@ -299,3 +305,35 @@ async def test_a_record_that_a_newer_run_holds_is_left_alone(clock: FakeClock) -
     assert len(registry.calls) == calls
     await registration.aclose()
     assert registry.closed
+
+
+@in_virtual_time
+async def test_a_registrar_that_resists_its_end_does_not_hold_up_the_shutdown() -> None:
+    """A call that swallows its cancellation is left behind, and the node stops within seconds."""
+
+    class Resisting(Registry):
+        async def verify(self) -> bool:
+            while not self.closed:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(600)
+                    return True
+            return False
+
+    loop = asyncio.get_running_loop()
+    registry = Resisting()
+    registration = Registration(
+        "memory",
+        registry,
+        NODE,
+        clock=LoopClock(),
+        random=Random(1),
+        logger=get_logger("engram_discovery.test"),
+    )
+    registration.start()
+    await asyncio.sleep(1)
+
+    began = loop.time()
+    await registration.aclose()
+
+    assert loop.time() - began < 20
+    await asyncio.sleep(700)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty, Endpoint, Found
 from engram_discovery_etcd.records import decode
 
@@ -40,7 +41,7 @@ class View:
         self._source = source
         self._logger = logger
         self._records: dict[bytes, _Record] = {}
-        self._warned: dict[bytes, int] = {}
+        self._unreadable: dict[bytes, int] = {}
         self._listed: tuple[Any, ...] = ()
         self._endpoints: tuple[Endpoint, ...] | None = None
         self.revision = 0
@@ -55,7 +56,7 @@ class View:
             return
         self._listed, self._endpoints = listing.pairs, None
         before, self._records = self._records, {}
-        warned, self._warned = self._warned, {}
+        warned, self._unreadable = self._unreadable, {}
         for pair in listing.pairs:
             key, value = pair.key, pair.value
             known = before.get(key)
@@ -77,16 +78,24 @@ class View:
             self.revision = max(self.revision, revision)
             if event.type == _DELETE:
                 self._records.pop(key, None)
+                self._unreadable.pop(key, None)
             else:
-                self._put(key, event.kv.value, revision, self._warned.get(key))
+                self._put(key, event.kv.value, revision, self._unreadable.get(key))
         changed = before != self._records
         if changed:
             self._listed, self._endpoints = (), None
         return changed
 
     def answer(self) -> Found | Empty:
-        """Return what is there, in the order of the keys."""
+        """Return what is there, in the order of the keys.
+
+        Raises:
+            DiscoveryError: There are keys, and not one of them can be read: that is not nobody.
+        """
         where = self._start.decode()
+        if self._unreadable and not self._records:
+            text = f"not one of {len(self._unreadable)} keys under {where} is a record of a node"
+            raise DiscoveryError(text, kind=FailureKind.BAD_DATA)
         if not self._records:
             return Empty(f"no key of a node under {where}")
         if self._endpoints is None:
@@ -96,9 +105,10 @@ class View:
     def _put(self, key: bytes, value: bytes, revision: int, warned: int | None) -> None:
         try:
             self._records[key] = _Record(value, decode(key, value, source=self._source))
+            self._unreadable.pop(key, None)
         except ValueError as error:
             self._records.pop(key, None)
-            self._warned[key] = revision
+            self._unreadable[key] = revision
             if warned != revision:
                 shown = key.decode("utf-8", "backslashreplace")
                 self._logger.warning("etcd.record_skipped", key=shown, problem=str(error))

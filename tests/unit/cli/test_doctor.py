@@ -1,0 +1,105 @@
+"""``engram-discovery doctor``: what it looks at, what it says to do, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+from click.testing import CliRunner
+
+from engram_discovery.cli.checkup import _REMEDIES
+from engram_discovery.cli.doctor import doctor
+from engram_discovery.errors import FailureKind
+
+#: Beyond loopback, unencrypted gossip is a warning of its own.
+LOOPBACK = 'network = {swim_bind = "127.0.0.1:7946", api_bind = "127.0.0.1:50051"}'
+
+
+@pytest.fixture
+def examine(tmp_path, monkeypatch):
+    """Run doctor on the text of a settings file; return exit status and findings by subject."""
+    monkeypatch.chdir(tmp_path)
+
+    def examine(cluster: str, *options: str):
+        path = tmp_path / "engram.toml"
+        path.write_text(f"[cluster]\nenabled = true\n{LOOPBACK}\n{cluster}")
+        result = CliRunner().invoke(doctor, ["-c", str(path), "--json", *options])
+        findings = json.loads(result.output)
+        return result.exit_code, {one["subject"]: one for one in findings if one["verdict"] != "ok"}
+
+    return examine
+
+
+def test_all_is_well(examine):
+    """With settings that work and seeds that are listed, nothing is found and the exit status is 0."""
+    status, findings = examine('static.seed_nodes = ["127.0.0.1:7946"]', "--probe")
+
+    assert (status, findings) == (0, {})
+
+
+def test_wrong_settings_are_errors(examine):
+    """A problem of the settings is said with its key and where it came from."""
+    status, findings = examine("expected_size = 0")
+
+    assert status == 2
+    assert "cluster.expected_size" in findings["settings"]["message"]
+    assert "engram.toml" in findings["settings"]["message"]
+
+
+def test_a_provider_that_is_not_there_is_an_error(examine):
+    """The finding says what is installed instead."""
+    status, findings = examine('discovery = "statik"')
+
+    assert status == 2
+    assert 'did you mean "static"' in findings["settings"]["message"]
+
+
+def test_nobody_listed_is_a_warning(examine):
+    """An empty answer may be right: it is said what to see to, and the exit status stays 0."""
+    status, findings = examine("static.seed_nodes = []", "--probe")
+
+    assert status == 0
+    assert findings["source static"]["verdict"] == "warning"
+    assert "first node" in findings["source static"]["remedy"]
+
+
+def test_a_source_that_does_not_answer_is_named_with_a_remedy(examine):
+    """The node would start and go on trying: exit status 1, and what to look at."""
+    with socket.socket(type=socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        settings = 'discovery = ["static", "dns"]\nstatic.seed_nodes = ["127.0.0.1:7946"]\n'
+        settings += f'dns = {{service = "a.test.", nameservers = ["127.0.0.1:{port}"], timeout = "200ms"}}'
+
+        status, findings = examine(settings, "--probe")
+
+    assert status == 1
+    assert findings["source dns"]["verdict"] == "unreachable"
+    assert "firewall" in findings["source dns"]["remedy"]
+    assert findings["check dns"]["verdict"] == "unreachable"
+
+
+def test_nothing_is_asked_without_probe(examine):
+    """Without --probe a source that is away is no finding."""
+    status, findings = examine(
+        'discovery = "dns"\ndns = {service = "a.test.", nameservers = ["127.0.0.1:9"]}'
+    )
+
+    assert (status, findings) == (0, {})
+
+
+def test_there_is_a_remedy_for_every_kind_of_failure():
+    """No failure leaves the reader alone."""
+    assert _REMEDIES.keys() == set(FailureKind)
+
+
+def test_people_get_one_line_a_finding(tmp_path):
+    """Without --json each finding is a line that starts with its verdict."""
+    path = tmp_path / "engram.toml"
+    path.write_text("[cluster]\nenabled = true\n")
+
+    result = CliRunner().invoke(doctor, ["-c", str(path)])
+
+    assert "ok           settings: can be used" in result.output
+    assert "ok           plugin static: loaded, from engram-discovery-static" in result.output
