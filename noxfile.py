@@ -10,7 +10,17 @@ import nox
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "typing", "tests", "packaging", "docs", "cluster", "faults", "integration"]
+nox.options.sessions = [
+    "lint",
+    "typing",
+    "tests",
+    "kit",
+    "packaging",
+    "docs",
+    "cluster",
+    "faults",
+    "integration",
+]
 
 PLUGINS = ["static", "dns", "consul", "etcd"]
 #: Plugins that are tested against real servers.
@@ -60,6 +70,13 @@ def tests(session: nox.Session) -> None:
     """Run the unit tests of host and plugins: no server, no process, a fake clock."""
     install(session, "test")
     pytest(session, "-n", "2", "tests/unit", *(f"plugins/{name}/tests/unit" for name in PLUGINS))
+
+
+@nox.session
+def kit(session: nox.Session) -> None:
+    """Try the contract suites on providers that break one promise each."""
+    install(session, "test")
+    pytest(session, "-n", "2", "tests/kit")
 
 
 @nox.session

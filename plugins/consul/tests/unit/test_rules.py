@@ -188,7 +188,7 @@ def test_the_manual_says_what_is_tested() -> None:
     """The settings of the how-to are valid, and its policy is the one that the tests run with."""
     manual = Path("docs/how-to/consul.md").read_text()
     tables = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)]
-    [policy] = re.findall(r"```hcl\n(.*?)```", manual, re.DOTALL)
+    [policy] = re.findall(r"```text\n(.*?)```", manual, re.DOTALL)
 
     for table in tables:
         settings = table["cluster"]["consul"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engram_discovery.errors import FailureKind, RegistrationError
 from engram_discovery.testing.contracts import RegistrarContract
 from engram_discovery.types import Lease
-from tests.unit.testing.broken.memory import MemoryRegistrar, plugin_of, suites
+from tests.kit.broken.memory import MemoryRegistrar, plugin_of, suites
 
 if TYPE_CHECKING:
     from engram_discovery.types import NodeRecord

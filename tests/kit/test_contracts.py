@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from engram_discovery.testing import contracts
-from tests.unit.testing.broken import checks, discoverers, engines, json_file, registrars
+from tests.kit.broken import checks, discoverers, engines, json_file, registrars
 
 BROKEN = Path(__file__).parent / "broken"
 SUITES = {
@@ -48,7 +48,7 @@ def outcomes(file: str) -> Outcomes:
         "-rpfE",
     ]
     done = subprocess.run(
-        [*command, str(BROKEN / f"{file}.py")], cwd=Path(__file__).parents[3], capture_output=True, text=True
+        [*command, str(BROKEN / f"{file}.py")], cwd=Path(__file__).parents[2], capture_output=True, text=True
     )
     found: Outcomes = {}
     for outcome, provider, test in _LINE.findall(done.stdout):

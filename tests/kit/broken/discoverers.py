@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.testing.contracts import DiscovererContract
 from engram_discovery.types import Empty, Found
-from tests.unit.testing.broken.memory import MemoryDiscoverer, plugin_of, suites
+from tests.kit.broken.memory import MemoryDiscoverer, plugin_of, suites
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -17,7 +17,7 @@ from typing import Any
 from engram_discovery.testing.contracts import DiscovererContract, PluginContract
 from examples.json_file_provider.tests.test_contracts import OfJsonFile
 
-SOURCE = Path(__file__).parents[4] / "examples/json_file_provider/src/json_file_provider.py"
+SOURCE = Path(__file__).parents[3] / "examples/json_file_provider/src/json_file_provider.py"
 SECRET = "s3cret-canary"
 INTERVAL = "    poll_interval: Duration = "
 FACTORY = "    return JsonFile(settings, context)"

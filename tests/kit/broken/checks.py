@@ -9,7 +9,7 @@ from typing import Any
 
 from engram_discovery.testing.contracts import HealthCheckContract
 from engram_discovery.types import CheckResult, CheckStatus
-from tests.unit.testing.broken.memory import MemoryCheck, plugin_of, suites
+from tests.kit.broken.memory import MemoryCheck, plugin_of, suites
 
 
 class NamedByAddress(MemoryCheck):
