@@ -235,7 +235,7 @@ async def test_a_service_that_empties_is_told_twice(consul: Consul, make: Maker)
     await until_outcome(source, Outcome.EMPTY, within=3)
 
     async def gone() -> bool:
-        return source.endpoints == ()
+        return source.snapshot() == ()
 
     await wait_until(gone, within=4, what="the peers are gone")
 

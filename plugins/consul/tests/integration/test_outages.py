@@ -41,7 +41,7 @@ async def peers_never_missing(source: Source) -> AsyncIterator[list[set[str]]]:
 
     async def sample() -> None:
         while True:
-            samples.append({endpoint.host for endpoint in source.endpoints})
+            samples.append({endpoint.host for endpoint in source.snapshot()})
             await asyncio.sleep(0.1)
 
     sampling = asyncio.create_task(sample())
@@ -82,7 +82,7 @@ async def is_registered(consul: Consul, service_id: str = "engram-n1") -> bool:
 
 
 async def holds(source: Source, host: str) -> bool:
-    return host in {endpoint.host for endpoint in source.endpoints}
+    return host in {endpoint.host for endpoint in source.snapshot()}
 
 
 @pytest.mark.parametrize("check", ["http", "ttl"])

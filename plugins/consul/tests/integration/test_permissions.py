@@ -164,7 +164,7 @@ async def test_a_revoked_token_drops_nobody_and_a_new_one_mends_it(consul: Consu
 
         await consul.call("DELETE", f"acl/token/{accessor}")
         await until_outcome(source, Outcome.FAILED, within=5)
-        status, kept = source.status(), {one.host for one in source.endpoints}
+        status, kept = source.status(), {one.host for one in source.snapshot()}
         file.write_text(new)
         await until_outcome(source, Outcome.FOUND, within=40)
 
@@ -174,7 +174,7 @@ async def test_a_revoked_token_drops_nobody_and_a_new_one_mends_it(consul: Consu
 
 
 async def watching(source: object) -> bool:
-    return source.status().watching and len(source.endpoints) == 2  # type: ignore[attr-defined]
+    return source.status().watching and len(source.snapshot()) == 2  # type: ignore[attr-defined]
 
 
 async def test_the_environment_changes_nothing(consul: Consul, monkeypatch: pytest.MonkeyPatch) -> None:

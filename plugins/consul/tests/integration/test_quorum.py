@@ -45,7 +45,7 @@ async def test_without_a_quorum_nothing_counts_as_registered(servers: list[Consu
         late = later.registration(new)
         check = await make.health_check(old).check()
         await asyncio.sleep(8)
-        states, kept = (registered.state, late.state), {one.host for one in source.endpoints}
+        states, kept = (registered.state, late.state), {one.host for one in source.snapshot()}
         await asyncio.gather(*(server.start() for server in servers[1:]))
         await until_state(late, RegistrationState.REGISTERED, within=10)
         await until_outcome(source, Outcome.FOUND, within=40)
@@ -87,7 +87,7 @@ async def test_a_change_of_leader_changes_nothing_of_ours(servers: list[Consul])
         await until_outcome(source, Outcome.FOUND, within=20)
         await wait_until(lambda: is_calm(registration), within=15, what="the registration is verified again")
 
-        assert "192.0.2.1" in {one.host for one in source.endpoints}
+        assert "192.0.2.1" in {one.host for one in source.snapshot()}
         assert registration.repairs == {}
         assert len(make.log.warnings) <= 9
 
