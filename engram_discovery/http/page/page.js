@@ -91,11 +91,16 @@ function showBanner(data) {
   $("icon").href = "data:image/svg+xml," + encodeURIComponent(dot);
 }
 
+/** List the health checks but for those of sources, which say later what the section of sources shows. */
+function otherChecks(data) {
+  return Object.entries(data.health.checks ?? {}).filter(([name]) => !name.endsWith("-source"));
+}
+
 /** Name what is wrong though the members may all be well. */
 function warnings(data) {
   const failing = data.explanation.sources.filter((s) => s.outcome === "failed" && s.next_refresh_in !== null);
   const unseen = data.registrations.filter((r) => !["registered", "draining"].includes(r.state));
-  const checks = Object.entries(data.health.checks ?? {}).filter(([, check]) => check.status !== "passing");
+  const checks = otherChecks(data).filter(([, check]) => check.status !== "passing");
   return [
     ...failing.map((s) => `${s.name} fails: we go by its last answer`),
     ...unseen.map((r) => `${r.provider} does not list this node: ${r.state}`),
@@ -285,7 +290,7 @@ function showRegistrations(data) {
     r.error,
   ]));
   fill($("registrations"), cards.length ? cards : [make("li", "None: no source in use registers nodes.", { class: "soft" })]);
-  const results = Object.entries(data.health.checks ?? {});
+  const results = otherChecks(data);
   const colours = { passing: "good", warning: "fair", critical: "bad" };
   fill($("checks"), results.length ? [make("h3", "Checks"), ...results.map(([name, c]) => {
     const line = make("p");
