@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from engram_discovery.advertise import InterfaceAddress
     from engram_discovery.clock import Clock
     from engram_discovery.log import Logger
     from engram_discovery.plugins import PluginHost
@@ -138,9 +139,10 @@ class _Startup:
         stack.push_async_callback(self._closing, "discovery", discovery.aclose)
         if not self.settings.cluster.join.rejoin_after_leave:
             stack.push_async_callback(self._closing, "known peers", discovery.forget)
-        bind, advertise, api = await self._addresses(discovery)
+        interfaces = interface_addresses()
+        bind, advertise, api = await self._addresses(discovery, interfaces)
         membership = await self._membership(stack, providers, identity, bind, advertise, api)
-        is_self = SelfFilter(bind, membership.local.addr, interface_addresses())
+        is_self = SelfFilter(bind, membership.local.addr, interfaces)
         joiner = await self._join(stack, membership, discovery, is_self)
         health = self._health(stack, membership, [*providers.health_checks(), *source_checks(discovery)])
         conflict = self._guard(stack, membership, joiner)
@@ -186,12 +188,13 @@ class _Startup:
             logger=self.logger,
         )
 
-    async def _addresses(self, discovery: Discovery) -> tuple[Address, Address, Address]:
+    async def _addresses(
+        self, discovery: Discovery, interfaces: Sequence[InterfaceAddress]
+    ) -> tuple[Address, Address, Address]:
         """Give gossip bind, gossip advertise and API address; asks the sources only if the machine leaves a choice."""
         cluster = self.settings.cluster
         bind = parse_address(cluster.network.swim_bind, allow_port_zero=True)
         api = parse_address(cluster.network.api_bind, allow_port_zero=True)
-        interfaces = interface_addresses()
         seeds: tuple[Endpoint, ...] = ()
         if needs_seeds(cluster.advertise, bind, interfaces):
             seeds = (await discovery.discover()).endpoints
