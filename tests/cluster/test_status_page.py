@@ -17,7 +17,7 @@ from engram_discovery.clock import SystemClock
 from engram_discovery.context import Distributed
 from engram_discovery.http import cluster_app
 from engram_discovery.http.server import HttpServer, bind_socket
-from engram_discovery.testing import make_member
+from engram_discovery.testing import RecordingLogger, make_member
 from engram_discovery.types import Member, NodeState
 from tests.cluster import shelf
 from tests.cluster.nodes import Node, all_see, free_port, make_nodes, running, wait_until
@@ -80,7 +80,7 @@ def served(make: Callable[[], Distributed]) -> Iterator[str]:
 
     async def serve() -> None:
         node = make()
-        server = HttpServer(cluster_app(node), bind_socket(address, "test"))
+        server = HttpServer(cluster_app(node), bind_socket(address, "test"), logger=RecordingLogger())
         node.health.start()
         server.start()
         await asyncio.to_thread(stop.wait)
