@@ -15,9 +15,8 @@ from engram_discovery.http import cluster_app
 from engram_discovery.http.views import MOST_NODES, health_body
 from engram_discovery.settings import settings_from
 from engram_discovery.settings.models import HealthSettings
-from engram_discovery.testing import FakeClock, FakeMembership, make_member
+from engram_discovery.testing import FakeClock, FakeMembership, RecordingLogger, make_member
 from engram_discovery.types import NodeState
-from tests.unit.test_health import Recorder
 
 HOSTILE = "</script>\u2028\x00\ud800 \x1b[31m"
 
@@ -26,7 +25,7 @@ HOSTILE = "</script>\u2028\x00\ud800 \x1b[31m"
 class App:
     """An application over a single-node context, and its log."""
 
-    log: Recorder
+    log: RecordingLogger
     app: Any
 
     async def ask(self, method: str, path: str) -> httpx.Response:
@@ -37,13 +36,17 @@ class App:
 
 @pytest.fixture
 def single() -> App:
-    log = Recorder()
+    log = RecordingLogger()
     return App(log, cluster_app(SingleNode(settings_from({"cluster": {"enabled": False}})), logger=log))
 
 
 def health_of(members: list[Any]) -> ClusterHealth:
     return ClusterHealth(
-        FakeMembership(members), HealthSettings(), expected_size=None, clock=FakeClock(), logger=Recorder()
+        FakeMembership(members),
+        HealthSettings(),
+        expected_size=None,
+        clock=FakeClock(),
+        logger=RecordingLogger(),
     )
 
 
@@ -98,9 +101,9 @@ async def test_an_error_in_a_handler_is_an_id_and_a_log_line(
 
     assert answer.status_code == 500
     assert answer.json()["error"] == "internal"
-    ((level, event, facts),) = single.log.lines
-    assert (level, event, facts["id"]) == ("error", "http.failed", answer.json()["id"])
-    assert "broken inside" in facts["error"]
+    (told,) = single.log.events
+    assert (told.level, told.event, told.facts["id"]) == ("error", "http.failed", answer.json()["id"])
+    assert "broken inside" in told.facts["error"]
     assert "broken inside" not in answer.text
 
 
