@@ -86,12 +86,14 @@ class HealthReport:
         expected_size: The setting, if there is one.
         nodes: Every member, this node first.
         checks: The last result of every health check, by name.
+        own_checks: Names of those that are not a plugin's, but the host's own account of its sources.
     """
 
     verdict: Verdict
     expected_size: int | None
     nodes: tuple[NodeHealth, ...]
     checks: Mapping[str, CheckResult]
+    own_checks: frozenset[str]
 
     @property
     def status(self) -> HealthStatus:
@@ -122,7 +124,8 @@ class ClusterHealth:
         membership: The view.
         settings: Interval and thresholds.
         expected_size: How many nodes there should be, if known.
-        checks: Checks of what the node depends on, looked at every interval.
+        checks: The plugins' checks of what the node depends on, looked at every interval.
+        own_checks: The host's own, looked at likewise.
         clock: Times ages and the interval.
         logger: Told of every change.
 
@@ -138,13 +141,17 @@ class ClusterHealth:
         *,
         expected_size: int | None,
         checks: Sequence[HealthCheck] = (),
+        own_checks: Sequence[HealthCheck] = (),
         clock: Clock,
         logger: Logger,
     ) -> None:
         self._membership = membership
         self._settings = settings
         self._expected_size = expected_size
-        self._checks = tuple((check, Isolation(check.name, clock, logger)) for check in checks)
+        self._checks = tuple(
+            (check, Isolation(check.name, clock, logger)) for check in (*checks, *own_checks)
+        )
+        self._own_checks = frozenset(check.name for check in own_checks)
         self._clock = clock
         self._log = HealthLog(settings.interval, expected_size, clock, logger)
         self._results: dict[str, CheckResult] = {}
@@ -179,6 +186,7 @@ class ClusterHealth:
             expected_size=self._expected_size,
             nodes=tuple(_node(member, now) for member in members),
             checks=dict(self._results),
+            own_checks=self._own_checks,
         )
 
     async def look(self) -> Verdict:

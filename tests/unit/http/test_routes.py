@@ -16,7 +16,8 @@ from engram_discovery.http.views import MOST_NODES, health_body
 from engram_discovery.settings import settings_from
 from engram_discovery.settings.models import HealthSettings
 from engram_discovery.testing import FakeClock, FakeMembership, RecordingLogger, make_member
-from engram_discovery.types import NodeState
+from engram_discovery.types import CheckResult, CheckStatus, NodeState
+from tests.unit.metrics.node import Check, make_node
 
 HOSTILE = "</script>\u2028\x00\ud800 \x1b[31m"
 
@@ -127,6 +128,24 @@ def test_the_specified_fields_are_there() -> None:
         "left_nodes": 0,
     }
     assert [set(node) for node in nodes] == [{"id", "addr", "state", "last_seen", "spaces"}] * 3
+
+
+async def test_checks_are_marked_and_cannot_disguise_themselves() -> None:
+    """The node's own are told from the plugins', and figures never take the place of the verdict."""
+    details = {"status": "passing", "own": True, "seconds": 9}
+    node = make_node(
+        FakeClock(),
+        checks=[Check("tap", CheckResult(CheckStatus.CRITICAL, "dry", details))],
+        own_checks=[Check("dns-source", CheckResult(CheckStatus.PASSING))],
+    )
+    await node.health.look()
+
+    checks = health_body(node.health.report())["checks"]
+
+    assert checks == {
+        "tap": {"status": "critical", "output": "dry", "own": False, "seconds": 9},
+        "dns-source": {"status": "passing", "output": "", "own": True},
+    }
 
 
 def test_a_large_cluster_is_cut_and_says_so() -> None:
