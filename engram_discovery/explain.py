@@ -81,7 +81,8 @@ class Explanation:
         awaiting: What is awaited, in words; empty if nothing.
         node_id: This node.
         addr: Its gossip address.
-        alive: Live members, this node included.
+        alive: Live members, this node and suspected ones included.
+        suspect: How many of them are suspected.
         expected: How many there should be, by the settings; None if they do not say.
         known: Members known that have not left, this node included.
         sources: Each source's state, in order.
@@ -97,6 +98,7 @@ class Explanation:
     node_id: str
     addr: Address
     alive: int
+    suspect: int
     expected: int | None
     known: int
     sources: tuple[SourceStatus, ...]
@@ -115,6 +117,7 @@ class Explanation:
             "awaiting": self.awaiting,
             "self": {"node_id": self.node_id, "addr": str(self.addr)},
             "alive": self.alive,
+            "suspect": self.suspect,
             "expected": self.expected,
             "known": self.known,
             "sources": [status.as_dict() for status in self.sources],
@@ -148,7 +151,9 @@ class Explanation:
         awaiting = f", waiting for {self.awaiting}" if self.awaiting else ""
         if self.alive <= 1:
             return f"{me} is alone{awaiting}"
-        return f"{me} sees {self.alive} live members of {max(self.known, self.expected or 0)}{awaiting}"
+        members = f"{self.alive} live members of {max(self.known, self.expected or 0)}"
+        suspected = f" ({self.suspect} of them suspected)" if self.suspect else ""
+        return f"{me} sees {members}{suspected}{awaiting}"
 
 
 def _list_some(peers: Sequence[NotJoined]) -> str:

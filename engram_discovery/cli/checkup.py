@@ -150,6 +150,9 @@ def _source(status: SourceStatus) -> Finding:
     if status.count == 0:
         remedy = "fine for the first node of a cluster; else see that the others are listed there"
         return Finding(subject, Verdict.WARNING, status.sentence(), remedy)
+    if not status.complete:
+        remedy = "the log lines above name what is missing; the rest will do until it is back"
+        return Finding(subject, Verdict.WARNING, status.sentence(), remedy)
     return Finding(subject, Verdict.OK, status.sentence())
 
 

@@ -24,4 +24,5 @@ def explain(url: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(explanation, indent=2))
         return
-    click.echo(explanation.get("text") or explanation["phase"])
+    headline, *rest = explanation.get("sentences") or [explanation["phase"]]
+    click.echo("\n".join([headline, *(f"  {sentence}" for sentence in rest)]))

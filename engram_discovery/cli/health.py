@@ -57,6 +57,7 @@ def _picture(report: dict[str, Any]) -> RenderableType:
             (n["id"], plain(n["state"], STATE_STYLES.get(n["state"], "")), n["addr"], f"{n['last_seen']} s")
             for n in report["nodes"]
         ]
+        rows[0] = (*rows[0][:3], "this node")  # it is always the first
         parts.append(table(("NODE", "STATE", "GOSSIP", "UNCHANGED FOR"), rows))
     if report.get("checks"):
         checks = [(name, check["status"], check["output"]) for name, check in report["checks"].items()]

@@ -26,9 +26,11 @@ def fetch(url: str, path: str) -> Any:
     Raises:
         NodeUnreachableError: There is no usable answer within 5 s.
     """
+    if "://" not in url:
+        url = f"http://{url}"
     address = urllib.parse.urljoin(url.rstrip("/") + "/", path.lstrip("/"))
     if not address.startswith(("http://", "https://")):
-        raise NodeUnreachableError(f"expected an URL such as http://127.0.0.1:50051, got {url!r}")
+        raise NodeUnreachableError(f"expected a URL such as http://127.0.0.1:50051, got {url!r}")
     try:
         with urllib.request.urlopen(address, timeout=_TIMEOUT) as response:  # noqa: S310  checked above
             body = response.read(_MOST_BYTES)

@@ -125,13 +125,10 @@ def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
 
 
 def _print_table(records: Sequence[PluginRecord]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from engram_discovery.cli.tables import console, plain, print_table
 
-    table = Table("name", "state", "distribution", "version", "providers", "capabilities", box=None)
-    for record in records:
-        cells = (
+    rows = [
+        (
             record.name,
             record.state.value,
             record.distribution or "(this program)",
@@ -139,30 +136,32 @@ def _print_table(records: Sequence[PluginRecord]) -> None:
             " ".join(record.providers),
             " ".join(sorted(record.capabilities)),
         )
-        table.add_row(*(Text(cell) for cell in cells))
-    console = Console()
-    console.print(table)
+        for record in records
+    ]
+    loaded = any(record.providers for record in records)
+    columns = ("NAME", "STATE", "DISTRIBUTION", "VERSION", "PROVIDERS", "CAPABILITIES")
+    print_table(columns[: None if loaded else 4], [row[: None if loaded else 4] for row in rows])
     for record in records:
         if record.error:
-            console.print(Text(f"\n{record.error}"), soft_wrap=True)
+            console().print(plain(record.error), soft_wrap=True)
 
 
 def _print_provider(info: ProviderInfo, record: PluginRecord, keys: Sequence[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from engram_discovery.cli.tables import print_table
 
-    console = Console()
     origin = f"{record.distribution} {record.version}" if record.distribution else "this program"
-    console.print(Text(f"{info.name}: {info.summary}"), soft_wrap=True)
-    console.print(Text(f"from {origin}; can {', '.join(sorted(info.capabilities))}"), soft_wrap=True)
+    click.echo(f"{info.name}: {info.summary}")
+    click.echo(f"from {origin}; can {', '.join(sorted(info.capabilities))}")
     if info.docs_url:
-        console.print(Text(f"see {info.docs_url}"), soft_wrap=True)
-    table = Table(
-        "key", "type", "default", "meaning", title=f"[cluster.{info.name}]".replace("[", r"\["), box=None
-    )
-    for key in keys:
-        default = "required" if key["required"] else json.dumps(key["default"])
-        cells = (key["key"].rpartition(".")[2], key["type"], default, key["description"])
-        table.add_row(*(Text(cell) for cell in cells))
-    console.print(table)
+        click.echo(f"see {info.docs_url}")
+    click.echo(f"[cluster.{info.name}]")
+    rows = [
+        (
+            key["key"].rpartition(".")[2],
+            key["type"],
+            "required" if key["required"] else json.dumps(key["default"]),
+            key["description"],
+        )
+        for key in keys
+    ]
+    print_table(("KEY", "TYPE", "DEFAULT", "MEANING"), rows)

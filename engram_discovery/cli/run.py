@@ -51,14 +51,14 @@ def _addresses(context: click.Context, option: click.Parameter, values: tuple[st
     help="Least severe events to log, on standard error.",
 )
 def run(files: tuple[str, ...], overrides: tuple[str, ...], join: tuple[str, ...], log_level: str) -> None:
-    r"""Run one node: form a cluster and serve health, members and metrics on network.api_bind.
+    """Run one node: form a cluster and serve health, members and metrics on network.api_bind.
 
     Stops on SIGTERM or Ctrl-C: deregisters, says good-bye to the cluster and closes. A second signal skips the waits.
 
     \b
     Example:
       engram-discovery run --config engram.toml --set cluster.node_id=n1
-    """
+    """  # noqa: D301  click wants the character \b, not a backslash
     from engram_discovery.cli.logs import configure_logging
 
     settings, host = load(files, overrides)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["STATE_STYLES", "console", "health_line", "members_table", "plain", "print_table", "table"]
 
@@ -56,19 +56,20 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
 
 def members_table(members: Sequence[Mapping[str, object]]) -> Table:
     """Show the body of ``/cluster/nodes``."""
-    rows = [
-        (
-            plain(m["id"]),
-            plain(m["state"], STATE_STYLES.get(str(m["state"]), "")),
-            plain(m["addr"]),
-            plain(m["api_addr"]),
-            plain(f"{m['generation']}.{m['incarnation']}"),
-            plain(_ago(m["last_update"])),
-            plain(_spaces(m)),
-        )
-        for m in members
-    ]
-    return table(("NODE", "STATE", "GOSSIP", "API", "RUN", "CHANGED", "SPACES"), rows)
+    columns: dict[str, Callable[[Mapping[str, object]], object]] = {
+        "NODE": lambda m: m["id"],
+        "STATE": lambda m: plain(m["state"], STATE_STYLES.get(str(m["state"]), "")),
+        "ZONE": lambda m: m.get("zone"),
+        "GOSSIP": lambda m: m["addr"],
+        "API": lambda m: m["api_addr"],
+        "STARTED": lambda m: _started(m["generation"]),
+        "CHANGED": lambda m: _ago(m["last_update"]),
+        "SPACES": _spaces,
+    }
+    for optional, key in (("ZONE", "zone"), ("SPACES", "spaces")):
+        if not any(m.get(key) for m in members):
+            del columns[optional]
+    return table(tuple(columns), [[show(m) for show in columns.values()] for m in members])
 
 
 def health_line(health: Mapping[str, object]) -> Text:
@@ -95,6 +96,13 @@ def _ago(moment: object) -> str:
     if seconds < 120:
         return f"{max(seconds, 0):.0f} s ago"
     return f"{seconds / 60:.0f} min ago" if seconds < 7200 else f"{seconds / 3600:.0f} h ago"
+
+
+def _started(generation: object) -> str:
+    """Say when a run began: a generation is that time in milliseconds, unless the clock stood far back."""
+    if not isinstance(generation, int) or not 1e12 < generation < 1e13:
+        return str(generation)
+    return f"{datetime.fromtimestamp(generation / 1000, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _spaces(member: Mapping[str, object]) -> str:

@@ -66,14 +66,21 @@ def _draw(url: str, path: str, show: Callable[[Any], RenderableType]) -> None:
     if not output.is_terminal:
         _print_changes(url, path, show)
         return
-    with Live(console=output, auto_refresh=False, vertical_overflow="crop") as live:
+    with Live(console=output, auto_refresh=False) as live:
         picture: RenderableType = ""
         for body, error in _looks(url, path):
-            picture = picture if error else show(body)
+            picture = picture if error else show(_worst_first(body))
             told = (
                 plain(f"{error}; trying again", "bold red") if error else plain(f"{url}, Ctrl-C ends", "dim")
             )
             live.update(Group(told, picture), refresh=True)
+
+
+def _worst_first(body: Any) -> Any:
+    """Put those who are not alive right below the node asked: what does not fit into the window is cut off."""
+    if isinstance(body, dict):
+        return {**body, "nodes": _worst_first(body["nodes"])}
+    return [*body[:1], *sorted(body[1:], key=lambda node: bool(node["state"] == "alive"))]
 
 
 def _print_changes(url: str, path: str, show: Callable[[Any], RenderableType]) -> None:

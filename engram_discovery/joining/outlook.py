@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Headcount", "Outlook"]
 
+_SUSPECT = frozenset({NodeState.SUSPECT})
 _ONLY_OURSELVES = (
     "every address found is this node itself: list the addresses of other nodes; behind a load balancer, "
     "list the nodes and not the balancer"
@@ -122,6 +123,7 @@ class Outlook:
         count = self.count()
         phase = self.phase(count)
         not_joined = self._contacts.not_joined(snapshot.endpoints)
+        suspect = len(self._membership.members(_SUSPECT))
         missing = count.is_urgent or any(not peer.is_self for peer in not_joined)
         return Explanation(
             phase=phase,
@@ -129,6 +131,7 @@ class Outlook:
             node_id=local.node_id,
             addr=local.addr,
             alive=count.alive,
+            suspect=suspect,
             expected=count.expected,
             known=count.known,
             sources=self._discovery.status(),

@@ -216,13 +216,14 @@ def test_the_keyboard_moves_between_members(page: Page, nodes: list[Node]) -> No
         page.press("Tab")
     focused = page.run("document.activeElement.innerText")
     page.press("ArrowRight")
-    second = page.text("#details")
+    second, link = page.text("#details"), page.run("document.querySelector('#details a')?.href")
     page.press("End")
     last = page.text("#details")
 
     assert stops == 1
     assert "n0" in focused
     assert "n2" in second
+    assert link == f"{nodes[2].url}/cluster/"
     assert "n1" in last
 
 
@@ -257,12 +258,20 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: Page, nodes: list[Nod
 def test_hostile_names_are_shown_and_never_run(page: Page, tmp_path: Path) -> None:
     """Markup stays text, invisible characters become visible, and the policy refuses markup even to the page itself."""
     members = [make_member("self", is_self=True)]
-    members += [replace(make_member(name, port=1 + n), zone=name[:40]) for n, name in enumerate(HOSTILE)]
+    members += [
+        replace(make_member(name, port=1 + n), zone=name[:40], api_addr=Address(name, 1))
+        for n, name in enumerate(HOSTILE)
+    ]
     with served(crowd(*members)) as url:
         page.events.clear()
         page.open(f"{url}/cluster/")
         page.wait(f"document.querySelectorAll('.member').length === {len(members)}")
         keep(page, tmp_path, "status-hostile")
+        page.run("document.querySelector('.member[tabindex=\"0\"]').focus()")
+        links = set()
+        for _ in HOSTILE:
+            page.press("ArrowRight")
+            links.add(page.run("document.querySelector('#details a')?.href"))
         shown = page.text("#picture")
         refused = page.run(
             "(() => { try { document.body.innerHTML += '<p>'; return 'done' } catch (e) { return e.name } })()"
@@ -272,6 +281,7 @@ def test_hostile_names_are_shown_and_never_run(page: Page, tmp_path: Path) -> No
     assert "\\u202egnp.ton" in shown
     assert "a\\u0000b\\u001b[31m" in shown
     assert refused == "TypeError"
+    assert links == {None, f"http://{HOSTILE[-1]}:1/cluster/"}
     assert page.run("document.querySelectorAll('main img, main script').length") == 0
     assert page.run("document.title").startswith("✓ healthy")
     assert not [event for event in page.events if event.get("method") == "Page.javascriptDialogOpening"]
@@ -286,6 +296,7 @@ def test_a_thousand_members_are_one_picture(page: Page, tmp_path: Path) -> None:
         page.open(f"{url}/cluster/")
         page.wait("document.querySelectorAll('.member').length === 1000")
         keep(page, tmp_path, "status-thousand-light")
+        missing = page.text("#missing")
         page.look(PHONE, dark=True)
         keep(page, tmp_path, "status-thousand-phone-dark")
         spent = page.run(
@@ -294,6 +305,9 @@ def test_a_thousand_members_are_one_picture(page: Page, tmp_path: Path) -> None:
 
     assert page.run("document.documentElement.scrollWidth") <= PHONE[0]
     assert spent < 1_000
+    assert missing.startswith("Dead: node-41, node-84,")
+    assert "Suspect: node-40, node-83," in missing
+    assert missing.count("and 3 more") == 2
 
 
 def test_it_can_be_switched_off(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ const HAPPENED = {
   left: "left", updated: "changed what it tells", conflict: "runs twice", lost: "some changes were missed",
 };
 const OUTCOMES = { joined: "was joined earlier", foreign: "belongs to another cluster" };
+const MOST_NAMED = 20; // of those who are not alive, where each member is a mark
 const FEW = 60; // members with a name each; more are small marks
 const WINDOWS = [120, 300, 900]; // seconds that the history may show, the shortest that holds all of it
 const $ = (id) => document.getElementById(id);
@@ -47,10 +48,10 @@ function fill(element, children) {
 }
 
 function facts(list, pairs) {
-  fill(list, pairs.map(([term, value]) => {
+  fill(list, pairs.map(([term, value, link]) => {
     const pair = make("div");
     const shown = make("dd");
-    shown.append(make("bdi", value));
+    shown.append(link ? make("a", value, { href: link, rel: "noreferrer" }) : make("bdi", value));
     pair.append(make("dt", term), shown);
     return pair;
   }));
@@ -139,6 +140,7 @@ function showMembers(data) {
   for (const [id, tile] of tiles) setAttribute(tile, "tabindex", id === chosen ? "0" : "-1");
   for (const [id, tile] of tiles) setAttribute(tile, "aria-selected", String(id === chosen));
   showDetails(data.members.find((m) => m.id === chosen));
+  nameMissing(data.members);
   const hidden = data.members_total - data.members.length;
   $("more-members").hidden = !hidden;
   write($("more-members"), `and ${hidden} more, which are counted but not drawn`);
@@ -191,12 +193,29 @@ function setAttribute(element, name, value) {
   if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
+/** Name those who are not alive where each member is but a mark. */
+function nameMissing(members) {
+  const missing = ["dead", "suspect"].map((state) => [state, members.filter((m) => m.state === state).map((m) => m.id)]);
+  fill($("missing"), members.length <= FEW ? [] : missing.filter(([, ids]) => ids.length).map(([state, ids]) => {
+    const more = ids.length > MOST_NAMED ? ` and ${ids.length - MOST_NAMED} more` : "";
+    const line = make("p", `${capital(state)}: `);
+    ids.slice(0, MOST_NAMED).forEach((id, place) => line.append(place ? ", " : "", make("bdi", id)));
+    line.append(more);
+    return line;
+  }));
+}
+
 function showDetails(member) {
   facts($("details"), member ? [
     ["member", member.id], ["state", `${member.state} for ${span(member.age)}`], ["zone", member.zone ?? "–"],
-    ["gossip", member.addr], ["API", member.api_addr ?? "–"], ["started", started(member.generation)], ["incarnation", member.incarnation],
+    ["gossip", member.addr], ["API", member.api_addr ?? "–", pageOf(member)], ["started", started(member.generation)], ["incarnation", member.incarnation],
     ["spaces", member.spaces],
   ] : []);
+}
+
+/** Where another member says how it sees the cluster: what an address is not is no link. */
+function pageOf({ api_addr: address, is_self: here }) {
+  return !here && /^[\w.:[\]-]+$/.test(address ?? "") ? `http://${address}/cluster/` : null;
 }
 
 /** A generation is the time of the start in milliseconds, unless the clock stood far back. */
