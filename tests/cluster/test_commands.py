@@ -62,8 +62,11 @@ def test_health_tells_by_its_exit_status(pair: list[Node]) -> None:
 
 
 def test_explain_says_in_words_what_a_node_does(pair: list[Node]) -> None:
-    """A paragraph for people, the structure for programs."""
-    assert "n0" in command("explain", "--url", pair[0].url).stdout
+    """A sentence a line for people, the structure for programs; the address may be given without its scheme."""
+    lines = command("explain", "--url", pair[0].url.removeprefix("http://")).stdout.splitlines()
+
+    assert lines[0].startswith("this node (n0, ")
+    assert lines[1].startswith("  static found 2")
     assert json.loads(command("explain", "--url", pair[0].url, "--json").stdout)["sources"]
 
 
