@@ -118,7 +118,13 @@ def reference() -> None:
 @config_group.command()
 @click.argument("provider", default="static")
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path), default=Path("engram.toml"), show_default=True
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    default=Path("engram.toml"),
+    show_default=True,
+    help="The file to write.",
 )
 def init(provider: str, output: Path) -> None:
     """Write a commented engram.toml for PROVIDER, never over an existing file; - is standard output."""

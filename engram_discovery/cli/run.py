@@ -54,6 +54,10 @@ def run(files: tuple[str, ...], overrides: tuple[str, ...], join: tuple[str, ...
     """Run one node: form a cluster and serve health, members and metrics on network.api_bind.
 
     Stops on SIGTERM or Ctrl-C: deregisters, says good-bye to the cluster and closes. A second signal skips the waits.
+    SIGHUP is ignored.
+
+    Exit status: 0 stopped; 1 replaced by a newer run of its id, or nobody was joined in time; 2 the settings are wrong,
+    or an address cannot be listened on.
 
     \b
     Example:
