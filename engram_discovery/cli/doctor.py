@@ -23,7 +23,11 @@ __all__ = ["doctor"]
 _ALL_SOURCES = "cluster.discovery_mode=union"
 
 
-@click.group(invoke_without_command=True, short_help="Look for faults before they happen.")
+@click.group(
+    invoke_without_command=True,
+    subcommand_metavar="[COMMAND] [ARGS]...",
+    short_help="Look for faults before they happen.",
+)
 @click.option("--probe", "probing", is_flag=True, help="Ask every selected source and health check, too.")
 @settings_options
 @json_option

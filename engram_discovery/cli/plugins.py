@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["plugins_group"]
 
 
-@click.group("plugins", invoke_without_command=True)
+@click.group("plugins", invoke_without_command=True, subcommand_metavar="[COMMAND] [ARGS]...")
 @click.option("--all", "load_all", is_flag=True, help="Import every enabled plugin, to see whether it works.")
 @settings_options
 @json_option

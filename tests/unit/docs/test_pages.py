@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import engram_discovery
 from engram_discovery.cli.reference import reference_page
 from engram_discovery.http.routes import cluster_routes
+from engram_discovery.http.views import Views
 from engram_discovery.settings import settings_from
+from engram_discovery.testing import FakeClock, ScriptedDiscoverer, make_member
+from engram_discovery.types import CheckResult, CheckStatus, Endpoint, Found, NodeState
+from tests.unit.metrics.node import Check, make_node
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -49,6 +55,38 @@ def test_every_route_is_documented() -> None:
     page = (ROOT / "docs/reference/http.md").read_text()
 
     assert [route.path for route in cluster_routes(context) if f"| `{route.path}`" not in page] == []
+
+
+async def test_every_field_of_an_answer_is_documented() -> None:
+    """The page names what health, members and explanation hold, figures of plugins apart."""
+    member = replace(make_member("b", NodeState.DEAD, port=2), zone="z", spaces=("s",), spaces_omitted=1)
+    node = make_node(
+        FakeClock(),
+        [make_member("a", is_self=True), member],
+        discoverers={"dns": ScriptedDiscoverer(Found((Endpoint("10.0.0.1", 7946),)))},
+        cluster={"expected_size": 3},
+        checks=[Check("tap", CheckResult(CheckStatus.PASSING))],
+    )
+    await node.discovery.discover()
+    await node.health.look()
+    views = Views(node)
+    health = views.health()[1]
+    assert views.discovery()[1]["not_joined"]
+    bodies = [{**health, "checks": list(health["checks"].values())}, views.nodes()[1], views.discovery()[1]]
+    page = (ROOT / "docs/reference/http.md").read_text()
+    documented = set(re.findall(r"`(?:\w+\[\]\.)?([a-z_]+)`", page))
+
+    assert {field for body in [*bodies, views.ready()[1]] for field in fields(body)} <= documented
+
+
+def fields(body: Any) -> set[str]:
+    """Return the keys of a body and of what is in it; those of counters are labels, not fields."""
+    if isinstance(body, list | tuple):
+        return set().union(*(fields(item) for item in body))
+    if not isinstance(body, dict):
+        return set()
+    below = [value for key, value in body.items() if key not in {"attempts", "errors", "partial", "rejected"}]
+    return set(body).union(*(fields(value) for value in below))
 
 
 def test_no_page_names_the_machine_it_was_written_on() -> None:
