@@ -112,5 +112,5 @@ def test_they_agree_after_a_kill_a_restart_a_stale_source_and_a_lost_registratio
     )
     (watchers.registry / "refuses").unlink()
     wait_until(lambda: not watchers.active(), 90, "every alert has resolved")
-    assert watchers.page.run(shows("#registrations", "registered"))
-    assert watchers.page.text("#warnings") == ""
+    watchers.page.wait(shows("#registrations", "registered"))
+    watchers.page.wait("document.querySelector('#warnings').innerText === ''")
