@@ -59,7 +59,17 @@ def _picture(report: dict[str, Any]) -> RenderableType:
         ]
         rows[0] = (*rows[0][:3], "this node")  # it is always the first
         parts.append(table(("NODE", "STATE", "GOSSIP", "UNCHANGED FOR"), rows))
+    if report.get("registrations"):
+        records = [
+            (r["provider"], r["state"], _lease(r), r["repairs"], r["error"]) for r in report["registrations"]
+        ]
+        parts.append(table(("REGISTRATION", "STATE", "LEASE LEFT", "MADE AGAIN", "ERROR"), records))
     if report.get("checks"):
         checks = [(name, check["status"], check["output"]) for name, check in report["checks"].items()]
         parts.append(table(("CHECK", "STATUS", "OUTPUT"), checks))
     return Group(*parts)
+
+
+def _lease(registration: dict[str, Any]) -> str | None:
+    left = registration["lease_left"]
+    return None if left is None else f"{left:.0f} s"

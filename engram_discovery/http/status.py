@@ -10,7 +10,7 @@ import engram_discovery
 from engram_discovery.address import format_address
 from engram_discovery.context import Distributed
 from engram_discovery.history import SPAN
-from engram_discovery.http.views import MOST_NODES, health_body
+from engram_discovery.http.views import MOST_NODES, health_body, registration_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from engram_discovery.health import HealthReport
     from engram_discovery.history import History
     from engram_discovery.http.views import Answer
-    from engram_discovery.registration import Registration
     from engram_discovery.types import Member
 
 __all__ = ["status_answer"]
@@ -46,7 +45,7 @@ def _body(context: Distributed) -> dict[str, Any]:
         "members": [_member(member, now) for member in islice(members, MOST_NODES)],
         "members_total": len(members),
         "explanation": _explanation(context),
-        "registrations": [_registration(registration) for registration in context.registrations],
+        "registrations": [registration_body(registration) for registration in context.registrations],
         "history": {"span": SPAN, "moments": list(_moments(context.health.history, now))},
         "happenings": list(_happenings(context.health.history, now)),
     }
@@ -75,19 +74,6 @@ def _member(member: Member, now: float) -> dict[str, Any]:
         "incarnation": member.incarnation,
         "spaces": len(member.spaces) + member.spaces_omitted,
         "is_self": member.is_self,
-    }
-
-
-def _registration(registration: Registration) -> dict[str, Any]:
-    left = registration.lease_left
-    return {
-        "provider": registration.provider,
-        "state": registration.state.value,
-        "age": round(registration.age, 1),
-        "lease_left": None if left is None else round(left, 1),
-        "renewals": registration.renewals,
-        "repairs": sum(registration.repairs.values()),
-        "error": str(registration.last_error or ""),
     }
 
 

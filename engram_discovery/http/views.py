@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from engram_discovery.clock import Clock
     from engram_discovery.context import ClusterContext
     from engram_discovery.health import HealthReport, NodeHealth
+    from engram_discovery.registration import Registration
     from engram_discovery.types import CheckResult, Member
 
-__all__ = ["MOST_NODES", "Answer", "Views", "health_body"]
+__all__ = ["MOST_NODES", "Answer", "Views", "health_body", "registration_body"]
 
 #: A body lists so many nodes at the most, and says ``"truncated": true`` if there are more.
 MOST_NODES = 1000
@@ -42,7 +43,10 @@ class Views:
         if not isinstance(self._context, Distributed):
             return 200, _SINGLE_NODE_HEALTH
         report = self._context.health.report()
-        return 503 if report.status is HealthStatus.CRITICAL else 200, health_body(report)
+        body = health_body(report)
+        if self._context.registrations:
+            body["registrations"] = [registration_body(one) for one in self._context.registrations]
+        return 503 if report.status is HealthStatus.CRITICAL else 200, body
 
     def nodes(self) -> Answer:
         """Answer ``/cluster/nodes``."""
@@ -94,6 +98,20 @@ def health_body(report: HealthReport) -> dict[str, Any]:
             name: _check(result, own=name in report.own_checks) for name, result in report.checks.items()
         }
     return body
+
+
+def registration_body(registration: Registration) -> dict[str, Any]:
+    """Write what became of this node's record in one registry."""
+    left = registration.lease_left
+    return {
+        "provider": registration.provider,
+        "state": registration.state.value,
+        "age": round(registration.age, 1),
+        "lease_left": None if left is None else round(left, 1),
+        "renewals": registration.renewals,
+        "repairs": sum(registration.repairs.values()),
+        "error": str(registration.last_error or ""),
+    }
 
 
 _SINGLE_NODE_HEALTH = {

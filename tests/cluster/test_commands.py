@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster import shelf
 from tests.cluster.nodes import Node, all_see, free_port, make_nodes, running, seeds_table, wait_until
 
 
@@ -59,6 +61,23 @@ def test_health_tells_by_its_exit_status(pair: list[Node]) -> None:
     assert "cannot reach" in unreachable.stderr
     assert as_json["status"] == "unreachable"
     command("health", "--no-such-option", status=2)
+
+
+def test_health_shows_the_registration(tmp_path: Path) -> None:
+    """Whether a registry lists the node, and that it was made again after somebody removed it."""
+    nodes, registry = shelf.make_cluster(tmp_path, 1)
+    with running(nodes):
+        record = registry / "records" / "n0"
+        wait_until(record.exists, 20, "the node is registered")
+        record.unlink()
+        wait_until(record.exists, 20, "the node is registered again")
+        wait_until(
+            lambda: re.search(
+                r"shelf +registered +\d s +1 ", command("health", "--url", nodes[0].url).stdout
+            ),
+            20,
+            "the table of registrations",
+        )
 
 
 def test_explain_says_in_words_what_a_node_does(pair: list[Node]) -> None:

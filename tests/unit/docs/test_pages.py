@@ -17,7 +17,7 @@ from engram_discovery.http.views import Views
 from engram_discovery.settings import settings_from
 from engram_discovery.testing import FakeClock, ScriptedDiscoverer, make_member
 from engram_discovery.types import CheckResult, CheckStatus, Endpoint, Found, NodeState
-from tests.unit.metrics.node import Check, make_node
+from tests.unit.metrics.node import Check, Registry, make_node
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -65,6 +65,7 @@ async def test_every_field_of_an_answer_is_documented() -> None:
         [make_member("a", is_self=True), member],
         discoverers={"dns": ScriptedDiscoverer(Found((Endpoint("10.0.0.1", 7946),)))},
         cluster={"expected_size": 3},
+        registry=Registry(),
         checks=[Check("tap", CheckResult(CheckStatus.PASSING))],
     )
     await node.discovery.discover()
