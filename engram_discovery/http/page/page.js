@@ -301,7 +301,7 @@ function showSources({ sources, not_joined: known }) {
 }
 
 function showRegistrations(data) {
-  const kinds = { registered: "good", lost: "bad", draining: "fair", pending: "fair", unverified: "fair" };
+  const kinds = { registered: "good", lost: "bad", replaced: "bad", draining: "fair", pending: "fair", unverified: "fair" };
   const cards = data.registrations.map((r) => card(r.provider, r.state, kinds[r.state], [
     `for ${span(r.age)}`,
     r.lease_left !== null && `${span(r.lease_left)} of the lease left`,
