@@ -53,7 +53,7 @@ def task_names() -> list[str]:
 
 
 def open_sockets() -> set[str]:
-    """Name the sockets of this process."""
+    """Name the sockets of this process. A look-up left behind by an earlier test may still end: fewer are well."""
     links = []
     for descriptor in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):  # the descriptor of this very listing is gone already
@@ -95,8 +95,8 @@ async def test_closing_leaves_nothing_behind(tmp_path: Path) -> None:
 
     gc.collect()
     assert asyncio.all_tasks() == tasks
-    assert {t for t in threading.enumerate() if t.is_alive()} == threads
-    assert open_sockets() == sockets
+    assert {t for t in threading.enumerate() if t.is_alive()} <= threads
+    assert open_sockets() <= sockets
     assert generate_latest(registry) == b""
 
 
@@ -107,7 +107,8 @@ async def test_a_disabled_cluster_is_a_single_node(tmp_path: Path) -> None:
     async with await initialize_cluster(settings_from({"cluster": {"enabled": False}})) as context:
         assert isinstance(context, SingleNode)
         assert context.ready().ready
-        assert (open_sockets(), set(threading.enumerate())) == (sockets, threads)
+        assert open_sockets() <= sockets
+        assert set(threading.enumerate()) <= threads
 
 
 async def test_a_failed_start_closes_what_it_opened(tmp_path: Path) -> None:
@@ -160,10 +161,10 @@ async def test_cancelling_a_start_leaves_nothing_behind(tmp_path: Path) -> None:
         if isinstance(result, Distributed):
             await result.aclose()
 
-        await until(lambda: {t for t in threading.enumerate() if t.is_alive()} == threads)
+        await until(lambda: {t for t in threading.enumerate() if t.is_alive()} <= threads)
         gc.collect()
         assert asyncio.all_tasks() == tasks
-        assert open_sockets() == sockets
+        assert open_sockets() <= sockets
 
 
 async def test_the_routes_can_be_mounted_in_any_application(tmp_path: Path) -> None:
