@@ -11,6 +11,7 @@ import uvicorn
 
 from engram_discovery.address import Address, format_address
 from engram_discovery.errors import BindError
+from engram_discovery.http.protocol import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ class HttpServer:
                 log_config=None,
                 access_log=False,
                 lifespan="off",
-                http="h11",
+                http=Connection,
                 ws="none",
                 loop="none",
                 server_header=False,
