@@ -144,7 +144,7 @@ class _Startup:
         membership = await self._membership(stack, providers, identity, bind, advertise, api)
         is_self = SelfFilter(bind, membership.local.addr, interfaces)
         joiner = await self._join(stack, membership, discovery, is_self)
-        health = self._health(stack, membership, [*providers.health_checks(), *source_checks(discovery)])
+        health = self._health(stack, membership, providers.health_checks(), source_checks(discovery))
         conflict = self._guard(stack, membership, joiner)
         registrations = self._register(stack, providers, identity, membership.local, api)
         self.logger.info(
@@ -271,7 +271,11 @@ class _Startup:
             ) from None
 
     def _health(
-        self, stack: AsyncExitStack, membership: Membership, checks: Sequence[HealthCheck]
+        self,
+        stack: AsyncExitStack,
+        membership: Membership,
+        checks: Sequence[HealthCheck],
+        own_checks: Sequence[HealthCheck],
     ) -> ClusterHealth:
         cluster = self.settings.cluster
         health = ClusterHealth(
@@ -279,6 +283,7 @@ class _Startup:
             cluster.health,
             expected_size=cluster.expected_size,
             checks=checks,
+            own_checks=own_checks,
             clock=self.clock,
             logger=self.logger,
         )
