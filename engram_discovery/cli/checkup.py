@@ -8,8 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import FailureKind, PluginError, SettingsError
-from engram_discovery.types import CheckStatus
+from engram_discovery.errors import DiscoveryError, FailureKind, PluginError, SettingsError
+from engram_discovery.types import CheckResult, CheckStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -106,10 +106,13 @@ async def probe(providers: Providers) -> list[Finding]:
         return [Finding("providers", Verdict.ERROR, str(error))]
     try:
         await discovery.discover()
-        sources = [_source(status) for status in discovery.status()]
+        found = [_source(status) for status in discovery.status()]
+        found += await asyncio.gather(*(_check(check, providers) for check in checks))
     finally:
         await discovery.aclose()
-    return [*sources, *await asyncio.gather(*(_check(check) for check in checks))]
+    verdict = Verdict.ERROR if providers.host.strict else Verdict.WARNING
+    complaints = await providers.end_leftovers()
+    return [*found, *(Finding(f"plugin {one.plugin}", verdict, str(one)) for one in complaints)]
 
 
 def _providers(settings: Settings) -> Providers:
@@ -153,13 +156,18 @@ def _source(status: SourceStatus) -> Finding:
     return Finding(subject, Verdict.OK, status.sentence())
 
 
-async def _check(check: HealthCheck) -> Finding:
+async def _check(check: HealthCheck, providers: Providers) -> Finding:
+    from engram_discovery.sources.isolation import Isolation
+
     subject = f"check {check.name}"
+    fence = Isolation(check.name, providers.clock, providers.logger)
+    providers.called_through([fence])
     try:
-        result = await asyncio.wait_for(check.check(), _PROBE_TIMEOUT)
-    except TimeoutError:
-        return Finding(subject, Verdict.UNREACHABLE, f"no answer within {_PROBE_TIMEOUT:g} s")
-    except Exception as error:  # noqa: BLE001  any exception counts as critical; its text may hold a secret
-        return Finding(subject, Verdict.UNREACHABLE, f"raised {type(error).__name__}")
+        result: object = await fence.call(check.check, timeout=_PROBE_TIMEOUT)
+    except DiscoveryError as error:
+        return Finding(subject, Verdict.UNREACHABLE, str(error))
+    if not isinstance(result, CheckResult):
+        said = f"answered with {type(result).__name__} instead of CheckResult"
+        return Finding(subject, Verdict.UNREACHABLE, said, _REMEDIES[FailureKind.PLUGIN_BUG])
     verdicts = {CheckStatus.PASSING: Verdict.OK, CheckStatus.WARNING: Verdict.WARNING}
     return Finding(subject, verdicts.get(result.status, Verdict.UNREACHABLE), result.output)

@@ -13,6 +13,7 @@ import pytest
 from engram_discovery.clock import SystemClock
 from engram_discovery.errors import FailureKind
 from engram_discovery.sources import Outcome, Source, on_own_thread
+from engram_discovery.sources.isolation import Isolation
 from tests.unit.simulation.scripted import Scripted, ScriptedWatch, failure, found, peers
 from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, in_virtual_time
 
@@ -81,7 +82,7 @@ def release() -> Iterator[threading.Event]:
 
 def threaded(discoverer: Scripted, logger: RecordingLogger, timeout: float = 0.2) -> Source:
     clock = SystemClock()
-    wrapped = on_own_thread("mine", discoverer, clock=clock, logger=logger)
+    wrapped = on_own_thread(discoverer, Isolation("mine", clock, logger))
     return Source("mine", wrapped, clock=clock, logger=logger, random=random.Random(1), timeout=timeout)
 
 
