@@ -138,6 +138,8 @@ def _plugins(plugins: PluginsSettings, selected: Sequence[str]) -> Iterator[Find
 
     for record in make_host(plugins.model_copy(update={"strict": False})).load_all():
         origin = f"{record.distribution} {record.version}" if record.distribution else "no distribution"
+        for warning in record.warnings:
+            yield Finding(f"plugin {record.name}", Verdict.WARNING, warning)
         if record.error is None:
             yield Finding(f"plugin {record.name}", Verdict.OK, f"{record.state}, from {origin}")
         else:

@@ -36,16 +36,20 @@ def plugins_group(
     """List the installed plugins and what became of each.
 
     Without --all nothing is imported, and a plugin is "available". One that cluster.plugins.allow or
-    cluster.plugins.deny rules out is "disabled", and never imported.
+    cluster.plugins.deny rules out is "disabled", and never imported. --strict-plugins imports them, too.
+
+    Exit status: 0 listed, 2 one is broken and --strict-plugins or cluster.plugins.strict is set.
     """
     host = context.obj = context.find_object(PluginHost) or _host(files, overrides)
     if context.invoked_subcommand is not None:
         return
-    records = host.load_all() if load_all else host.records()
+    records = host.load_all() if load_all or host.strict else host.records()
     if as_json:
         click.echo(json.dumps([_plain(record) for record in records], indent=2))
     else:
         _print_table(records)
+    if host.strict and any(record.error for record in records):
+        context.exit(2)
 
 
 @plugins_group.command("show", short_help="Show a provider and the keys of its table.")
@@ -87,6 +91,7 @@ def _plain(record: PluginRecord) -> dict[str, Any]:
         "providers": list(record.providers),
         "capabilities": sorted(record.capabilities),
         "error": record.error,
+        "warnings": list(record.warnings),
     }
 
 
@@ -143,8 +148,8 @@ def _print_table(records: Sequence[PluginRecord]) -> None:
     console = Console()
     console.print(table)
     for record in records:
-        if record.error:
-            console.print(Text(f"\n{record.error}"), soft_wrap=True)
+        for text in filter(None, (record.error, *record.warnings)):
+            console.print(Text(f"\n{text}"), soft_wrap=True)
 
 
 def _print_provider(info: ProviderInfo, record: PluginRecord, keys: Sequence[dict[str, Any]]) -> None:

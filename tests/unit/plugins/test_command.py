@@ -51,6 +51,7 @@ def test_plugins_are_listed_for_programs_without_importing_them(site, plugin_sou
         "providers": [],
         "capabilities": [],
         "error": None,
+        "warnings": [],
     }
     assert not site.imported("acme-discovery", "acme")
 
