@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engram_discovery.errors import DiscoveryError, FailureKind, PluginError, SettingsError
+from engram_discovery.log import SilentLogger
 from engram_discovery.types import CheckResult, CheckStatus
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def examine(files: Sequence[str], overrides: Sequence[str]) -> tuple[list[Findin
     from engram_discovery.settings.load import try_load
     from engram_discovery.settings.models import PluginsSettings
 
-    outcome = try_load(*files, cli_overrides=overrides, host=make_host)
+    outcome = try_load(*files, cli_overrides=overrides, host=partial(make_host, logger=SilentLogger()))
     findings = [Finding("settings", Verdict.ERROR, str(problem)) for problem in outcome.problems]
     findings += [Finding("settings", Verdict.WARNING, str(warning)) for warning in outcome.warnings]
     settings = outcome.settings
@@ -124,7 +126,7 @@ def _providers(settings: Settings) -> Providers:
 
     return Providers(
         settings=settings,
-        host=make_host(settings.cluster.plugins),
+        host=make_host(settings.cluster.plugins, SilentLogger()),
         identity=None,
         clock=SystemClock(),
         logger=get_logger("engram_discovery"),
@@ -136,7 +138,8 @@ def _plugins(plugins: PluginsSettings, selected: Sequence[str]) -> Iterator[Find
     """Import every enabled plugin; one that nobody selected harms nobody, so it is a warning."""
     from engram_discovery.providers import make_host
 
-    for record in make_host(plugins.model_copy(update={"strict": False})).load_all():
+    lenient = plugins.model_copy(update={"strict": False})
+    for record in make_host(lenient, SilentLogger()).load_all():
         origin = f"{record.distribution} {record.version}" if record.distribution else "no distribution"
         for warning in record.warnings:
             yield Finding(f"plugin {record.name}", Verdict.WARNING, warning)
