@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.sources.complaints import Complaints
-from engram_discovery.sources.leftovers import context_of
+from engram_discovery.sources.leftovers import begun_by, context_of
 from engram_discovery.sources.stepwise import Stepwise
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ T = TypeVar("T")
 _GRACE = 1.0
 _LONG_STEP = 0.25
 _LONGEST_MESSAGE = 500
+_MANY_CALLS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Isolation:
         self._logger = logger
         self._abandoned: set[asyncio.Task[object]] = set()
         self._blocking = Complaints(logger, clock, failed="plugin.blocks")
+        self._calls = 0
 
     @property
     def abandoned(self) -> int:
@@ -75,6 +77,9 @@ class Isolation:
                 "an earlier call was cancelled twice and still runs; not called again before it ends",
                 kind=FailureKind.TIMEOUT,
             )
+        self._calls += 1
+        if self._calls >= _MANY_CALLS and self._calls & (self._calls - 1) == 0:
+            self._count_tasks()
         call = _contained(self._timed(function))
         task = asyncio.create_task(call, name=f"call to {self.name}", context=context_of(self))
         try:
@@ -102,6 +107,12 @@ class Isolation:
     def _notice(self, seconds: float) -> None:
         if seconds >= _LONG_STEP:
             self._blocking.failed(source=self.name, seconds=round(seconds, 3))
+
+    def _count_tasks(self) -> None:
+        """Tell of a plugin whose every other call leaves a task; told at the 64th call, the 128th and so on."""
+        tasks = len(begun_by(frozenset({self})))
+        if 2 * tasks >= self._calls:
+            self._logger.warning("plugin.piles_up_tasks", source=self.name, tasks=tasks, calls=self._calls)
 
     async def _cancel(self, task: asyncio.Task[_Returned[T] | DiscoveryError]) -> None:
         self._abandoned.add(task)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from engram_discovery.sources.isolation import Isolation
 
-__all__ = ["context_of", "end_leftovers"]
+__all__ = ["begun_by", "context_of", "end_leftovers"]
 
 #: Whose call the running code belongs to, however deep.
 _CALLER: ContextVar[Isolation] = ContextVar("engram_discovery_caller")
@@ -35,9 +35,9 @@ async def end_leftovers(callers: Iterable[Isolation]) -> None:
     Their names are put into ``leftovers`` of each caller. Takes no time if there is nothing, two seconds at most.
     """
     callers = frozenset(callers)
-    if ending := _running(callers):  # what was cancelled just now may need a moment
+    if ending := begun_by(callers):  # what was cancelled just now may need a moment
         await asyncio.wait(ending, timeout=_GRACE)
-    left = _running(callers)
+    left = begun_by(callers)
     for task, caller in left.items():
         caller.leftovers += (getattr(task.get_coro(), "__qualname__", task.get_name()),)
         task.cancel()
@@ -45,7 +45,8 @@ async def end_leftovers(callers: Iterable[Isolation]) -> None:
         await asyncio.wait(left, timeout=_GRACE)
 
 
-def _running(callers: frozenset[Isolation]) -> dict[asyncio.Task[object], Isolation]:
+def begun_by(callers: frozenset[Isolation]) -> dict[asyncio.Task[object], Isolation]:
+    """Find the tasks of this event loop that calls of these began, at any depth, and that still run."""
     found = ((task, _caller(task)) for task in asyncio.all_tasks())
     return {task: caller for task, caller in found if caller in callers and not caller.gave_up_on(task)}
 
