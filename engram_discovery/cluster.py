@@ -279,7 +279,8 @@ class _Startup:
             membership,
             cluster.health,
             expected_size=cluster.expected_size,
-            checks=[*providers.health_checks(), *source_checks(discovery)],
+            checks=providers.health_checks(),
+            own_checks=source_checks(discovery),
             clock=self.clock,
             logger=self.logger,
         )

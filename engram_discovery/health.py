@@ -1,4 +1,4 @@
-"""Is the cluster healthy? Counts of members by state, the verdict, and the log lines when it changes.
+"""Is the cluster healthy? Counts of members by state, and the verdict.
 
 The rules are the specification's: ratio = alive / (alive + suspect + dead), where a node that left counts as dead until
 it is forgotten; below 0.5 critical, below 0.8 degraded; nobody at all counts as 1.0. ``expected_size`` replaces the
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from engram_discovery.address import format_address
 from engram_discovery.errors import DiscoveryError
+from engram_discovery.health_log import HealthLog
 from engram_discovery.history import History
 from engram_discovery.sources.isolation import Isolation
-from engram_discovery.types import CheckResult, CheckStatus, EventKind, HealthStatus, NodeState
+from engram_discovery.types import CheckResult, CheckStatus, HealthStatus, NodeState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -85,12 +86,14 @@ class HealthReport:
         expected_size: The setting, if there is one.
         nodes: Every member, this node first.
         checks: The last result of every health check, by name.
+        own_checks: Names of those that are not a plugin's, but the host's own account of its sources.
     """
 
     verdict: Verdict
     expected_size: int | None
     nodes: tuple[NodeHealth, ...]
     checks: Mapping[str, CheckResult]
+    own_checks: frozenset[str]
 
     @property
     def status(self) -> HealthStatus:
@@ -121,7 +124,8 @@ class ClusterHealth:
         membership: The view.
         settings: Interval and thresholds.
         expected_size: How many nodes there should be, if known.
-        checks: Checks of what the node depends on, looked at every interval.
+        checks: The plugins' checks of what the node depends on, looked at every interval.
+        own_checks: The host's own, looked at likewise.
         clock: Times ages and the interval.
         logger: Told of every change.
 
@@ -137,19 +141,20 @@ class ClusterHealth:
         *,
         expected_size: int | None,
         checks: Sequence[HealthCheck] = (),
+        own_checks: Sequence[HealthCheck] = (),
         clock: Clock,
         logger: Logger,
     ) -> None:
         self._membership = membership
         self._settings = settings
         self._expected_size = expected_size
-        self._checks = tuple((check, Isolation(check.name, clock, logger)) for check in checks)
+        self._checks = tuple(
+            (check, Isolation(check.name, clock, logger)) for check in (*checks, *own_checks)
+        )
+        self._own_checks = frozenset(check.name for check in own_checks)
         self._clock = clock
-        self._logger = logger
+        self._log = HealthLog(settings.interval, expected_size, clock, logger)
         self._results: dict[str, CheckResult] = {}
-        self._status = HealthStatus.HEALTHY
-        self._since = clock.monotonic()
-        self._looks = 0
         self._tasks: list[asyncio.Task[None]] = []
         self.history = History(clock)
         self.late = 0.0
@@ -186,14 +191,14 @@ class ClusterHealth:
             expected_size=self._expected_size,
             nodes=tuple(_node(member, now) for member in members),
             checks=dict(self._results),
+            own_checks=self._own_checks,
         )
 
     async def look(self) -> Verdict:
         """Run the checks, judge the view and log: every interval, and whenever a caller wants it now."""
         await self._run_checks()
         verdict = self.verdict()
-        self._looks += 1
-        self._tell(verdict, repeat=self._looks & (self._looks - 1) == 0)
+        self._judged(verdict, look=True)
         return verdict
 
     async def _look_for_ever(self) -> None:
@@ -206,8 +211,8 @@ class ClusterHealth:
     async def _follow_events(self, events: AsyncIterator[MembershipEvent]) -> None:
         async for event in events:
             self.history.happened(event)
-            self._log_event(event)
-            self._tell(self.verdict(), repeat=False)
+            self._log.happened(event)
+            self._judged(self.verdict(), look=False)
 
     async def _run_checks(self) -> None:
         results = await asyncio.gather(*(self._run(check, fence) for check, fence in self._checks))
@@ -226,44 +231,10 @@ class ClusterHealth:
             CheckStatus.CRITICAL, f"answered with {type(result).__name__} instead of CheckResult"
         )
 
-    def _tell(self, verdict: Verdict, *, repeat: bool) -> None:
-        """Log a change of status at once, and a bad one again at the 1st, 2nd, 4th, 8th … look."""
+    def _judged(self, verdict: Verdict, *, look: bool) -> None:
         self.history.judged(verdict)
-        changed = verdict.status is not self._status
-        if not changed and (verdict.status is HealthStatus.HEALTHY or not repeat):
-            return
-        facts = {
-            "status": str(verdict.status),
-            "alive": verdict.alive,
-            "suspect": verdict.suspect,
-            "dead": verdict.dead,
-            "total": verdict.total,
-            "expected": self._expected_size,
-        }
-        if changed:
-            now = self._clock.monotonic()
-            facts |= {"was": str(self._status), "was_for_seconds": round(now - self._since, 1)}
-            self._status, self._since, self._looks = verdict.status, now, 0
-        log = {
-            HealthStatus.HEALTHY: self._logger.info,
-            HealthStatus.DEGRADED: self._logger.warning,
-            HealthStatus.CRITICAL: self._logger.error,
-        }
-        log[verdict.status](f"health.{verdict.status}", **facts)
-
-    def _log_event(self, event: MembershipEvent) -> None:
-        member = event.member
-        if member is None:
-            self._logger.warning("member.events_lost", count=event.count)
-            return
-        bad = event.kind in {EventKind.SUSPECTED, EventKind.DIED, EventKind.CONFLICT}
-        log = self._logger.warning if bad else self._logger.info
-        log(
-            f"member.{event.kind}",
-            node_id=member.node_id,
-            addr=format_address(member.addr),
-            generation=member.generation,
-        )
+        if self._log.judged(verdict, look=look):
+            self.history.transitions[verdict.status] += 1
 
 
 def _node(member: Member, now: float) -> NodeHealth:

@@ -6,12 +6,10 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engram_discovery.types import HealthStatus
-
 if TYPE_CHECKING:
     from engram_discovery.clock import Clock
     from engram_discovery.health import Verdict
-    from engram_discovery.types import EventKind, MembershipEvent
+    from engram_discovery.types import EventKind, HealthStatus, MembershipEvent
 
 __all__ = ["SPAN", "Happening", "History", "Moment"]
 
@@ -54,7 +52,7 @@ class History:
     """Remembers the last quarter of an hour, at one verdict a second at the most, and the last 50 happenings.
 
     Attributes:
-        transitions: How often each status was entered.
+        transitions: How often each status was entered, as the log tells it: flapping is damped.
         largest: Most members alive at once.
     """
 
@@ -62,16 +60,12 @@ class History:
         self._clock = clock
         self._moments: deque[Moment] = deque(maxlen=int(SPAN / _FINEST) + 1)
         self._happenings: deque[Happening] = deque(maxlen=_MOST_HAPPENINGS)
-        self._status = HealthStatus.HEALTHY
         self.transitions: Counter[HealthStatus] = Counter()
         self.largest = 0
 
     def judged(self, verdict: Verdict) -> None:
         """Take in a verdict. One that only repeats the last is not kept again."""
         self.largest = max(self.largest, verdict.alive)
-        if verdict.status is not self._status:
-            self._status = verdict.status
-            self.transitions[verdict.status] += 1
         now = self._clock.monotonic()
         if self._moments and self._moments[-1].verdict == verdict:
             return

@@ -90,7 +90,7 @@ async def _serve(settings: Settings, host: PluginHost, join: tuple[str, ...]) ->
     if context is None:
         listener.close()
         return 0
-    server = HttpServer(cluster_app(context, registry=registry, logger=logger), listener)
+    server = HttpServer(cluster_app(context, registry=registry, logger=logger), listener, logger=logger)
     server.start()
     logger.info("node.ready", api=str(api))
     status = await _until_stopped(context, signals)

@@ -5,20 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from engram_discovery.address import Address, format_address
+from engram_discovery.clock import SystemClock
 from engram_discovery.errors import BindError
+from engram_discovery.http.connections import BoundedConnection, Bounds
+from engram_discovery.sources.complaints import Complaints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from engram_discovery.log import Logger
+
 __all__ = ["HttpServer", "bind_socket"]
 
-_SHUTDOWN_TIMEOUT = 2
-_MOST_CONNECTIONS = 200
+_BACKLOG = 128
+_KEEP_ALIVE = 5  # less than the time for an answer and the next request, so that idle ones end politely
+_READING_TIMEOUT = 2
 
 
 def bind_socket(address: Address, setting: str) -> socket.socket:
@@ -36,7 +43,7 @@ def bind_socket(address: Address, setting: str) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(tuple(address))
-        listener.listen(128)
+        listener.listen(_BACKLOG)
         listener.setblocking(False)  # noqa: FBT003  the socket module's own signature
     except OSError as error:
         listener.close()
@@ -46,9 +53,21 @@ def bind_socket(address: Address, setting: str) -> socket.socket:
 
 
 class HttpServer:
-    """Serves an ASGI application until closed. Signals are the caller's business."""
+    """Serves an ASGI application until closed. Signals are the caller's business.
 
-    def __init__(self, app: Any, listener: socket.socket) -> None:
+    Args:
+        app: The application.
+        listener: What ``bind_socket`` returned.
+        logger: Told when there are too many connections.
+        bounds: What connections may take.
+    """
+
+    def __init__(
+        self, app: Any, listener: socket.socket, *, logger: Logger, bounds: Bounds | None = None
+    ) -> None:
+        bounds = bounds or Bounds()
+        crowded = Complaints(logger, SystemClock(), failed="http.crowded")
+        connection: Any = partial(BoundedConnection, bounds=bounds, crowded=crowded)
         self._listener = listener
         self._server = _Server(
             uvicorn.Config(
@@ -56,13 +75,13 @@ class HttpServer:
                 log_config=None,
                 access_log=False,
                 lifespan="off",
-                http="h11",
+                http=connection,
                 ws="none",
                 loop="none",
                 server_header=False,
-                limit_concurrency=_MOST_CONNECTIONS,
-                timeout_keep_alive=10,
-                timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
+                backlog=_BACKLOG,
+                timeout_keep_alive=_KEEP_ALIVE,
+                timeout_graceful_shutdown=2 * _READING_TIMEOUT,
             )
         )
         self._task: asyncio.Task[None] | None = None
@@ -72,12 +91,17 @@ class HttpServer:
         self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]), name="engram-http")
 
     async def aclose(self) -> None:
-        """Stop serving; answers under way get 2 s."""
+        """Stop serving; clients have 2 s to read the answers under way."""
         if self._task is None:
             self._listener.close()
             return
         self._server.should_exit = True
-        await self._task
+        try:
+            await asyncio.wait({self._task}, timeout=_READING_TIMEOUT)
+        finally:
+            for connection in list(self._server.server_state.connections):
+                connection.transport.abort()
+            await self._task
 
 
 class _Server(uvicorn.Server):

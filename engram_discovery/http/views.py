@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engram_discovery.clock import Clock
     from engram_discovery.context import ClusterContext
     from engram_discovery.health import HealthReport, NodeHealth
-    from engram_discovery.types import Member
+    from engram_discovery.types import CheckResult, Member
 
 __all__ = ["MOST_NODES", "Answer", "Views", "health_body"]
 
@@ -91,8 +91,7 @@ def health_body(report: HealthReport) -> dict[str, Any]:
         body["truncated"] = True
     if report.checks:
         body["checks"] = {
-            name: {"status": result.status.value, "output": result.output, **result.details}
-            for name, result in report.checks.items()
+            name: _check(result, own=name in report.own_checks) for name, result in report.checks.items()
         }
     return body
 
@@ -107,6 +106,11 @@ _SINGLE_NODE_HEALTH = {
     "left_nodes": 0,
     "nodes": [],
 }
+
+
+def _check(result: CheckResult, *, own: bool) -> dict[str, Any]:
+    ours = {"status": result.status.value, "output": result.output, "own": own}
+    return {**ours, **result.details, **ours}  # a plugin's details may hold any key
 
 
 def _node(node: NodeHealth) -> dict[str, Any]:

@@ -38,7 +38,11 @@ PHASE = gauge(
     "1 for the phase of joining, else 0: formed, forming, split, alone, resolving.",
     "phase",
 )
-TRANSITIONS = counter("engram_health_transitions_total", "How often a status was entered.", "status")
+TRANSITIONS = counter(
+    "engram_health_transitions_total",
+    "How often a status was entered, as logged: flapping is damped.",
+    "status",
+)
 CHECKS = gauge(
     "engram_health_check",
     "1 for the last result of a provider's check, else 0: passing, warning, critical.",

@@ -17,12 +17,12 @@ from engram_discovery.clock import SystemClock
 from engram_discovery.context import Distributed
 from engram_discovery.http import cluster_app
 from engram_discovery.http.server import HttpServer, bind_socket
-from engram_discovery.testing import make_member
-from engram_discovery.types import Member, NodeState
+from engram_discovery.testing import RecordingLogger, make_member
+from engram_discovery.types import CheckResult, CheckStatus, Member, NodeState
 from tests.cluster import shelf
 from tests.cluster.nodes import Node, all_see, free_port, make_nodes, running, wait_until
 from tests.servers.browser import DESKTOP, PHONE, Page, chromium
-from tests.unit.metrics.node import make_node, many_members
+from tests.unit.metrics.node import Check, make_node, many_members
 
 ALIVE = {"n0": "alive", "n1": "alive", "n2": "alive"}
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -80,7 +80,7 @@ def served(make: Callable[[], Distributed]) -> Iterator[str]:
 
     async def serve() -> None:
         node = make()
-        server = HttpServer(cluster_app(node), bind_socket(address, "test"))
+        server = HttpServer(cluster_app(node), bind_socket(address, "test"), logger=RecordingLogger())
         node.health.start()
         server.start()
         await asyncio.to_thread(stop.wait)
@@ -187,6 +187,23 @@ def test_a_source_that_fails_is_shown_with_its_reason(page: Page, nodes: list[No
     assert "shelf fails: we go by its last answer" in warned
     assert "shelf does not list this node: lost" in warned
     assert page.text("#warnings") == ""
+
+
+def test_checks_of_plugins_are_shown_whatever_their_names(page: Page) -> None:
+    """Only those that the node marks as its own are left to the section of sources."""
+    slow, old = CheckResult(CheckStatus.WARNING, "slow"), CheckResult(CheckStatus.WARNING, "old")
+
+    def make() -> Distributed:
+        checks, own = [Check("tap-source", slow)], [Check("dns-source", old)]
+        return make_node(SystemClock(), [make_member("self", is_self=True)], checks=checks, own_checks=own)
+
+    with served(make) as url:
+        page.open(f"{url}/cluster/")
+        page.wait("document.querySelector('#checks').innerText.includes('tap-source')")
+        warned, checks = page.text("#warnings"), page.text("#checks")
+
+    assert "tap-source: slow" in warned
+    assert "dns-source" not in warned + checks
 
 
 def test_the_keyboard_moves_between_members(page: Page, nodes: list[Node]) -> None:

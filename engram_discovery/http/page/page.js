@@ -91,9 +91,9 @@ function showBanner(data) {
   $("icon").href = "data:image/svg+xml," + encodeURIComponent(dot);
 }
 
-/** List the health checks but for those of sources, which say later what the section of sources shows. */
+/** List the plugins' health checks: the node's own say what the section of sources shows. */
 function otherChecks(data) {
-  return Object.entries(data.health.checks ?? {}).filter(([name]) => !name.endsWith("-source"));
+  return Object.entries(data.health.checks ?? {}).filter(([, check]) => !check.own);
 }
 
 /** Name what is wrong though the members may all be well. */

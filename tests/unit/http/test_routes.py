@@ -15,9 +15,9 @@ from engram_discovery.http import cluster_app
 from engram_discovery.http.views import MOST_NODES, health_body
 from engram_discovery.settings import settings_from
 from engram_discovery.settings.models import HealthSettings
-from engram_discovery.testing import FakeClock, FakeMembership, make_member
-from engram_discovery.types import NodeState
-from tests.unit.test_health import Recorder
+from engram_discovery.testing import FakeClock, FakeMembership, RecordingLogger, make_member
+from engram_discovery.types import CheckResult, CheckStatus, NodeState
+from tests.unit.metrics.node import Check, make_node
 
 HOSTILE = "</script>\u2028\x00\ud800 \x1b[31m"
 
@@ -26,7 +26,7 @@ HOSTILE = "</script>\u2028\x00\ud800 \x1b[31m"
 class App:
     """An application over a single-node context, and its log."""
 
-    log: Recorder
+    log: RecordingLogger
     app: Any
 
     async def ask(self, method: str, path: str) -> httpx.Response:
@@ -37,13 +37,17 @@ class App:
 
 @pytest.fixture
 def single() -> App:
-    log = Recorder()
+    log = RecordingLogger()
     return App(log, cluster_app(SingleNode(settings_from({"cluster": {"enabled": False}})), logger=log))
 
 
 def health_of(members: list[Any]) -> ClusterHealth:
     return ClusterHealth(
-        FakeMembership(members), HealthSettings(), expected_size=None, clock=FakeClock(), logger=Recorder()
+        FakeMembership(members),
+        HealthSettings(),
+        expected_size=None,
+        clock=FakeClock(),
+        logger=RecordingLogger(),
     )
 
 
@@ -98,9 +102,9 @@ async def test_an_error_in_a_handler_is_an_id_and_a_log_line(
 
     assert answer.status_code == 500
     assert answer.json()["error"] == "internal"
-    ((level, event, facts),) = single.log.lines
-    assert (level, event, facts["id"]) == ("error", "http.failed", answer.json()["id"])
-    assert "broken inside" in facts["error"]
+    (told,) = single.log.events
+    assert (told.level, told.event, told.facts["id"]) == ("error", "http.failed", answer.json()["id"])
+    assert "broken inside" in told.facts["error"]
     assert "broken inside" not in answer.text
 
 
@@ -124,6 +128,24 @@ def test_the_specified_fields_are_there() -> None:
         "left_nodes": 0,
     }
     assert [set(node) for node in nodes] == [{"id", "addr", "state", "last_seen", "spaces"}] * 3
+
+
+async def test_checks_are_marked_and_cannot_disguise_themselves() -> None:
+    """The node's own are told from the plugins', and figures never take the place of the verdict."""
+    details = {"status": "passing", "own": True, "seconds": 9}
+    node = make_node(
+        FakeClock(),
+        checks=[Check("tap", CheckResult(CheckStatus.CRITICAL, "dry", details))],
+        own_checks=[Check("dns-source", CheckResult(CheckStatus.PASSING))],
+    )
+    await node.health.look()
+
+    checks = health_body(node.health.report())["checks"]
+
+    assert checks == {
+        "tap": {"status": "critical", "output": "dry", "own": False, "seconds": 9},
+        "dns-source": {"status": "passing", "output": "", "own": True},
+    }
 
 
 def test_a_large_cluster_is_cut_and_says_so() -> None:

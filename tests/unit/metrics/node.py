@@ -16,11 +16,12 @@ from engram_discovery.health import ClusterHealth
 from engram_discovery.joining import Joiner
 from engram_discovery.log import get_logger
 from engram_discovery.plugins import PluginHost
+from engram_discovery.protocols import HealthCheck
 from engram_discovery.registration import Registration
 from engram_discovery.settings import settings_from
 from engram_discovery.sources import Discovery, Source
 from engram_discovery.testing import FakeMembership, make_member
-from engram_discovery.types import Lease, Member, NodeIdentity, NodeRecord, NodeState
+from engram_discovery.types import CheckResult, Lease, Member, NodeIdentity, NodeRecord, NodeState
 
 LOGGER = get_logger("engram_discovery.test")
 IDENTITY = NodeIdentity(node_id="n0", generation=1, cluster="test")
@@ -31,6 +32,17 @@ class Engine(FakeMembership):
 
     def stats(self) -> dict[str, int]:
         return {"local_health": 0, "packets_received": 7}
+
+
+class Check:
+    """A health check that always says the same."""
+
+    def __init__(self, name: str, result: CheckResult) -> None:
+        self.name = name
+        self._result = result
+
+    async def check(self) -> CheckResult:
+        return self._result
 
 
 class Registry:
@@ -77,6 +89,8 @@ def make_node(
     discoverers: dict[str, Any] | None = None,
     registry: Registry | None = None,
     cluster: dict[str, Any] | None = None,
+    checks: Sequence[HealthCheck] = (),
+    own_checks: Sequence[HealthCheck] = (),
 ) -> Distributed:
     """Put a node together; nothing of it runs until the test starts it."""
     settings = settings_from({"cluster": {"enabled": True, **(cluster or {})}})
@@ -101,6 +115,8 @@ def make_node(
         membership,
         settings.cluster.health,
         expected_size=settings.cluster.expected_size,
+        checks=checks,
+        own_checks=own_checks,
         clock=clock,
         logger=LOGGER,
     )
