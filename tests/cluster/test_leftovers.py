@@ -17,56 +17,15 @@ from engram_discovery.errors import PluginError
 from engram_discovery.plugins import PluginHost
 from engram_discovery.settings import settings_from
 from tests.cluster.nodes import free_port
-from tests.unit.plugins.installed import Site
+from tests.unit.plugins.installed import LEAKING, Site
 from tests.unit.simulation.virtual_time import RecordingLogger
-
-#: Reads its connection in a task of its own, by a task of that one, and ends both when it is closed, or does not.
-ACME = """
-import asyncio
-
-class Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    leaks: bool = False
-    stubborn: bool = False
-
-class Acme:
-    def __init__(self, settings):
-        self.settings, self.reading = settings, None
-
-    async def discover(self):
-        self.reading = self.reading or asyncio.create_task(self.read())
-        return Empty("nobody")
-
-    async def read(self):
-        await asyncio.create_task(self.receive())
-
-    async def receive(self):
-        for _ in range(3 if self.settings.stubborn else 1):
-            try:
-                await asyncio.sleep(60)
-            except asyncio.CancelledError:
-                if not self.settings.stubborn:
-                    raise
-
-    async def aclose(self):
-        if self.reading is not None and not self.settings.leaks:
-            self.reading.cancel()
-
-@hookimpl
-def engram_providers():
-    return offer("acme")
-
-@hookimpl
-def engram_create_discoverer(provider, settings, context):
-    return Acme(settings) if provider == "acme" else None
-"""
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.syspath_prepend(tmp_path)
     site = Site(tmp_path)
-    site.install("acme-discovery", version="1.2", acme=ACME)
+    site.install("acme-discovery", version="1.2", acme=LEAKING)
     yield site
     sys.modules.pop(site.module("acme-discovery", "acme"), None)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import free_port
-from tests.unit.plugins.installed import Site
+from tests.cluster.nodes import Node, free_port, running, wait_until
+from tests.unit.plugins.installed import LEAKING, Site
 
 BROKEN = {
     "raises at its import": "raise ValueError('out of order')",
@@ -80,3 +81,40 @@ def test_two_distributions_with_one_provider_count_too(tmp_path: Path) -> None:
     assert "acme-one 1.0" in done.stderr
     assert "acme-two 1.0" in done.stderr
     assert "cluster.plugins.deny" in done.stderr
+
+
+SELECTED = ["--set", "cluster.discovery=acme", "--set", "cluster.acme.leaks=true"]
+LEFT = (
+    'plugin "acme" (acme-discovery 1.2) left 2 tasks running after aclose: Acme.read, Acme.receive; upgrade'
+)
+
+
+@pytest.mark.parametrize("command", [["discover"], ["doctor", "--probe"]])
+def test_tasks_left_behind_count_too(tmp_path: Path, command: list[str]) -> None:
+    """A command that asks a provider names the tasks that it leaves; with the flag they are an error."""
+    Site(tmp_path).install("acme-discovery", version="1.2", acme=LEAKING)
+
+    named = ended(tmp_path, *command, *SELECTED)
+    refused = ended(tmp_path, *command, *SELECTED, "--strict-plugins")
+
+    assert (named.returncode, refused.returncode) == (0, 2)
+    assert LEFT in named.stdout + named.stderr
+    assert LEFT in refused.stdout + refused.stderr
+
+
+def test_a_node_ends_with_the_error_once_it_is_closed(tmp_path: Path) -> None:
+    """With the flag, a node whose provider left tasks says good-bye as ever, and its exit status is 2."""
+    Site(tmp_path).install("acme-discovery", version="1.2", acme=LEAKING)
+    settings = '[cluster]\nenabled = true\ndiscovery = "acme"\nacme.leaks = true\n'
+    node = Node("n", "127.0.0.1", tmp_path / "n", free_port(), free_port(), settings)
+    node.arguments, node.environment = ["--strict-plugins"], {"PYTHONPATH": str(tmp_path)}
+
+    with running([node]):
+        wait_until(lambda: node.events("node.ready"), 20, "the node is ready")
+        assert node.process
+        node.process.send_signal(signal.SIGTERM)
+        status = node.process.wait(20)
+
+    assert status == 2
+    assert f"engram-discovery: {LEFT}" in node.log
+    assert "Traceback" not in node.log

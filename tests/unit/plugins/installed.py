@@ -26,6 +26,48 @@ class Nobody:
 """
 
 
+#: Reads its connection in a task of its own, by a task of that one, and ends both when it is closed, or does not.
+LEAKING = """
+import asyncio
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    leaks: bool = False
+    stubborn: bool = False
+
+class Acme:
+    def __init__(self, settings):
+        self.settings, self.reading = settings, None
+
+    async def discover(self):
+        self.reading = self.reading or asyncio.create_task(self.read())
+        return Empty("nobody")
+
+    async def read(self):
+        await asyncio.create_task(self.receive())
+
+    async def receive(self):
+        for _ in range(3 if self.settings.stubborn else 1):
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                if not self.settings.stubborn:
+                    raise
+
+    async def aclose(self):
+        if self.reading is not None and not self.settings.leaks:
+            self.reading.cancel()
+
+@hookimpl
+def engram_providers():
+    return offer("acme")
+
+@hookimpl
+def engram_create_discoverer(provider, settings, context):
+    return Acme(settings) if provider == "acme" else None
+"""
+
+
 def working(name: str, reason: str = "nobody") -> str:
     """Give the source of a plugin that works, and whose discoverer answers ``Empty(reason)``."""
     return f"""
