@@ -284,7 +284,7 @@ class _Startup:
             clock=self.clock,
             logger=self.logger,
         )
-        providers.called_through(health.fences)
+        providers.hold_to_account(health.fences)
         health.start()
         stack.push_async_callback(self._closing, "health", health.aclose)
         return health
@@ -318,7 +318,7 @@ class _Startup:
             registration = Registration(
                 provider, registrar, node, clock=self.clock, random=self.random, logger=logger
             )
-            providers.called_through([registration.fence])
+            providers.hold_to_account([registration.fence])
             registration.start()
             drain = cluster.registration.drain
             close = functools.partial(registration.aclose, drain=drain)

@@ -105,8 +105,8 @@ class Providers:
         """Make the membership engine."""
         return self.host.create_membership("kinship", config, self._context("kinship"))
 
-    def called_through(self, fences: Iterable[Isolation]) -> None:
-        """Hold what is made here and called through these to account, too; they are named by provider or check."""
+    def hold_to_account(self, fences: Iterable[Isolation]) -> None:
+        """Look at the end for tasks that calls through these left; each fence is named by its provider or check."""
         for fence in fences:
             provider = self._checks.get(fence.name, fence.name)
             if provider in self.settings.cluster.discovery:
@@ -137,7 +137,7 @@ class Providers:
         discoverer = self.host.create_discoverer(name, self._table(name), context)
         if self._is_foreign(name):
             own = Isolation(name, self.clock, self.logger)
-            self.called_through([own])
+            self.hold_to_account([own])
             discoverer = on_own_thread(discoverer, own)
         return self._keep_fresh(name, discoverer, context)
 
@@ -156,7 +156,7 @@ class Providers:
             random=self.random,
             timeout=context.timeout,
         )
-        self.called_through([source.fence])
+        self.hold_to_account([source.fence])
         return source
 
     def _is_foreign(self, name: str) -> bool:

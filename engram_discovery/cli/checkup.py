@@ -166,7 +166,7 @@ async def _check(check: HealthCheck, providers: Providers) -> Finding:
 
     subject = f"check {check.name}"
     fence = Isolation(check.name, providers.clock, providers.logger)
-    providers.called_through([fence])
+    providers.hold_to_account([fence])
     try:
         result: object = await fence.call(check.check, timeout=_PROBE_TIMEOUT)
     except DiscoveryError as error:
