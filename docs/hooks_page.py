@@ -6,14 +6,16 @@ python -m docs.hooks_page
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from pathlib import Path
 from textwrap import dedent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from engram_discovery import errors, hookspecs, protocols, types
-from engram_discovery.testing import contracts
+from engram_discovery import errors, hookspecs, protocols, testing, types
+from engram_discovery.testing import contracts, pytest_plugin
+from engram_discovery.testing.contracts.provider import ProviderContract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +26,7 @@ PAGE = Path(__file__).parent / "reference" / "hooks.md"
 PROTOCOLS = [getattr(protocols, name) for name in protocols.__all__]
 GIVEN = [hookspecs.PluginContext, hookspecs.MembershipConfig, types.NodeIdentity, types.NodeRecord]
 RETURNED = [types.ProviderInfo, types.Endpoint, types.Found, types.Empty, types.Lease, types.CheckResult]
+WORDS = [errors.FailureKind, types.CheckStatus]
 RAISED = [errors.DiscoveryError, errors.RegistrationError]
 SUITES = [
     contracts.PluginContract,
@@ -87,16 +90,53 @@ def _chapters() -> Iterator[str]:
     ):
         yield f"## {title}\n"
         yield from map(_class, classes)
-    yield f"### `FailureKind`\n\n{_text(inspect.getdoc(errors.FailureKind) or '')}"
-    yield "".join(f"- `{kind}`\n" for kind in errors.FailureKind)
+    for words in WORDS:
+        yield f"### `{words.__name__}`\n\n{_text(inspect.getdoc(words) or '')}"
+        yield "".join(f"- `{word}`\n" for word in words)
+    yield "## Fakes and fixtures\n\nIn `engram_discovery.testing`; pytest finds the fixtures by itself.\n"
+    yield _table(("name", "is"), ((name, _first(getattr(testing, name))) for name in testing.__all__))
+    yield _table(("fixture", "gives"), fixtures().items())
     yield "## Contract suites\n\nIn `engram_discovery.testing.contracts`; subclass them in your tests.\n"
+    yield "### What every suite of a provider is told\n\n" + _text(inspect.getdoc(ProviderContract) or "")
+    for name in ("make_backend", "settings"):
+        method = getattr(ProviderContract, name)
+        yield f"{_signature(name, method)}\n{_text(inspect.getdoc(method) or '')}"
+    yield _class(contracts.Backend)
+    for name, method in members(contracts.Backend).items():
+        yield f"{_signature(name, method)}\n{_text(inspect.getdoc(method) or '')}"
     for suite in SUITES:
         yield _class(suite)
         yield _table(("test", "promise"), promises(suite).items())
 
 
+def fixtures() -> dict[str, str]:
+    """Return what each fixture of the test kit gives, by name."""
+    made = {name: getattr(pytest_plugin, name) for name in pytest_plugin.__all__}
+    return {name: _first(fixture) for name, fixture in made.items()}
+
+
 def _class(described: type) -> str:
-    return f"### `{described.__name__}`\n\n{_text(inspect.getdoc(described) or '')}"
+    shown = _fields(described) if dataclasses.is_dataclass(described) else ""
+    return f"### `{described.__name__}`\n\n{shown}{_text(inspect.getdoc(described) or '')}"
+
+
+def _fields(described: Any) -> str:
+    """Show where a value is imported from, and the types and defaults of its fields."""
+    fields = dataclasses.fields(described)
+    lines = [f"    {field.name}: {field.type}{_default(field)}\n" for field in fields]
+    start = f"from {described.__module__} import {described.__name__}\n\n\nclass {described.__name__}:\n"
+    return f"```python\n{start}{''.join(lines)}```\n\n"
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    if field.default_factory is not dataclasses.MISSING:
+        return f" = {dict(field.default_factory())}"  # every one of them is an empty mapping
+    return "" if field.default is dataclasses.MISSING else f" = {field.default!r}".replace("'", '"')
+
+
+def _first(described: object) -> str:
+    """Return the first paragraph of a docstring as one line."""
+    return " ".join((inspect.getdoc(described) or "").partition("\n\n")[0].split())
 
 
 def _signature(name: str, member: object) -> str:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from engram_discovery.clock import Clock
     from engram_discovery.log import Logger
     from engram_discovery.plugins import PluginHost
-    from engram_discovery.protocols import HealthCheck, Membership
+    from engram_discovery.protocols import Membership
     from engram_discovery.settings import Settings
     from engram_discovery.sources import Discovery
     from engram_discovery.types import Endpoint, JoinReport, Member, NodeIdentity
@@ -135,6 +135,7 @@ class _Startup:
             random=self.random,
             join=self.join,
         )
+        stack.push_async_exit(functools.partial(self._end_leftovers, providers))
         discovery = providers.discovery()
         stack.push_async_callback(self._closing, "discovery", discovery.aclose)
         if not self.settings.cluster.join.rejoin_after_leave:
@@ -144,7 +145,7 @@ class _Startup:
         membership = await self._membership(stack, providers, identity, bind, advertise, api)
         is_self = SelfFilter(bind, membership.local.addr, interfaces)
         joiner = await self._join(stack, membership, discovery, is_self)
-        health = self._health(stack, membership, providers.health_checks(), source_checks(discovery))
+        health = self._health(stack, membership, providers, discovery)
         conflict = self._guard(stack, membership, joiner)
         registrations = self._register(stack, providers, identity, membership.local, api)
         self.logger.info(
@@ -271,22 +272,19 @@ class _Startup:
             ) from None
 
     def _health(
-        self,
-        stack: AsyncExitStack,
-        membership: Membership,
-        checks: Sequence[HealthCheck],
-        own_checks: Sequence[HealthCheck],
+        self, stack: AsyncExitStack, membership: Membership, providers: Providers, discovery: Discovery
     ) -> ClusterHealth:
         cluster = self.settings.cluster
         health = ClusterHealth(
             membership,
             cluster.health,
             expected_size=cluster.expected_size,
-            checks=checks,
-            own_checks=own_checks,
+            checks=providers.health_checks(),
+            own_checks=source_checks(discovery),
             clock=self.clock,
             logger=self.logger,
         )
+        providers.hold_to_account(health.fences)
         health.start()
         stack.push_async_callback(self._closing, "health", health.aclose)
         return health
@@ -320,6 +318,7 @@ class _Startup:
             registration = Registration(
                 provider, registrar, node, clock=self.clock, random=self.random, logger=logger
             )
+            providers.hold_to_account([registration.fence])
             registration.start()
             drain = cluster.registration.drain
             close = functools.partial(registration.aclose, drain=drain)
@@ -334,3 +333,15 @@ class _Startup:
                 await close()
         except Exception as error:  # noqa: BLE001  shutdown goes on whatever one part raises; it is logged
             self.logger.warning("cluster.close_failed", part=what, error=str(error) or type(error).__name__)
+
+    async def _end_leftovers(
+        self, providers: Providers, failed: type[BaseException] | None, *_: object
+    ) -> None:
+        """Call plugins to account when all that they made is closed.
+
+        Raises:
+            PluginError: One left tasks running, and ``plugins.strict`` is set; not if something else failed before.
+        """
+        complaints = await providers.end_leftovers()
+        if complaints and self.host.strict and failed is None:
+            raise complaints[0]

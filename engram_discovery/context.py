@@ -108,7 +108,11 @@ class Distributed:
         self._draining = True
 
     async def aclose(self) -> None:
-        """Deregister, stop looking, leave and close, in this order; each step is bounded. Idempotent."""
+        """Deregister, stop looking, leave and close, in this order; each step is bounded. Idempotent.
+
+        Raises:
+            PluginError: All is closed, but a plugin left tasks running, and ``plugins.strict`` is set.
+        """
         self.drain()
         await self._closing.aclose()
 

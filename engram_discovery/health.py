@@ -173,6 +173,11 @@ class ClusterHealth:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
+    @property
+    def fences(self) -> tuple[Isolation, ...]:
+        """What the checks are called through, by their names."""
+        return tuple(fence for _, fence in self._checks)
+
     def verdict(self) -> Verdict:
         """Count the current view. Never waits; callable from any thread."""
         return judge(self._membership.members(), self._settings, self._expected_size)

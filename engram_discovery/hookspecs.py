@@ -32,8 +32,17 @@ or ``plugins.allow`` names it. It sits in a module of its own; its entry point n
         discoverer = yield
         return discoverer and NearestZone(discoverer)
 
-Evolution: a later version may append arguments to a hook; pluggy passes a plugin only those it names. A change that
-would break a plugin raises ``API_VERSION``.
+How the contract changes. A later version of ``engram-discovery`` may
+
+- add hooks, and append arguments to a hook. A plugin is passed only those that it names; one that needs a new one
+  depends on the version that brought it, since an older host refuses it;
+- add fields with defaults to ``PluginContext`` and to the types, and optional methods to protocols, like ``watch``;
+- deprecate a hook or an argument. It goes on working, and whoever uses it is told what to use instead: by the log event
+  ``plugin.deprecated``, by the commands ``plugins --all`` and ``doctor``, and by a ``DeprecationWarning``, which pytest
+  shows to the plugin's authors.
+
+Anything else that would break a plugin, such as dropping what is deprecated, raises ``API_VERSION``. A host refuses
+a plugin whose ``ProviderInfo.requires_api`` is another version than its own, and says which of the two to upgrade.
 """
 
 from __future__ import annotations

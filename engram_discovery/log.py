@@ -34,6 +34,19 @@ class Logger(Protocol):
         """Return a logger that adds these facts to every event."""
 
 
+class SilentLogger:
+    """Drops every event: for a command that shows what happened itself."""
+
+    def debug(self, event: str, **facts: Any) -> None:
+        """Drop it."""
+
+    info = warning = error = debug
+
+    def bind(self, **_facts: Any) -> SilentLogger:
+        """Return the same."""
+        return self
+
+
 def get_logger(name: str, **facts: Any) -> Logger:
     """Return a logger for ``name`` (``engram_discovery.<part>``) that adds ``facts`` to every event."""
     structlog = sys.modules.get("structlog")

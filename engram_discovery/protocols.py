@@ -1,7 +1,8 @@
 """What providers and engines look like. Structural: there is nothing to inherit from.
 
 All coroutines are called under a deadline of the host's and may be cancelled at any await; they must then close
-what they opened. None may block the event loop, read the environment, or configure logging. A complete discoverer::
+what they opened. None may block the event loop, read the environment, or configure logging. A task that is begun in a
+call ends by ``aclose``: what is left running is cancelled by the host, which names its plugin. A complete discoverer::
 
     class FileDiscoverer:
         def __init__(self, settings, context):

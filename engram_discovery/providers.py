@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import engram_discovery
 from engram_discovery.hookspecs import MembershipConfig, PluginContext
 from engram_discovery.plugins import PluginHost
-from engram_discovery.sources import Discovery, PeerCache, Source
-from engram_discovery.sources.own_thread import on_own_thread
+from engram_discovery.sources import Discovery, PeerCache, Source, on_own_thread
+from engram_discovery.sources.isolation import Isolation
+from engram_discovery.sources.leftovers import end_leftovers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from random import Random
 
     from engram_discovery.clock import Clock
+    from engram_discovery.errors import PluginError
     from engram_discovery.log import Logger
     from engram_discovery.protocols import Discoverer, HealthCheck, Membership, Registrar
     from engram_discovery.settings import Settings
@@ -55,6 +58,8 @@ class Providers:
     logger: Logger
     random: Random
     join: tuple[str, ...] = ()
+    _fences: dict[Isolation, str] = field(default_factory=dict)
+    _checks: dict[str, str] = field(default_factory=dict)
 
     def discovery(self) -> Discovery:
         """Make the sources, in order, and their memory on disk.
@@ -80,11 +85,13 @@ class Providers:
 
     def health_checks(self) -> list[HealthCheck]:
         """Make the health checks of all selected providers."""
-        return [
-            check
+        made = [
+            (name, check)
             for name in self.settings.cluster.discovery
             for check in self.host.create_health_checks(name, self._table(name), self._context(name))
         ]
+        self._checks.update((check.name, name) for name, check in made)
+        return [check for _, check in made]
 
     def registrars(self) -> dict[str, Registrar]:
         """Make the registrars of those selected providers that register, by provider."""
@@ -98,11 +105,40 @@ class Providers:
         """Make the membership engine."""
         return self.host.create_membership("kinship", config, self._context("kinship"))
 
+    def hold_to_account(self, fences: Iterable[Isolation]) -> None:
+        """Look at the end for tasks that calls through these left; each fence is named by its provider or check."""
+        for fence in fences:
+            provider = self._checks.get(fence.name, fence.name)
+            if provider in self.settings.cluster.discovery:
+                self._fences[fence] = provider
+
+    async def end_leftovers(self) -> list[PluginError]:
+        """Cancel the tasks that plugins left running; call when all that was made is closed. Takes seconds at most.
+
+        Returns:
+            One complaint for each provider that left some, which is logged and in the host's record, too.
+        """
+        await end_leftovers(self._fences)
+        left: dict[str, list[str]] = {}
+        for fence, provider in self._fences.items():
+            if fence.leftovers:
+                left.setdefault(provider, []).extend(fence.leftovers)
+        return [self._complain(provider, tasks) for provider, tasks in left.items()]
+
+    def _complain(self, provider: str, tasks: list[str]) -> PluginError:
+        names = ", ".join(sorted(set(tasks)))
+        count = "a task" if len(tasks) == 1 else f"{len(tasks)} tasks"
+        complaint = self.host.complain(provider, f"left {count} running after aclose: {names}")
+        self.logger.warning("plugin.left_tasks", provider=provider, tasks=len(tasks), error=str(complaint))
+        return complaint
+
     def _source(self, name: str) -> Source:
         context = self._context(name)
         discoverer = self.host.create_discoverer(name, self._table(name), context)
         if self._is_foreign(name):
-            discoverer = on_own_thread(name, discoverer, clock=self.clock, logger=self.logger)
+            own = Isolation(name, self.clock, self.logger)
+            self.hold_to_account([own])
+            discoverer = on_own_thread(discoverer, own)
         return self._keep_fresh(name, discoverer, context)
 
     def _command_line(self) -> Source:
@@ -112,7 +148,7 @@ class Providers:
         return self._keep_fresh(COMMAND_LINE, self.host.create_discoverer("static", table, context), context)
 
     def _keep_fresh(self, name: str, discoverer: Discoverer, context: PluginContext) -> Source:
-        return Source(
+        source = Source(
             name,
             discoverer,
             clock=self.clock,
@@ -120,6 +156,8 @@ class Providers:
             random=self.random,
             timeout=context.timeout,
         )
+        self.hold_to_account([source.fence])
+        return source
 
     def _is_foreign(self, name: str) -> bool:
         """Tell whether a stranger's code answers, which may block the loop: it gets a thread of its own.

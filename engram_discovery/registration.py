@@ -63,6 +63,9 @@ class Registration:
         clock: Times renewals and retries.
         random: Spreads them.
         logger: Told of every change of state.
+
+    Attributes:
+        fence: What the registrar is called through.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class Registration:
         self._random = random
         self._logger = logger
         self._backoff = Backoff(random)
-        self._fence = Isolation(provider, clock, logger)
+        self.fence = Isolation(provider, clock, logger)
         self._state = RegistrationState.PENDING
         self._since = clock.monotonic()
         self._ttl: float | None = None
@@ -252,7 +255,7 @@ class Registration:
                 return error
 
         try:
-            result = await self._fence.call(told, timeout=timeout)
+            result = await self.fence.call(told, timeout=timeout)
         except DiscoveryError as error:
             raise RegistrationError(str(error), kind=error.kind) from None
         if isinstance(result, RegistrationError):

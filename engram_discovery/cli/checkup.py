@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import FailureKind, PluginError, SettingsError
-from engram_discovery.types import CheckStatus
+from engram_discovery.errors import DiscoveryError, FailureKind, PluginError, SettingsError
+from engram_discovery.log import SilentLogger
+from engram_discovery.types import CheckResult, CheckStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -86,7 +88,7 @@ def examine(files: Sequence[str], overrides: Sequence[str]) -> tuple[list[Findin
     from engram_discovery.settings.load import try_load
     from engram_discovery.settings.models import PluginsSettings
 
-    outcome = try_load(*files, cli_overrides=overrides, host=make_host)
+    outcome = try_load(*files, cli_overrides=overrides, host=partial(make_host, logger=SilentLogger()))
     findings = [Finding("settings", Verdict.ERROR, str(problem)) for problem in outcome.problems]
     findings += [Finding("settings", Verdict.WARNING, str(warning)) for warning in outcome.warnings]
     settings = outcome.settings
@@ -106,10 +108,13 @@ async def probe(providers: Providers) -> list[Finding]:
         return [Finding("providers", Verdict.ERROR, str(error))]
     try:
         await discovery.discover()
-        sources = [_source(status) for status in discovery.status()]
+        found = [_source(status) for status in discovery.status()]
+        found += await asyncio.gather(*(_check(check, providers) for check in checks))
     finally:
         await discovery.aclose()
-    return [*sources, *await asyncio.gather(*(_check(check) for check in checks))]
+    verdict = Verdict.ERROR if providers.host.strict else Verdict.WARNING
+    complaints = await providers.end_leftovers()
+    return [*found, *(Finding(f"plugin {one.plugin}", verdict, str(one)) for one in complaints)]
 
 
 def _providers(settings: Settings) -> Providers:
@@ -121,7 +126,7 @@ def _providers(settings: Settings) -> Providers:
 
     return Providers(
         settings=settings,
-        host=make_host(settings.cluster.plugins),
+        host=make_host(settings.cluster.plugins, SilentLogger()),
         identity=None,
         clock=SystemClock(),
         logger=get_logger("engram_discovery"),
@@ -133,8 +138,11 @@ def _plugins(plugins: PluginsSettings, selected: Sequence[str]) -> Iterator[Find
     """Import every enabled plugin; one that nobody selected harms nobody, so it is a warning."""
     from engram_discovery.providers import make_host
 
-    for record in make_host(plugins.model_copy(update={"strict": False})).load_all():
+    lenient = plugins.model_copy(update={"strict": False})
+    for record in make_host(lenient, SilentLogger()).load_all():
         origin = f"{record.distribution} {record.version}" if record.distribution else "no distribution"
+        for warning in record.warnings:
+            yield Finding(f"plugin {record.name}", Verdict.WARNING, warning)
         if record.error is None:
             yield Finding(f"plugin {record.name}", Verdict.OK, f"{record.state}, from {origin}")
         else:
@@ -156,13 +164,18 @@ def _source(status: SourceStatus) -> Finding:
     return Finding(subject, Verdict.OK, status.sentence())
 
 
-async def _check(check: HealthCheck) -> Finding:
+async def _check(check: HealthCheck, providers: Providers) -> Finding:
+    from engram_discovery.sources.isolation import Isolation
+
     subject = f"check {check.name}"
+    fence = Isolation(check.name, providers.clock, providers.logger)
+    providers.hold_to_account([fence])
     try:
-        result = await asyncio.wait_for(check.check(), _PROBE_TIMEOUT)
-    except TimeoutError:
-        return Finding(subject, Verdict.UNREACHABLE, f"no answer within {_PROBE_TIMEOUT:g} s")
-    except Exception as error:  # noqa: BLE001  any exception counts as critical; its text may hold a secret
-        return Finding(subject, Verdict.UNREACHABLE, f"raised {type(error).__name__}")
+        result: object = await fence.call(check.check, timeout=_PROBE_TIMEOUT)
+    except DiscoveryError as error:
+        return Finding(subject, Verdict.UNREACHABLE, str(error))
+    if not isinstance(result, CheckResult):
+        said = f"answered with {type(result).__name__} instead of CheckResult"
+        return Finding(subject, Verdict.UNREACHABLE, said, _REMEDIES[FailureKind.PLUGIN_BUG])
     verdicts = {CheckStatus.PASSING: Verdict.OK, CheckStatus.WARNING: Verdict.WARNING}
     return Finding(subject, verdicts.get(result.status, Verdict.UNREACHABLE), result.output)

@@ -164,9 +164,10 @@ def _loaded(context: click.Context, files: Sequence[str], overrides: Sequence[st
 
 
 def _host(plugins: PluginsSettings) -> PluginHost:
-    from engram_discovery.plugins import PluginHost
+    from engram_discovery.log import SilentLogger
+    from engram_discovery.providers import make_host
 
-    return PluginHost(allow=plugins.allow, deny=plugins.deny, strict=plugins.strict)
+    return make_host(plugins, SilentLogger())
 
 
 def _provider_models(settings: Settings) -> dict[str, BaseModel]:
@@ -182,7 +183,7 @@ def _installed_models(plugins: PluginsSettings | None = None) -> dict[str, type[
     from engram_discovery.errors import PluginError
     from engram_discovery.settings.models import PluginsSettings
 
-    host = _host(plugins or PluginsSettings())
+    host = _host((plugins or PluginsSettings()).model_copy(update={"strict": False}))
     models: dict[str, type[BaseModel]] = {}
     for name in sorted(host.known_providers()):
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from contextlib import aclosing, suppress
+from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import click
 from engram_discovery.cli.options import json_option, load, settings_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from engram_discovery.plugins import PluginHost
     from engram_discovery.settings import Settings
@@ -61,13 +61,13 @@ def discover(
 
 
 async def _ask(settings: Settings, host: PluginHost) -> dict[str, Any]:
-    async with aclosing(_discovery(settings, host)) as discovery:
+    async with _discovery(settings, host) as discovery:
         snapshot = await discovery.discover()
         return _answer(snapshot, discovery.status())
 
 
 async def _watch(settings: Settings, host: PluginHost, *, as_json: bool) -> None:
-    async with aclosing(_discovery(settings, host)) as discovery:
+    async with _discovery(settings, host) as discovery:
         changes = discovery.changes()
         await discovery.discover()
         discovery.start()
@@ -81,7 +81,8 @@ async def _watch(settings: Settings, host: PluginHost, *, as_json: bool) -> None
                     )
 
 
-def _discovery(settings: Settings, host: PluginHost) -> Discovery:
+@asynccontextmanager
+async def _discovery(settings: Settings, host: PluginHost) -> AsyncIterator[Discovery]:
     from engram_discovery.clock import SystemClock
     from engram_discovery.log import get_logger
     from engram_discovery.providers import Providers
@@ -94,7 +95,14 @@ def _discovery(settings: Settings, host: PluginHost) -> Discovery:
         logger=get_logger("engram_discovery"),
         random=Random(),  # noqa: S311  it spreads retries, nothing secret
     )
-    return providers.discovery()
+    discovery = providers.discovery()
+    try:
+        yield discovery
+    finally:
+        await discovery.aclose()
+        complaints = await providers.end_leftovers()
+    if complaints and host.strict:
+        raise complaints[0]
 
 
 def _answer(snapshot: Snapshot, statuses: Sequence[SourceStatus]) -> dict[str, Any]:

@@ -12,20 +12,36 @@ if TYPE_CHECKING:
     from engram_discovery.plugins import PluginHost
     from engram_discovery.settings import Settings
 
-__all__ = ["DEFAULT_URL", "json_option", "load", "settings_options", "url_option"]
+__all__ = ["DEFAULT_URL", "STRICT_PLUGINS", "json_option", "load", "settings_options", "url_option"]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+#: What ``--strict-plugins`` sets.
+STRICT_PLUGINS = "cluster.plugins.strict=true"
 
 #: Where a node with the default settings answers.
 DEFAULT_URL = "http://127.0.0.1:50051"
 
 
+def _with_strictness(
+    context: click.Context, _option: click.Parameter, overrides: tuple[str, ...]
+) -> tuple[str, ...]:
+    return (*overrides, STRICT_PLUGINS) if context.params.pop("strict_plugins", False) else overrides
+
+
 def settings_options(command: _Command) -> _Command:
-    """Add ``--config`` and ``--set``."""
+    """Add ``--config``, ``--set`` and ``--strict-plugins``, which is one of the overrides that the command is given."""
+    command = click.option(
+        "--strict-plugins",
+        is_flag=True,
+        is_eager=True,  # it is known when --set is looked at
+        help="Take any broken plugin for an error; the same as --set plugins.strict=true.",
+    )(command)
     command = click.option(
         "--set",
         "overrides",
         multiple=True,
+        callback=_with_strictness,
         metavar="KEY=VALUE",
         help="Override one setting, such as cluster.node_id=n1. May be repeated.",
     )(command)

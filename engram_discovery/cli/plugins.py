@@ -10,6 +10,7 @@ import click
 from engram_discovery.cli.options import json_option, settings_options
 from engram_discovery.errors import PluginError, ProviderNotFoundError
 from engram_discovery.plugins import PluginHost
+from engram_discovery.settings.problems import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,16 +37,20 @@ def plugins_group(
     """List the installed plugins and what became of each.
 
     Without --all nothing is imported, and a plugin is "available". One that cluster.plugins.allow or
-    cluster.plugins.deny rules out is "disabled", and never imported.
+    cluster.plugins.deny rules out is "disabled", and never imported. --strict-plugins imports them, too.
+
+    Exit status: 0 listed, 2 one is broken and --strict-plugins or cluster.plugins.strict is set.
     """
     host = context.obj = context.find_object(PluginHost) or _host(files, overrides)
     if context.invoked_subcommand is not None:
         return
-    records = host.load_all() if load_all else host.records()
+    records = host.load_all() if load_all or host.strict else host.records()
     if as_json:
         click.echo(json.dumps([_plain(record) for record in records], indent=2))
     else:
         _print_table(records)
+    if host.strict and any(record.error for record in records):
+        context.exit(2)
 
 
 @plugins_group.command("show", short_help="Show a provider and the keys of its table.")
@@ -71,10 +76,11 @@ def show(host: PluginHost, name: str, *, as_json: bool) -> None:
 
 def _host(files: tuple[str, ...], overrides: tuple[str, ...]) -> PluginHost:
     """Make a host as the settings say; tables of providers are not read, so a wrong one is no obstacle."""
+    from engram_discovery.log import SilentLogger
     from engram_discovery.providers import make_host
     from engram_discovery.settings import load_settings
 
-    return make_host(load_settings(*files, cli_overrides=overrides).cluster.plugins)
+    return make_host(load_settings(*files, cli_overrides=overrides).cluster.plugins, SilentLogger())
 
 
 def _plain(record: PluginRecord) -> dict[str, Any]:
@@ -87,20 +93,24 @@ def _plain(record: PluginRecord) -> dict[str, Any]:
         "providers": list(record.providers),
         "capabilities": sorted(record.capabilities),
         "error": record.error,
+        "warnings": list(record.warnings),
     }
 
 
 def _keys(info: ProviderInfo) -> list[dict[str, Any]]:
-    """Describe the keys of the provider's table, from the JSON Schema of its model."""
+    """Describe the keys of the provider's table, as ``config explain`` does."""
+    from engram_discovery.settings.fields import wants
+
     try:
         schema: dict[str, Any] = info.settings_model.model_json_schema()  # type: ignore[attr-defined]
+        wanted = wants(info.settings_model)
     except Exception as error:
         raise click.ClickException(f'the settings of "{info.name}" cannot be described: {error}') from error
     return [
         {
             "key": f"cluster.{info.name}.{key}",
             "environment": f"ENGRAM_CLUSTER__{info.name}__{key}".upper(),
-            "type": _type(field, schema.get("$defs", {})),
+            "takes": wanted[key].expected or str(field.get("type", "any")),
             "default": None if field.get("writeOnly") else field.get("default"),
             "required": key in schema.get("required", ()),
             "description": field.get("description", ""),
@@ -109,59 +119,46 @@ def _keys(info: ProviderInfo) -> list[dict[str, Any]]:
     ]
 
 
-def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
-    """Name the type of a key: ``list of string``, ``"tcp" | "udp"``, ``integer | null``, ``secret``."""
-    if "$ref" in field:
-        return _type(definitions[field["$ref"].rpartition("/")[2]], definitions)
-    if "enum" in field:
-        return " | ".join(json.dumps(value) for value in field["enum"])
-    if "anyOf" in field:
-        return " | ".join(dict.fromkeys(_type(option, definitions) for option in field["anyOf"]))
-    if field.get("type") == "array":
-        return f"list of {_type(field.get('items', {}), definitions)}"
-    if field.get("writeOnly"):
-        return "secret"
-    return str(field.get("type", "any"))
-
-
 def _print_table(records: Sequence[PluginRecord]) -> None:
-    from engram_discovery.cli.tables import console, plain, print_table
-
+    columns = ["NAME", "STATE", "DISTRIBUTION", "VERSION", "PROVIDERS", "CAPABILITIES"]
     rows = [
-        (
+        [
             record.name,
             record.state.value,
             record.distribution or "(this program)",
             record.version or "",
             " ".join(record.providers),
             " ".join(sorted(record.capabilities)),
-        )
+        ]
         for record in records
     ]
-    loaded = any(record.providers for record in records)
-    columns = ("NAME", "STATE", "DISTRIBUTION", "VERSION", "PROVIDERS", "CAPABILITIES")
-    print_table(columns[: None if loaded else 4], [row[: None if loaded else 4] for row in rows])
+    if not any(record.providers for record in records):  # none is imported
+        columns, rows = columns[:4], [row[:4] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        # no table of rich's: it would cut a name off on a narrow terminal
+        click.echo(printable("  ".join(map(str.ljust, row, widths)).rstrip()))
     for record in records:
-        if record.error:
-            console().print(plain(record.error), soft_wrap=True)
+        for text in filter(None, (record.error, *record.warnings)):
+            click.echo(f"\n{printable(text)}")
 
 
 def _print_provider(info: ProviderInfo, record: PluginRecord, keys: Sequence[dict[str, Any]]) -> None:
     from engram_discovery.cli.tables import print_table
 
     origin = f"{record.distribution} {record.version}" if record.distribution else "this program"
-    click.echo(f"{info.name}: {info.summary}")
-    click.echo(f"from {origin}; can {', '.join(sorted(info.capabilities))}")
+    click.echo(printable(f"{info.name}: {info.summary}"))
+    click.echo(printable(f"from {origin}; can {', '.join(sorted(info.capabilities))}"))
     if info.docs_url:
-        click.echo(f"see {info.docs_url}")
+        click.echo(printable(f"see {info.docs_url}"))
     click.echo(f"[cluster.{info.name}]")
     rows = [
         (
             key["key"].rpartition(".")[2],
-            key["type"],
+            key["takes"],
             "required" if key["required"] else json.dumps(key["default"]),
             key["description"],
         )
         for key in keys
     ]
-    print_table(("KEY", "TYPE", "DEFAULT", "MEANING"), rows)
+    print_table(("KEY", "TAKES", "DEFAULT", "MEANING"), rows)

@@ -23,6 +23,10 @@ This page is written by `python -m engram_discovery.cli.reference`. Do not edit 
 
 Tables are for people, `--json` is for programs, logs go to standard error: lines on a terminal, JSON otherwise. Exit
 status 2 also means wrong usage.
+
+Commands that read settings take `--strict-plugins`, too: any plugin that is installed and enabled but broken, selected
+or not, is then an error, which is named and ends the command with 2. It is the same as `plugins.strict = true` in the
+settings; good in CI and at a deployment, where a plugin should fail at once or not at all.
 """
 _VERBATIM = "\b\n"
 _COMMON = {"help", "version"}

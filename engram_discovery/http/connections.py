@@ -1,8 +1,9 @@
 """Connections that nobody can hold for ever: uvicorn's own, with a deadline and a bound (uvicorn has neither).
 
-A client that sends its request byte by byte (slow loris), or never reads the answer, is cut off. When there are too
-many connections, the address that holds most of them loses its oldest: whoever opens hundreds pays for it
-alone, and a probe from elsewhere still gets its answer.
+A client that sends its request byte by byte (slow loris), or never reads the answer, is cut off; so is one whose
+request turns out malformed when it is answered already. When there are too many connections, the address that
+holds most of them loses its oldest: whoever opens hundreds pays for it alone, and a probe from elsewhere still gets its
+answer.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
@@ -55,6 +57,19 @@ class BoundedConnection(H11Protocol):
         self._start_time()
         if len(self.connections) > self._bounds.connections:
             self._make_room()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse a malformed request; if its answer has begun already, only cut the connection.
+
+        The handler that answers it is told that the client is gone. uvicorn alone would send a second answer, which h11
+        refuses by an exception on the event loop.
+        """
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        self.transport.close()
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """Start the time anew."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engram_discovery.errors import PluginError, PluginIncompatibleError
 from engram_discovery.plugins.guard import call_guarded
-from engram_discovery.plugins.hooks import register_hooks
+from engram_discovery.plugins.hooks import deprecations, register_hooks
 from engram_discovery.plugins.shapes import lacks
 from engram_discovery.protocols import HealthCheck
 
@@ -46,6 +46,8 @@ class HookCalls:
         )
         if problem:
             raise candidate.complaint(problem, PluginIncompatibleError)
+        for what in deprecations(self._plugins, candidate.plugin):
+            candidate.warn(str(candidate.complaint(what, PluginError)))
 
     def unregister(self, candidate: Candidate) -> None:
         """Forget the hooks of a candidate's plugin."""

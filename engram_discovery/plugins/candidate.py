@@ -37,6 +37,7 @@ class Candidate:
             ``plugins.allow`` names it.
         plugin: The object with the hooks, once loaded.
         blocked: The call that never came back, if there is one.
+        warnings: What its authors should mend although it can be used.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Candidate:
     providers: tuple[ProviderInfo, ...] = ()
     error: PluginError | None = None
     blocked: Future[object] | None = field(default=None, repr=False)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def enabled(self) -> bool:
@@ -92,6 +94,11 @@ class Candidate:
         """Remember why it cannot be used."""
         self.state, self.error = state, error
 
+    def warn(self, text: str) -> None:
+        """Remember, once, what its authors should mend."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+
     def complaint(self, what: str, error_type: type[PluginError]) -> PluginError:
         """Make an error that names the plugin, its distribution and version."""
         return error_type(f"{self.label} {what}", plugin=self.name, distribution=self.origin)
@@ -107,4 +114,5 @@ class Candidate:
             providers=tuple(info.name for info in self.providers),
             capabilities=frozenset().union(*(info.capabilities for info in self.providers)),
             error=str(self.error) if self.error else None,
+            warnings=tuple(self.warnings),
         )

@@ -66,6 +66,10 @@ class Catalogue:
         registered = {info.name for candidate in self._registered for info in candidate.providers}
         return frozenset(registered | {c.name for c in self.installed if c.may_provide})
 
+    @property
+    def _log(self) -> Logger:
+        return self._logger or get_logger("engram_discovery.plugins")
+
     def register(self, plugin: object, *, name: str) -> None:
         """Add a plugin of the program's own. Raises as ``PluginHost.register``."""
         if any(candidate.name == name for candidate in self._registered):
@@ -101,8 +105,7 @@ class Catalogue:
             try:
                 self._load(candidate)
             except PluginError as error:
-                logger = self._logger or get_logger("engram_discovery.plugins")
-                logger.warning("plugin_unusable", plugin=candidate.name, error=str(error))
+                self._log.warning("plugin_unusable", plugin=candidate.name, error=str(error))
 
     def _only(
         self, kind: str, name: str, claimants: Sequence[Candidate], available: Collection[str]
@@ -143,6 +146,8 @@ class Catalogue:
                 self._calls.unregister(candidate)
             raise
         candidate.state = PluginState.LOADED
+        for warning in candidate.warnings:
+            self._log.warning("plugin.deprecated", plugin=candidate.name, warning=warning)
 
     def _offers(self, candidate: Candidate) -> tuple[ProviderInfo, ...]:
         offers = self._calls.offers(candidate)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from engram_discovery.plugins.candidate import Candidate
 
-__all__ = ["call_guarded", "one_line"]
+__all__ = ["call_guarded", "one_line", "remedy"]
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ def call_guarded(
     if isinstance(error, KeyboardInterrupt):
         raise error
     culprit = blame(error) if blame else candidate
-    what = f"raised in {doing}: {one_line(error)}{_remedy(culprit, error)}"
+    what = f"raised in {doing}: {one_line(error)}{remedy(culprit, error)}"
     raise culprit.complaint(what, error_type) from error
 
 
@@ -80,11 +80,12 @@ def _run(
     if not future.done():
         candidate.blocked = cast("Future[object]", future)
         what = f"blocks in {doing}, for more than {timeout:g} s, where nothing may wait"
-        raise candidate.complaint(what + _remedy(candidate), error_type)
+        raise candidate.complaint(what + remedy(candidate), error_type)
     return future
 
 
-def _remedy(candidate: Candidate, error: BaseException | None = None) -> str:
+def remedy(candidate: Candidate, error: BaseException | None = None) -> str:
+    """Say what to do about a plugin that misbehaved; begins with a semicolon, or is empty."""
     if isinstance(error, RuntimeError) and "event loop" in str(error):
         return "; hooks run outside the event loop: open connections in the first call of the object made"
     if not candidate.distribution:

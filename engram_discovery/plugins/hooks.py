@@ -15,7 +15,7 @@ from engram_discovery.plugins.guard import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["register_hooks"]
+__all__ = ["deprecations", "register_hooks"]
 
 #: The hooks of the contract and the arguments of each.
 _ARGUMENTS = {
@@ -54,6 +54,27 @@ def register_hooks(plugins: pluggy.PluginManager, plugin: object, *, name: str) 
     except (pluggy.PluginValidationError, ValueError) as error:
         return one_line(error)
     return None
+
+
+def deprecations(plugins: pluggy.PluginManager, plugin: object) -> list[str]:
+    """Say which hooks and arguments that a registered plugin uses are going to be dropped, and what to use instead.
+
+    pluggy warns of them, too, but by a ``DeprecationWarning``, which Python shows to nobody by default.
+    """
+    found = []
+    for hook in _hooks(plugins, plugin):
+        spec = getattr(plugins.hook, hook.name).spec
+        if spec is None:
+            continue
+        if spec.warn_on_impl is not None:
+            found.append(f"implements {hook.name}, which is deprecated: {spec.warn_on_impl}")
+        taken = inspect.signature(hook.function).parameters
+        found += [
+            f'takes the argument "{name}" of {hook.name}, which is deprecated: {why}'
+            for name, why in (spec.warn_on_impl_args or {}).items()
+            if name in taken
+        ]
+    return found
 
 
 def _hooks(plugins: pluggy.PluginManager, plugin: object) -> Iterator[_Hook]:

@@ -10,6 +10,7 @@ from engram_discovery.errors import PluginError
 from engram_discovery.hookspecs import PROJECT_NAME, HookSpecs
 from engram_discovery.plugins.calls import HookCalls
 from engram_discovery.plugins.catalogue import Catalogue
+from engram_discovery.plugins.guard import remedy
 from engram_discovery.protocols import Discoverer, HealthCheck, Membership, Registrar
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class PluginHost:
         logger: Told of broken plugins that nobody selected.
         entry_points: What is installed; read from the environment's metadata, when first needed, if None.
         call_timeout: Seconds for an import or a hook.
+
+    Attributes:
+        strict: As given.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class PluginHost:
             entry_points=entry_points,
             timeout=call_timeout,
         )
-        self._strict = strict
+        self.strict = strict
 
     def register(self, plugin: object, *, name: str) -> None:
         """Add a plugin of the program's own, any object with hooks; ``allow`` and ``deny`` do not apply.
@@ -152,6 +156,13 @@ class PluginHost:
         membership: Membership = made[0]
         return membership
 
+    def complain(self, provider: str, what: str) -> PluginError:
+        """Note in its record that a provider's plugin misbehaved though it was loaded, and return that as an error."""
+        owner, _ = self._catalogue.owner(provider)
+        complaint = owner.complaint(f"{what}{remedy(owner)}", PluginError)
+        owner.warn(str(complaint))
+        return complaint
+
     def _make(
         self, hook: str, protocol: type, provider: str, settings: Any, context: PluginContext
     ) -> tuple[Candidate, tuple[Any, ...]]:
@@ -167,7 +178,7 @@ class PluginHost:
         return self._catalogue.owner(provider)
 
     def _check_strictly(self) -> None:
-        if self._strict:
+        if self.strict:
             self.load_all()
             for candidate in self._catalogue.installed:
                 if candidate.error:

@@ -37,6 +37,7 @@ class PluginRecord:
         providers: Names of the providers it offers; empty until it is loaded.
         capabilities: What its providers can do, together.
         error: Why it cannot be used, and what to do; None if it can.
+        warnings: What its authors should mend although it can be used.
     """
 
     name: str
@@ -47,3 +48,4 @@ class PluginRecord:
     providers: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
     error: str | None = None
+    warnings: tuple[str, ...] = ()

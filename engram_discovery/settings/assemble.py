@@ -104,7 +104,17 @@ class _Checks:
             except ProviderNotFoundError as error:
                 self._refuse(str(error))
             except PluginError as error:
-                self._refuse(f"provider {name}: {error}")
+                if error.plugin == name:
+                    self._refuse(f"provider {name}: {error}")
+                else:
+                    self._refuse_strictly(error)
+
+    def _refuse_strictly(self, error: PluginError) -> None:
+        """Refuse a plugin that nobody selected; once, however many providers are."""
+        key = "cluster.plugins.strict"
+        problem = Problem(key, str(error), str(self.origins.get(key, "")))
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def _refuse(self, found: str) -> None:
         origin = str(self.origins.get("cluster.discovery", ""))

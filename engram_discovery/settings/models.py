@@ -129,7 +129,8 @@ class PluginsSettings(Table):
     allow: Names | None = Field(default=None, description="Only these; default: all that are installed.")
     deny: Names = Field(default=(), description="Never these.")
     strict: bool = Field(
-        default=False, description="Whether a broken plugin that is not selected is an error too."
+        default=False,
+        description="Whether any broken plugin is an error, selected or not, and one that leaves tasks running.",
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.sources.complaints import Complaints
+from engram_discovery.sources.leftovers import begun_by, context_of
 from engram_discovery.sources.stepwise import Stepwise
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ T = TypeVar("T")
 _GRACE = 1.0
 _LONG_STEP = 0.25
 _LONGEST_MESSAGE = 500
+_MANY_CALLS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +41,30 @@ class _Returned(Generic[T]):
 
 
 class Isolation:
-    """Runs the coroutines of one plugin object."""
+    """Runs the coroutines of one plugin object.
+
+    Attributes:
+        name: What is called, for messages.
+        leftovers: The coroutines of the tasks that calls began and nobody ended; known after ``end_leftovers``.
+    """
 
     def __init__(self, name: str, clock: Clock, logger: Logger) -> None:
-        self._name = name
+        self.name = name
+        self.leftovers: tuple[str, ...] = ()
         self._clock = clock
         self._logger = logger
         self._abandoned: set[asyncio.Task[object]] = set()
         self._blocking = Complaints(logger, clock, failed="plugin.blocks")
+        self._calls = 0
 
     @property
     def abandoned(self) -> int:
         """How many calls still run although they were cancelled twice."""
         return len(self._abandoned)
+
+    def gave_up_on(self, task: asyncio.Task[object]) -> bool:
+        """Tell whether a task is such a call, which was named when it was given up on."""
+        return task in self._abandoned
 
     async def call(self, function: Callable[[], Awaitable[T]], *, timeout: float | None) -> T:
         """Run ``function`` to its end, at most ``timeout`` seconds (two more if it resists cancellation).
@@ -64,7 +77,11 @@ class Isolation:
                 "an earlier call was cancelled twice and still runs; not called again before it ends",
                 kind=FailureKind.TIMEOUT,
             )
-        task = asyncio.create_task(_contained(self._timed(function)), name=f"call to {self._name}")
+        self._calls += 1
+        if self._calls >= _MANY_CALLS and self._calls & (self._calls - 1) == 0:
+            self._count_tasks()
+        call = _contained(self._timed(function))
+        task = asyncio.create_task(call, name=f"call to {self.name}", context=context_of(self))
         try:
             await asyncio.wait({task}, timeout=timeout)
         finally:
@@ -89,7 +106,13 @@ class Isolation:
 
     def _notice(self, seconds: float) -> None:
         if seconds >= _LONG_STEP:
-            self._blocking.failed(source=self._name, seconds=round(seconds, 3))
+            self._blocking.failed(source=self.name, seconds=round(seconds, 3))
+
+    def _count_tasks(self) -> None:
+        """Tell of a plugin whose every other call leaves a task; told at the 64th call, the 128th and so on."""
+        tasks = len(begun_by(frozenset({self})))
+        if 2 * tasks >= self._calls:
+            self._logger.warning("plugin.piles_up_tasks", source=self.name, tasks=tasks, calls=self._calls)
 
     async def _cancel(self, task: asyncio.Task[_Returned[T] | DiscoveryError]) -> None:
         self._abandoned.add(task)
@@ -100,7 +123,7 @@ class Isolation:
             if task.done():
                 self._abandoned.discard(task)
                 return
-        self._logger.error("plugin.ignores_cancellation", source=self._name, waited=2 * _GRACE)
+        self._logger.error("plugin.ignores_cancellation", source=self.name, waited=2 * _GRACE)
 
 
 def describe_crash(error: BaseException) -> str:

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.protocols import WatchingDiscoverer
-from engram_discovery.sources.isolation import Isolation
+from engram_discovery.sources.leftovers import end_leftovers
 from engram_discovery.sources.streams import close_stream, next_answer
 from engram_discovery.threads import start_daemon_thread
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.log import Logger
     from engram_discovery.protocols import Discoverer
+    from engram_discovery.sources.isolation import Isolation
     from engram_discovery.types import Empty, Found
 
 __all__ = ["on_own_thread"]
@@ -30,21 +29,23 @@ __all__ = ["on_own_thread"]
 T = TypeVar("T")
 
 
-def on_own_thread(name: str, discoverer: Discoverer, *, clock: Clock, logger: Logger) -> Discoverer:
+def on_own_thread(discoverer: Discoverer, plugin: Isolation) -> Discoverer:
     """Return a discoverer that does the same on an event loop and daemon thread of its own.
 
     While the thread is blocked by a call that was given up on, new calls fail at once: it costs one thread,
     however long it lasts. Nothing waits for the thread, not even the interpreter's exit.
+
+    Args:
+        discoverer: Owned from now on.
+        plugin: Runs its coroutines there, and is told what it leaves behind when it is closed.
     """
-    plugin = Isolation(name, clock, logger)
     if isinstance(discoverer, WatchingDiscoverer):
-        return _WatchingElsewhere(name, discoverer, plugin)
-    return _Elsewhere(name, discoverer, plugin)
+        return _WatchingElsewhere(discoverer, plugin)
+    return _Elsewhere(discoverer, plugin)
 
 
 class _Elsewhere:
-    def __init__(self, name: str, discoverer: Discoverer, plugin: Isolation) -> None:
-        self._name = name
+    def __init__(self, discoverer: Discoverer, plugin: Isolation) -> None:
         self._discoverer = discoverer
         self._plugin = plugin
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -56,17 +57,26 @@ class _Elsewhere:
 
     async def aclose(self) -> None:
         """Close the discoverer and end its thread; a blocked thread ends when it can."""
+        loop = self._started()
         try:
-            await self._elsewhere(self._discoverer.aclose, even_if_blocked=True)
+            await self._on_thread(self._close())
         finally:
-            loop = self._started()
             loop.call_soon_threadsafe(loop.stop)
 
     async def _elsewhere(self, function: Callable[[], Awaitable[T]], *, even_if_blocked: bool = False) -> T:
         if self._blocked and not even_if_blocked:
             raise DiscoveryError("its thread is still blocked by an earlier call", kind=FailureKind.TIMEOUT)
+        return await self._on_thread(self._plugin.call(function, timeout=None))
+
+    async def _close(self) -> None:
+        try:
+            await self._plugin.call(self._discoverer.aclose, timeout=None)
+        finally:
+            await end_leftovers([self._plugin])
+
+    async def _on_thread(self, work: Coroutine[Any, Any, T]) -> T:
         loop = self._started()
-        call = asyncio.run_coroutine_threadsafe(self._plugin.call(function, timeout=None), loop)
+        call = asyncio.run_coroutine_threadsafe(work, loop)
         try:
             return await asyncio.wrap_future(call)
         except asyncio.CancelledError:
@@ -81,13 +91,13 @@ class _Elsewhere:
     def _started(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            start_daemon_thread(partial(_run, self._loop), name=f"engram-source {self._name}")
+            start_daemon_thread(partial(_run, self._loop), name=f"engram-source {self._plugin.name}")
         return self._loop
 
 
 class _WatchingElsewhere(_Elsewhere):
-    def __init__(self, name: str, discoverer: WatchingDiscoverer, plugin: Isolation) -> None:
-        super().__init__(name, discoverer, plugin)
+    def __init__(self, discoverer: WatchingDiscoverer, plugin: Isolation) -> None:
+        super().__init__(discoverer, plugin)
         self._watchable = discoverer
 
     async def watch(self) -> AsyncIterator[Found | Empty]:

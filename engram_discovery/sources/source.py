@@ -54,6 +54,9 @@ class Source:
         refresh_interval: Longest time between two rounds of a working source that is polled.
         full_read_interval: Time between two full reads of a source that is watched.
         empty_confirmations: Empty answers in a row after which known peers are dropped.
+
+    Attributes:
+        fence: What the discoverer is called through.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Source:
         empty_confirmations: int = 2,
     ) -> None:
         self.name = name
+        self.fence = Isolation(name, clock, logger)
         self._discoverer = discoverer
         self._watchable = discoverer if isinstance(discoverer, WatchingDiscoverer) else None
         self._clock = clock
@@ -77,7 +81,6 @@ class Source:
         self._random = random
         self._timeout = timeout
         self._full_read_interval = full_read_interval
-        self._plugin = Isolation(name, clock, logger)
         self._known = KnownPeers(name, empty_confirmations=empty_confirmations)
         self._polling = Schedule(random, refresh_interval=refresh_interval)
         self._rewatching = Backoff(random)
@@ -156,7 +159,7 @@ class Source:
         self._closed = True
         await self.stop()
         try:
-            await self._plugin.call(self._discoverer.aclose, timeout=_CLOSING_TIME)
+            await self.fence.call(self._discoverer.aclose, timeout=_CLOSING_TIME)
         except DiscoveryError as error:
             self._logger.warning("discovery.close_failed", source=self.name, error=str(error))
 
@@ -177,7 +180,7 @@ class Source:
     async def _ask(self) -> None:
         began = self._clock.monotonic()
         try:
-            answer = await self._plugin.call(self._discoverer.discover, timeout=self._timeout)
+            answer = await self.fence.call(self._discoverer.discover, timeout=self._timeout)
             wait = self._apply(answer)
         except DiscoveryError as error:
             wait = self._fail(error)
@@ -250,7 +253,7 @@ class Source:
 
     async def _watch_until_it_fails(self) -> DiscoveryError:
         try:
-            stream = await self._plugin.call(self._open, timeout=self._timeout)
+            stream = await self.fence.call(self._open, timeout=self._timeout)
         except DiscoveryError as error:
             return error
         try:
@@ -269,7 +272,7 @@ class Source:
 
     async def _follow(self, stream: AsyncIterator[Found | Empty]) -> None:
         """Apply what the watch yields until it ends; the first answer has a deadline, changes have none."""
-        first = await self._plugin.call(partial(next_answer, stream), timeout=self._timeout)
+        first = await self.fence.call(partial(next_answer, stream), timeout=self._timeout)
         began = self._clock.monotonic()
         answer = first
         while answer is not None:
@@ -279,13 +282,13 @@ class Source:
             self._tell()
             # A provider that never stops yielding must not keep the loop from everybody else.
             await self._clock.sleep(_PAUSE_BETWEEN_CHANGES)
-            answer = await self._plugin.call(partial(next_answer, stream), timeout=None)
+            answer = await self.fence.call(partial(next_answer, stream), timeout=None)
             if self._clock.monotonic() - began >= _PROVEN_AFTER:
                 self._rewatching.reset()
                 self._unwatched.recovered(source=self.name)
 
     async def _close(self, stream: AsyncIterator[Found | Empty]) -> None:
         try:
-            await self._plugin.call(partial(close_stream, stream), timeout=_CLOSING_TIME)
+            await self.fence.call(partial(close_stream, stream), timeout=_CLOSING_TIME)
         except DiscoveryError as error:
             self._logger.warning("discovery.close_failed", source=self.name, error=str(error))

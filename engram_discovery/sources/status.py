@@ -118,6 +118,7 @@ class SourceStatus:
             return f"{self.name} answered that there is nobody ({self.detail}){kept}"
         if self.outcome is Outcome.FAILED:
             kept = f", keeping the {self.count} known before" if self.count else ""
-            since = f"{self.stale_for or 0:.0f} s"
-            return f"{self.name} has been failing for {since} ({self.error_kind}: {self.error}){kept}"
+            seconds = round(self.stale_for or 0)
+            failing = f"has been failing for {seconds} s" if seconds else "failed just now"
+            return f"{self.name} {failing} ({self.error_kind}: {self.error}){kept}"
         return f"{self.name} has not answered yet"

@@ -69,7 +69,7 @@ def measure(selected: str, *path: str) -> dict[str, float]:
     ]
     steps = ("import_host_ms", "find_ms", "load_selected_ms", "list_ms")
     figures = {step: round(seconds * 1000, 2) for step, seconds in zip(steps, best[:4], strict=True)}
-    return {**figures, "known": best[4], "imported": best[5]}
+    return {**figures, "known": int(best[4]), "imported": int(best[5])}
 
 
 def main() -> None:

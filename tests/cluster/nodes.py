@@ -141,14 +141,16 @@ class Node:
         self.process.wait()
 
     def stop(self, timeout: float = 20) -> int:
-        """Ask it to leave and return its exit status; one that hangs is killed, and that is a failure."""
+        """Ask it to leave and return its exit status; one that hangs, or whose provider leaves tasks, is a failure."""
         assert self.process
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout)
+            status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"{self.node_id} did not stop within {timeout:g} s") from None
+        assert self.events("plugin.left_tasks") == []
+        return status
 
     def end(self) -> None:
         if self.process and self.process.poll() is None:

@@ -110,5 +110,6 @@ async def test_hostile_bytes_do_not_hurt_a_node(tmp_path: Path, key: str) -> Non
             ), sent
             assert not key or not [line for node in nodes for line in node.events("member.died")]
             assert "Traceback" not in target.log
+            assert not target.events("http.failed")
             assert target.get("/livez") == (200, {"status": "ok"})
             assert await asyncio.to_thread(target.stop) == 0

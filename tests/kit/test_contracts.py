@@ -33,32 +33,34 @@ def meant(fault: Any) -> str:
     return str(fault[-1])
 
 
-@functools.cache
-def outcomes(file: str) -> Outcomes:
-    """Run a suite over all its providers, in a process of its own: provider → outcome → tests."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--tb=no",
-        "--color=no",
-        "-rpfE",
-    ]
-    done = subprocess.run(
-        [*command, str(BROKEN / f"{file}.py")], cwd=Path(__file__).parents[2], capture_output=True, text=True
-    )
-    found: Outcomes = {}
-    for outcome, provider, test in _LINE.findall(done.stdout):
-        found.setdefault(provider, {}).setdefault(outcome, set()).add(test)
-    assert found, done.stdout + done.stderr
-    return found
+@pytest.fixture(scope="session")
+def outcomes(tmp_path_factory):
+    """Run a suite over all its providers, in a process of its own, once: provider → outcome → tests."""
+
+    @functools.cache
+    def outcomes(file: str) -> Outcomes:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", BROKEN / f"{file}.py"),
+                *("-q", "-p", "no:cacheprovider", "--tb=no", "--color=no", "-rpfE"),
+                # by default it would tidy up the same directory as this process and its siblings
+                f"--basetemp={tmp_path_factory.mktemp(file) / 'inner'}",
+            ],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+        )
+        found: Outcomes = {}
+        for outcome, provider, test in _LINE.findall(done.stdout):
+            found.setdefault(provider, {}).setdefault(outcome, set()).add(test)
+        assert found, done.stdout + done.stderr
+        return found
+
+    return outcomes
 
 
 @pytest.mark.parametrize("file", SUITES)
-def test_a_sound_provider_passes(file):
+def test_a_sound_provider_passes(outcomes, file):
     """Nothing fails, and something passes, where no promise is broken."""
     assert outcomes(file)["Good"].keys() == {"PASSED"}
 
@@ -67,7 +69,7 @@ def test_a_sound_provider_passes(file):
     ("file", "provider"),
     [(file, provider) for file, (_, faults) in SUITES.items() for provider in faults],
 )
-def test_a_broken_promise_is_noticed_by_its_test(file, provider):
+def test_a_broken_promise_is_noticed_by_its_test(outcomes, file, provider):
     """Exactly the test that is meant for the fault fails; the example's own faults may break more than one promise."""
     found = outcomes(file)[provider]
     test = meant(SUITES[file][1][provider])

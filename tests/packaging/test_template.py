@@ -31,6 +31,11 @@ def install(python: Path):
     return install
 
 
+def own_pytest(python: Path, tmp_path: Path) -> list[str | Path]:
+    """Return the command of a pytest that tidies up no directory but its own."""
+    return [python, "-m", "pytest", "-q", f"--basetemp={tmp_path / 'inner'}"]
+
+
 def test_a_new_plugin_works_as_it_is(python: Path, install, tmp_path):
     """It installs, passes its contract suite, is typed, linted and formatted, and the host lists it."""
     run(python.parent / "engram-discovery", "new-plugin", "acme_db", cwd=tmp_path)
@@ -38,7 +43,7 @@ def test_a_new_plugin_works_as_it_is(python: Path, install, tmp_path):
 
     install(plugin, *TOOLS)
 
-    assert " passed" in run(python, "-m", "pytest", "-q", cwd=plugin)
+    assert " passed" in run(*own_pytest(python, tmp_path), cwd=plugin)
     run(python, "-m", "ruff", "check", ".", cwd=plugin)
     run(python, "-m", "ruff", "format", "--check", ".", cwd=plugin)
     run(python, "-m", "mypy", "-p", "engram_discovery_acme_db", cwd=plugin)
@@ -50,4 +55,4 @@ def test_an_example_works_as_it_is(python: Path, install, tmp_path, example):
     """The examples of the documentation install and pass their tests outside this repository."""
     install(ROOT / "examples" / example, *TOOLS)
 
-    assert " passed" in run(python, "-m", "pytest", "-q", ROOT / "examples" / example, cwd=tmp_path)
+    assert " passed" in run(*own_pytest(python, tmp_path), ROOT / "examples" / example, cwd=tmp_path)

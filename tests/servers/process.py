@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,19 +22,24 @@ if TYPE_CHECKING:
 __all__ = ["ServerProcess", "free_port", "wait_until"]
 
 _SHOWN_LINES = 60
+#: Below the range of outgoing connections (Linux: 32768 and up, ip_local_port_range).
+_PORTS = range(10_000, 32_000)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that is free for TCP and for UDP at this moment."""
+    """Return a port that is free for TCP and for UDP at this moment.
+
+    It is none that the kernel gives to outgoing connections: one of those could take it before its server does, and
+    one that knocks at it while its server is away could be connected to itself (TCP's simultaneous open).
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for _ in range(50):
+    for port in random.sample(_PORTS, 50):
         with (
             socket.socket(family, socket.SOCK_STREAM) as tcp,
             socket.socket(family, socket.SOCK_DGRAM) as udp,
         ):
-            tcp.bind((host, 0))
-            port: int = tcp.getsockname()[1]
             try:
+                tcp.bind((host, port))
                 udp.bind((host, port))
             except OSError:
                 continue

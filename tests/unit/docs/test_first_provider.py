@@ -34,3 +34,11 @@ def test_nothing_of_the_example_is_left_out():
     code = source.partition("import asyncio")
     assert [line for line in (code[1] + code[2]).splitlines() if line.strip() and line not in typed] == []
     assert len(source.splitlines()) < 60
+
+
+def test_the_package_is_the_examples():
+    """What a reader writes into pyproject.toml is what the example is installed with."""
+    shown = re.findall(r"```toml\n(.*?)```", TUTORIAL, re.DOTALL)[0]
+    example = (EXAMPLE / "pyproject.toml").read_text().splitlines()
+
+    assert [line for line in shown.splitlines() if line not in example] == []

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from docs import hooks_page
-from engram_discovery import hookspecs
-from engram_discovery.testing import contracts
+from engram_discovery import hookspecs, testing
+from engram_discovery.testing import contracts, pytest_plugin
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,15 @@ def test_every_value_of_the_contract_is_described(page):
     values = {name for name in hookspecs.__all__ if isinstance(getattr(hookspecs, name), type)}
 
     assert [name for name in values - {"HookSpecs"} if f"### `{name}`" not in page] == []
+
+
+def test_every_part_of_the_test_kit_has_its_place(page):
+    """Fakes, fixtures, and what an author's back-end may do."""
+    names = [*testing.__all__, *pytest_plugin.__all__]
+    methods = hooks_page.members(contracts.Backend)
+
+    assert [name for name in names if f"| `{name}` |" not in page] == []
+    assert [name for name in methods if f"async def {name}(" not in page] == []
 
 
 def test_every_suite_and_promise_is_listed(page):

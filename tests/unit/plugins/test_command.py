@@ -51,6 +51,7 @@ def test_plugins_are_listed_for_programs_without_importing_them(site, plugin_sou
         "providers": [],
         "capabilities": [],
         "error": None,
+        "warnings": [],
     }
     assert not site.imported("acme-discovery", "acme")
 
@@ -70,6 +71,27 @@ def test_all_imports_and_tells_what_is_broken(site, plugin_source):
         line.startswith('plugin "bad" (bad-discovery 1.0) raised in its import: ValueError: [consul] out of')
         for line in lines
     )
+
+
+def test_names_are_whole_however_narrow_the_terminal(site, plugin_source, monkeypatch):
+    """A long line can be read; a name that was cut off cannot."""
+    monkeypatch.setenv("COLUMNS", "40")
+    site.install("a-distribution-with-a-long-name", acme=plugin_source("acme"))
+
+    result = run(site, "--all")
+
+    assert any("a-distribution-with-a-long-name  1.0" in line for line in result.stdout.splitlines())
+
+
+def test_what_is_broken_is_said_once(site, monkeypatch, caplog):
+    """The command shows what it found; the host's log lines about the same would only repeat it."""
+    site.install("bad-discovery", bad="raise ValueError('no')")
+    monkeypatch.chdir(site.path)
+
+    result = CliRunner().invoke(plugins_group, ["--all"])
+
+    assert result.output.count("ValueError: no") == 1
+    assert caplog.records == []
 
 
 def test_one_provider_is_described_for_people(site):
@@ -96,13 +118,13 @@ def test_one_provider_is_described_for_programs(site):
     assert servers == {
         "key": "cluster.acme.servers",
         "environment": "ENGRAM_CLUSTER__ACME__SERVERS",
-        "type": "list of string",
+        "takes": "a list, each text",
         "default": [],
         "required": False,
         "description": "Where to ask.",
     }
-    assert (family["type"], family["default"]) == ('"v4" | "v6"', "v4")
-    assert (token["type"], token["default"]) == ("secret", None)
+    assert (family["takes"], family["default"]) == ('one of "v4", "v6"', "v4")
+    assert (token["takes"], token["default"]) == ("text", None)
     assert "canary" not in result.output
 
 

@@ -1,4 +1,8 @@
-"""The provider ``static`` keeps the promises of a plugin; of a discoverer, those that need no server."""
+"""The provider ``static`` keeps the promises of a plugin, and those of a discoverer that need no server.
+
+The other ones need a source that changes or fails under a discoverer that exists. This one's list is fixed when it is
+made, and an empty list, which must be Empty, has nothing that could fail. What its names do is in ``test_static.py``.
+"""
 
 from __future__ import annotations
 
