@@ -82,7 +82,8 @@ class Etcd(ServerProcess):
         members: Peer URLs of all members by name; default: it is alone.
         tls: Files for TLS to clients.
         flags: More flags.
-        port: Where clients reach it; default: a free port.
+        host: Address at which clients reach it.
+        port: And port; default: a free one.
     """
 
     def __init__(
@@ -94,10 +95,11 @@ class Etcd(ServerProcess):
         members: dict[str, str] | None = None,
         tls: Tls | None = None,
         flags: Sequence[str] = (),
+        host: str = "127.0.0.1",
         port: int | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.port = port or free_port()
+        self.host, self.port = host, port or free_port(host)
         self.data = directory / "data"
         self._tls = tls
         members = members or {name: f"http://127.0.0.1:{free_port()}"}
@@ -120,7 +122,7 @@ class Etcd(ServerProcess):
     @property
     def endpoint(self) -> str:
         """``host:port`` for clients."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -156,7 +158,7 @@ class Etcd(ServerProcess):
 
     async def _serves(self) -> bool:
         """Whether it listens, and has elected: its log is not enough, and TLS hides the rest."""
-        _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        _, writer = await asyncio.open_connection(self.host, self.port)
         writer.close()
         if self._tls is not None:
             return True
@@ -169,14 +171,21 @@ class Etcd(ServerProcess):
 
 @asynccontextmanager
 async def cluster(
-    directory: Path, size: int = 3, *, program: Path | None = None, flags: Sequence[str] = ()
+    directory: Path, size: int = 3, *, program: Path | None = None, port: int | None = None
 ) -> AsyncIterator[list[Etcd]]:
-    """Run a cluster of so many members."""
+    """Run a cluster of so many members, each at an address of its own; with a port, all at that one."""
     members = {f"m{number}": f"http://127.0.0.1:{free_port()}" for number in range(size)}
     async with AsyncExitStack() as stack:
         servers = [
-            Etcd(directory / name, program=program, name=name, members=members, flags=flags)
-            for name in members
+            Etcd(
+                directory / name,
+                program=program,
+                name=name,
+                members=members,
+                host=f"127.0.0.{number}",
+                port=port,
+            )
+            for number, name in enumerate(members, start=1)
         ]
         for server in servers:
             stack.push_async_exit(server.__aexit__)

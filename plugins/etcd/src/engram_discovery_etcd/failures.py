@@ -146,7 +146,6 @@ _CONNECTING: tuple[tuple[str, FailureKind, str], ...] = (
         "it refuses our certificate, or wants one: see cluster.etcd.cert_file and cluster.etcd.key_file",
     ),
     ("Connection refused", FailureKind.REFUSED, "connection refused"),
-    ("lookup", FailureKind.DNS_FAILURE, "its name cannot be looked up"),
 )
 
 

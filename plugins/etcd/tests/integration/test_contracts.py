@@ -84,7 +84,7 @@ class TestDiscoverer(OfEtcd, DiscovererContract):
 
 
 class TestRegistrar(OfEtcd, RegistrarContract):
-    capabilities = frozenset({"lease", "replace", "forget", "stop", "pause"})
+    capabilities = frozenset({"lease", "watch", "replace", "forget", "stop", "pause"})
 
 
 class TestHealthCheck(OfEtcd, HealthCheckContract):

@@ -1,7 +1,6 @@
 """Members that die, freeze or are cut off, and links that are slow or half open."""
 
 import asyncio
-import random
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -9,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.clock import Clock, SystemClock
+from engram_discovery.clock import SystemClock
 from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
-from engram_discovery.registration import Registration, RegistrationState
-from engram_discovery.sources.source import Source
+from engram_discovery.registration import RegistrationState
 from engram_discovery_etcd.client import EtcdClient
-from engram_discovery_etcd.discoverer import EtcdDiscoverer
 from engram_discovery_etcd.failures import EtcdError
-from engram_discovery_etcd.registrar import EtcdRegistrar
-from engram_discovery_etcd.settings import EtcdSettings
 from plugins.etcd.tests.making import (
     Log,
     discoverer,
     etcd_client,
     make_context,
     make_node,
+    make_registration,
+    make_source,
     raw_put,
     registrar,
+    until_state,
+    until_watching,
 )
 from tests.servers.etcd import Etcd, cluster
 from tests.servers.process import free_port, wait_until
@@ -33,7 +32,6 @@ from tests.servers.toxiproxy import Toxiproxy
 
 pytestmark = pytest.mark.server
 
-CLOCK = SystemClock()
 PEER = b'{"Op":0,"Addr":"10.0.0.%d:7946"}'
 
 
@@ -48,33 +46,6 @@ async def link(tmp_path: Path, etcd: Etcd) -> AsyncIterator[Toxiproxy]:
     """Lies between us and etcd."""
     async with Toxiproxy(tmp_path, etcd.endpoint) as proxy:
         yield proxy
-
-
-def make_source(log: Log, *endpoints: str, clock: Clock = CLOCK) -> Source:
-    context = make_context(log, clock=clock)
-    table = EtcdSettings.model_validate({"endpoints": endpoints})
-    made = EtcdDiscoverer(table, context, EtcdClient(table, context))
-    return Source("etcd", made, clock=clock, logger=log, random=random.Random(1))
-
-
-def make_registration(*endpoints: str, ttl: int, clock: Clock = CLOCK) -> Registration:
-    table = EtcdSettings.model_validate({"endpoints": endpoints, "ttl": ttl})
-    made = EtcdRegistrar(table, EtcdClient(table, make_context()))
-    return Registration("etcd", made, make_node(), clock=clock, random=random.Random(1), logger=Log())
-
-
-async def until_watching(source: Source, count: int, within: float = 8) -> None:
-    async def reached() -> bool:
-        return source.status().watching and len(source.snapshot()) == count
-
-    await wait_until(reached, within=within, what=f"{count} peers, watched")
-
-
-async def until_state(registration: Registration, state: RegistrationState, within: float) -> None:
-    async def reached() -> bool:
-        return registration.state is state
-
-    await wait_until(reached, within=within, what=f"the registration is {state}")
 
 
 @pytest.mark.parametrize("fault", ["kill", "pause", "stop"])
