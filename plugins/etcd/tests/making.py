@@ -17,6 +17,7 @@ from engram_discovery.sources.source import Source
 from engram_discovery.types import NodeIdentity, NodeRecord
 from engram_discovery_etcd.client import EtcdClient
 from engram_discovery_etcd.discoverer import EtcdDiscoverer
+from engram_discovery_etcd.failures import EtcdError
 from engram_discovery_etcd.registrar import EtcdRegistrar
 from engram_discovery_etcd.settings import EtcdSettings
 from tests.servers.process import wait_until
@@ -182,6 +183,20 @@ async def raw_put(client: EtcdClient, *pairs: tuple[str, bytes]) -> None:
             for key, value in pairs[start : start + 100]
         ]
         await client.unary(lambda stubs: stubs.kv.Txn, rpc.TxnRequest(success=puts))
+
+
+async def put_when_served(client: EtcdClient, key: str, value: bytes) -> None:
+    """Write one key, as soon as etcd takes it."""
+
+    async def put() -> bool:
+        try:
+            await raw_put(client, (key, value))
+        except EtcdError as error:  # an election is under way
+            print(error)
+            return False
+        return True
+
+    await wait_until(put, within=20, what="etcd takes a write")
 
 
 @asynccontextmanager

@@ -11,8 +11,6 @@ import pytest
 from engram_discovery.clock import SystemClock
 from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
 from engram_discovery.registration import RegistrationState
-from engram_discovery_etcd.client import EtcdClient
-from engram_discovery_etcd.failures import EtcdError
 from plugins.etcd.tests.making import (
     Log,
     discoverer,
@@ -21,13 +19,14 @@ from plugins.etcd.tests.making import (
     make_node,
     make_registration,
     make_source,
+    put_when_served,
     raw_put,
     registrar,
     until_state,
     until_watching,
 )
 from tests.servers.etcd import Etcd, cluster
-from tests.servers.process import free_port, wait_until
+from tests.servers.process import free_port
 from tests.servers.toxiproxy import Toxiproxy
 
 pytestmark = pytest.mark.server
@@ -71,18 +70,6 @@ async def test_the_watch_goes_on_at_another_member(members: list[Etcd], fault: s
     await source.aclose()
     print(f"{fault}: etcd served after {served - started:.1f} s, change seen after {seen - started:.1f} s")
     assert seen - max(served, started) < 5
-
-
-async def put_when_served(client: EtcdClient, key: str, value: bytes) -> None:
-    async def put() -> bool:
-        try:
-            await raw_put(client, (key, value))
-        except EtcdError as error:  # an election is under way
-            print(error)
-            return False
-        return True
-
-    await wait_until(put, within=10, what="etcd takes a write")
 
 
 async def test_a_lost_quorum_keeps_the_peers_and_is_repaired(members: list[Etcd]) -> None:
