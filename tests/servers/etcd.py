@@ -193,3 +193,5 @@ async def cluster(
             for server in servers:
                 starting.create_task(server.start())
         yield servers
+        for server in servers:
+            server.kill()  # one after the other they would wait for each other

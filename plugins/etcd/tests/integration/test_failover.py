@@ -3,114 +3,30 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from engram_discovery.clock import SystemClock
-from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
+from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.registration import RegistrationState
 from plugins.etcd.tests.making import (
     Log,
     discoverer,
     etcd_client,
     make_context,
-    make_node,
     make_registration,
     make_source,
-    put_when_served,
     raw_put,
-    registrar,
     until_state,
     until_watching,
 )
-from tests.servers.etcd import Etcd, cluster
+from tests.servers.etcd import Etcd
 from tests.servers.process import free_port
 from tests.servers.toxiproxy import Toxiproxy
 
 pytestmark = pytest.mark.server
 
 PEER = b'{"Op":0,"Addr":"10.0.0.%d:7946"}'
-
-
-@pytest.fixture
-async def members(tmp_path: Path, program: Path) -> AsyncIterator[list[Etcd]]:
-    async with cluster(tmp_path, program=program) as servers:
-        yield servers
-
-
-@pytest.fixture
-async def link(tmp_path: Path, etcd: Etcd) -> AsyncIterator[Toxiproxy]:
-    """Lies between us and etcd."""
-    async with Toxiproxy(tmp_path, etcd.endpoint) as proxy:
-        yield proxy
-
-
-@pytest.mark.parametrize("fault", ["kill", "pause", "stop"])
-async def test_the_watch_goes_on_at_another_member(members: list[Etcd], fault: str) -> None:
-    """The member that we watch dies or freezes: a change is seen through another within five seconds."""
-    first, *others = members
-    source = make_source(Log(), *(member.endpoint for member in members))
-    source.start()
-    async with etcd_client(others[0].endpoint) as client:
-        await until_watching(source, 0)
-        await raw_put(client, ("/engram/c/n1", PEER % 1))
-        await until_watching(source, 1)
-
-        outcome = getattr(first, fault)()
-        if outcome is not None:
-            await outcome
-        started = time.monotonic()
-        await put_when_served(client, "/engram/c/n2", PEER % 2)
-        served = time.monotonic()
-        await until_watching(source, 2, within=7)
-        seen = time.monotonic()
-
-    await source.aclose()
-    print(f"{fault}: etcd served after {served - started:.1f} s, change seen after {seen - started:.1f} s")
-    assert seen - max(served, started) < 5
-
-
-async def test_a_lost_quorum_keeps_the_peers_and_is_repaired(members: list[Etcd]) -> None:
-    """Two of three frozen for longer than the TTL: peers stay, the record is lost; both are repaired afterwards."""
-    endpoints = [member.endpoint for member in members]
-    source, registration = make_source(Log(), *endpoints), make_registration(*endpoints, ttl=3)
-    registration.start()
-    await until_state(registration, RegistrationState.REGISTERED, 10)
-    source.start()
-    await until_watching(source, 1)
-
-    for member in members[:2]:
-        member.pause()
-    await until_state(registration, RegistrationState.LOST, 12)
-    during = source.snapshot()
-    for member in members[:2]:
-        member.resume()
-    back = time.monotonic()
-    await until_state(registration, RegistrationState.REGISTERED, 25)
-    await until_watching(source, 1, within=25)
-    print(f"repaired {time.monotonic() - back:.1f} s after the quorum was back")
-
-    await registration.aclose()
-    await source.aclose()
-    assert len(during) == 1
-
-
-async def test_a_member_without_quorum_says_so(members: list[Etcd]) -> None:
-    """The survivor of three answers at once that it has no leader; nothing is written or believed."""
-    last = members[2]
-    for member in members[:2]:
-        member.kill()
-    await asyncio.sleep(3)
-
-    async with discoverer(last.endpoint) as source, registrar(last.endpoint) as registry:
-        with pytest.raises(DiscoveryError, match="sees no leader") as unread:
-            await source.discover()
-        with pytest.raises(RegistrationError, match="sees no leader"):
-            await registry.register(make_node())
-
-    assert unread.value.kind is FailureKind.UNAVAILABLE
 
 
 async def test_the_first_that_answers_is_kept(etcd: Etcd) -> None:
