@@ -25,6 +25,7 @@ _USERS = (
     "role grant-permission engram --prefix=true readwrite /engram/",
     "user add engram:secret-pw",
     "user grant-role engram engram",
+    "user add idle:secret-pw",
     "auth enable",
 )
 
@@ -152,7 +153,9 @@ class Etcd(ServerProcess):
         return result.stdout
 
     async def enable_auth(self, flags: Sequence[str] = ()) -> None:
-        """Make the users ``root``/``root`` and ``engram``/``secret-pw`` (may use /engram/), then ask for log-ins."""
+        """Make the users root (password root), engram (secret-pw, may use /engram/) and idle (secret-pw, may nothing),
+        and ask for log-ins from now on.
+        """
         for command in _USERS:
             await self.ctl(*command.split(), flags=flags)
 

@@ -21,7 +21,7 @@ from plugins.etcd.tests.making import (
     until_watching,
 )
 from tests.servers.etcd import Etcd
-from tests.servers.process import free_port
+from tests.servers.process import free_port, wait_until
 from tests.servers.toxiproxy import Toxiproxy
 
 pytestmark = pytest.mark.server
@@ -110,6 +110,61 @@ async def test_a_half_open_connection_is_noticed(etcd: Etcd, link: Toxiproxy) ->
     await source.aclose()
 
     assert seen < 5
+
+
+async def test_a_half_open_connection_costs_no_lease(etcd: Etcd, link: Toxiproxy) -> None:
+    """Bytes of the registration vanish both ways: it is renewed through the other endpoint, before the TTL ends."""
+    registration = make_registration(link.addr, etcd.endpoint, ttl=9)
+    registration.start()
+    await until_state(registration, RegistrationState.REGISTERED)
+    await link.afflict("timeout", timeout=0)
+    await link.afflict("timeout", stream="upstream", timeout=0)
+    before = registration.renewals
+
+    async def renewed() -> bool:
+        return registration.renewals >= before + 4  # the last one longer than the TTL after the fault
+
+    await wait_until(renewed, within=40, what="four renewals")
+    repairs = registration.repairs
+    await registration.aclose()
+
+    assert repairs == {}
+
+
+async def test_what_does_not_answer_is_lost_when_its_lease_ends(etcd: Etcd) -> None:
+    """The last answer and the TTL say when the record is lost, however long a call may wait."""
+    registration = make_registration(etcd.endpoint, ttl=6)
+    registration.start()
+    await until_state(registration, RegistrationState.REGISTERED)
+
+    etcd.pause()
+    paused = time.monotonic()
+    await until_state(registration, RegistrationState.LOST)
+    seconds = time.monotonic() - paused
+    await registration.aclose()
+
+    assert seconds < 9  # a call alone may take 5 s
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n<html>", b"\x00" * 100, b"SSH-2.0-x\r\n", b""]
+)
+async def test_what_is_not_etcd_is_no_answer(answer: bytes) -> None:
+    """A web server, noise, another protocol, a door that closes: a failure in time, with the endpoint in it."""
+
+    async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with discoverer(f"127.0.0.1:{port}", context=make_context(timeout=2)) as source:
+            with pytest.raises(DiscoveryError, match=f"127.0.0.1:{port}") as failure:
+                await source.discover()
+    print(failure.value)
+
+    assert failure.value.kind in {FailureKind.UNAVAILABLE, FailureKind.TIMEOUT}
 
 
 async def test_a_frozen_etcd_gets_our_key_back(etcd: Etcd) -> None:
