@@ -153,8 +153,9 @@ class Etcd(ServerProcess):
         return result.stdout
 
     async def enable_auth(self, flags: Sequence[str] = ()) -> None:
-        """Make the users root (password root), engram (secret-pw, may use /engram/) and idle (secret-pw, may nothing),
-        and ask for log-ins from now on.
+        """Ask for log-ins from now on.
+
+        The users are root (password root), engram (secret-pw, may use /engram/) and idle (secret-pw, may do nothing).
         """
         for command in _USERS:
             await self.ctl(*command.split(), flags=flags)

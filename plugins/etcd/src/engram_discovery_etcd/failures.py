@@ -146,6 +146,11 @@ _CONNECTING: tuple[tuple[str, FailureKind, str], ...] = (
         "it refuses our certificate, or wants one: see cluster.etcd.cert_file and cluster.etcd.key_file",
     ),
     ("Connection refused", FailureKind.REFUSED, "connection refused"),
+    (
+        "Failed parsing HTTP/2",
+        FailureKind.UNAVAILABLE,
+        "it does not speak gRPC: is that etcd's port for clients?",
+    ),
 )
 
 

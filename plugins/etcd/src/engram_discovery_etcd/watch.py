@@ -30,9 +30,10 @@ _PATIENCE = 3.0
 class WatchStream:
     """The events of a key, or of all that begin alike, from one revision on. Made by ``open``, closed by ``aclose``."""
 
-    def __init__(self, connection: Connection, call: Any, silence: float | None) -> None:
+    def __init__(self, connection: Connection, call: Any, revision: int, silence: float | None) -> None:
         self.connection = connection
         self._call = call
+        self._revision = revision
         self._silence = silence
         self._reading: asyncio.Task[Any] | None = None
         connection.hold()
@@ -74,7 +75,8 @@ class WatchStream:
 
     @classmethod
     async def _open(cls, one: Try, create: Any, silence: float | None) -> WatchStream:
-        stream = cls(one.connection, one.connection.stubs.watch.Watch(metadata=one.metadata), silence)
+        call = one.connection.stubs.watch.Watch(metadata=one.metadata)
+        stream = cls(one.connection, call, create.start_revision, silence)
         try:
             await stream._call.write(rpc.WatchRequest(create_request=create))
             await stream._response(one.timeout)
@@ -114,13 +116,21 @@ class WatchStream:
             progress = rpc.WatchRequest(progress_request=rpc.WatchProgressRequest())
         try:
             await self._call.write(progress)
-            return await self._response(_PATIENCE)
+            return self._up_to_date(await self._response(_PATIENCE))
         except TimeoutError:
             text = f"no sign of life for {_SILENCE + _PATIENCE:g} s"
             raise EtcdError(text, FailureKind.TIMEOUT, elsewhere=True) from None
         except grpc.aio.AioRpcError as error:
             failure = translate(error)
         raise failure
+
+    def _up_to_date(self, response: Any) -> Any:
+        """Return the response, unless its member is behind where the watch began: it was wiped, or cut off."""
+        reached = response.header.revision
+        if reached < self._revision:
+            text = f"it answers from the past: revision {reached}, was {self._revision}"
+            raise EtcdError(text, FailureKind.BAD_DATA, elsewhere=True)
+        return response
 
     async def _response(self, within: float | None) -> Any:
         """Return the next response.
