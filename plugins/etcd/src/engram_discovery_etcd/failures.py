@@ -183,7 +183,7 @@ def connection_failure(details: str, *, tls: bool) -> EtcdError:
     for saying, kind, meaning in _CONNECTING:
         if saying in details:
             return EtcdError(meaning, kind, elsewhere=True)
-    if "Socket closed" in details:
+    if "Socket closed" in details or "Connection reset" in details:
         other = "it may not speak TLS: try http://" if tls else "it may want TLS: try https://"
         return EtcdError(
             f"it closes the connection; {other} in cluster.etcd.endpoints",

@@ -96,7 +96,9 @@ class EtcdRegistrar:
             )
         try:
             await stream.events()
-        except EtcdError as error:
+        except (
+            EtcdError
+        ) as error:  # nobody can say now what happens to our key: the host looks, and comes back
             if error.elsewhere:
                 await self._client.give_up(stream.connection)
         finally:
