@@ -1,6 +1,7 @@
 """Which addresses there are to try, and in which order."""
 
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -81,3 +82,20 @@ async def test_a_name_that_cannot_be_looked_up_keeps_its_addresses(names: dict[s
     assert list(failures) == ["never.test:2"]
     assert failures["never.test:2"].kind is FailureKind.DNS_FAILURE
     assert str(failures["never.test:2"]) == "its name cannot be looked up: Name or service not known"
+
+
+async def test_a_resolver_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can be looked up in time is tried; the rest is a failure that says so."""
+    release = threading.Event()
+
+    def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
+        if host == "hangs.test":
+            release.wait(60)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    order, failures = await Targets(["hangs.test:2", "10.0.0.1:2"]).look_up(0.5)
+    release.set()
+
+    assert [str(target) for target in order] == ["10.0.0.1:2"]
+    assert failures["hangs.test:2"].kind is FailureKind.TIMEOUT
