@@ -137,21 +137,6 @@ async def test_a_half_open_connection_costs_no_lease(etcd: Etcd, link: Toxiproxy
     assert repairs == {}
 
 
-async def test_what_does_not_answer_is_lost_when_its_lease_ends(etcd: Etcd) -> None:
-    """The last answer and the TTL say when the record is lost, however long a call may wait."""
-    registration = make_registration(etcd.endpoint, ttl=6)
-    registration.start()
-    await until_state(registration, RegistrationState.REGISTERED)
-
-    etcd.pause()
-    paused = time.monotonic()
-    await until_state(registration, RegistrationState.LOST)
-    seconds = time.monotonic() - paused
-    await registration.aclose()
-
-    assert seconds < 9  # a call alone may take 5 s
-
-
 NOT_GRPC = "it does not speak gRPC"
 
 
