@@ -100,7 +100,9 @@ class Registration:
 
     @property
     def state(self) -> RegistrationState:
-        """Where our record stands."""
+        """Where our record stands; lost as soon as its lease has run out, whatever call is still under way."""
+        if self._state is RegistrationState.REGISTERED and self._expired:
+            return RegistrationState.LOST
         return self._state
 
     @property
@@ -114,6 +116,10 @@ class Registration:
         if self._ttl is None:
             return None
         return max(0.0, self._alive_at + self._ttl - self._clock.monotonic())
+
+    @property
+    def _expired(self) -> bool:
+        return self.lease_left == 0
 
     def start(self) -> None:
         """Start the upkeep. Call once, on the event loop; never waits for the registry."""
@@ -228,8 +234,7 @@ class Registration:
             self._enter(RegistrationState.REPLACED)
         if self._state is not RegistrationState.REGISTERED:
             return
-        expired = self._ttl is not None and self._clock.monotonic() - self._alive_at >= self._ttl
-        if error.kind is FailureKind.NOT_FOUND or expired:
+        if error.kind is FailureKind.NOT_FOUND or self._expired:
             reason = "lost" if error.kind is FailureKind.NOT_FOUND else "expired"
             self.repairs[reason] = self.repairs.get(reason, 0) + 1
             self._enter(RegistrationState.LOST)

@@ -25,6 +25,7 @@ _USERS = (
     "role grant-permission engram --prefix=true readwrite /engram/",
     "user add engram:secret-pw",
     "user grant-role engram engram",
+    "user add idle:secret-pw",
     "auth enable",
 )
 
@@ -82,7 +83,8 @@ class Etcd(ServerProcess):
         members: Peer URLs of all members by name; default: it is alone.
         tls: Files for TLS to clients.
         flags: More flags.
-        port: Where clients reach it; default: a free port.
+        host: Address at which clients reach it.
+        port: And port; default: a free one.
     """
 
     def __init__(
@@ -94,10 +96,11 @@ class Etcd(ServerProcess):
         members: dict[str, str] | None = None,
         tls: Tls | None = None,
         flags: Sequence[str] = (),
+        host: str = "127.0.0.1",
         port: int | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.port = port or free_port()
+        self.host, self.port = host, port or free_port(host)
         self.data = directory / "data"
         self._tls = tls
         members = members or {name: f"http://127.0.0.1:{free_port()}"}
@@ -120,7 +123,7 @@ class Etcd(ServerProcess):
     @property
     def endpoint(self) -> str:
         """``host:port`` for clients."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -150,13 +153,16 @@ class Etcd(ServerProcess):
         return result.stdout
 
     async def enable_auth(self, flags: Sequence[str] = ()) -> None:
-        """Make the users ``root``/``root`` and ``engram``/``secret-pw`` (may use /engram/), then ask for log-ins."""
+        """Ask for log-ins from now on.
+
+        The users are root (password root), engram (secret-pw, may use /engram/) and idle (secret-pw, may do nothing).
+        """
         for command in _USERS:
             await self.ctl(*command.split(), flags=flags)
 
     async def _serves(self) -> bool:
         """Whether it listens, and has elected: its log is not enough, and TLS hides the rest."""
-        _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        _, writer = await asyncio.open_connection(self.host, self.port)
         writer.close()
         if self._tls is not None:
             return True
@@ -169,14 +175,21 @@ class Etcd(ServerProcess):
 
 @asynccontextmanager
 async def cluster(
-    directory: Path, size: int = 3, *, program: Path | None = None, flags: Sequence[str] = ()
+    directory: Path, size: int = 3, *, program: Path | None = None, port: int | None = None
 ) -> AsyncIterator[list[Etcd]]:
-    """Run a cluster of so many members."""
+    """Run a cluster of so many members, each at an address of its own; with a port, all at that one."""
     members = {f"m{number}": f"http://127.0.0.1:{free_port()}" for number in range(size)}
     async with AsyncExitStack() as stack:
         servers = [
-            Etcd(directory / name, program=program, name=name, members=members, flags=flags)
-            for name in members
+            Etcd(
+                directory / name,
+                program=program,
+                name=name,
+                members=members,
+                host=f"127.0.0.{number}",
+                port=port,
+            )
+            for number, name in enumerate(members, start=1)
         ]
         for server in servers:
             stack.push_async_exit(server.__aexit__)
@@ -184,3 +197,5 @@ async def cluster(
             for server in servers:
                 starting.create_task(server.start())
         yield servers
+        for server in servers:
+            server.kill()  # one after the other they would wait for each other

@@ -161,6 +161,22 @@ async def test_an_outage_longer_than_the_ttl_is_a_loss(clock: FakeClock) -> None
     assert registration.repairs == {"expired": 1}
 
 
+async def test_a_lease_that_runs_out_while_nobody_answers_is_a_loss_at_once(clock: FakeClock) -> None:
+    """The deadline is the granted time after the last answer: no retry and no slow call puts it off."""
+    registry = Registry(ttl=30)
+    registration = keep(registry, clock)
+    await clock.advance(0)
+
+    registry.failure = RegistrationError("away", kind=FailureKind.UNAVAILABLE, retry_after=45)
+    await clock.advance(29)
+    before = registration.state
+    await clock.advance(1)
+    after = registration.state
+    await registration.aclose()
+
+    assert (before, after) == (RegistrationState.REGISTERED, RegistrationState.LOST)
+
+
 @pytest.mark.parametrize("failure", [RuntimeError("s3cret"), SystemExit(3), asyncio.CancelledError()])
 async def test_a_registrars_bug_does_not_end_the_upkeep(clock: FakeClock, failure: BaseException) -> None:
     """Whatever a third party's code raises is named, without its text, and tried again."""

@@ -1,8 +1,9 @@
-"""Discoverers and registrars as the host makes them, with settings and a log that a test can read."""
+"""Discoverers and registrars as the host makes and keeps them, with settings and a log that a test can read."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,16 +12,21 @@ from aetcd import rpc
 from engram_discovery.address import Address
 from engram_discovery.clock import SystemClock
 from engram_discovery.hookspecs import PluginContext
+from engram_discovery.registration import Registration
+from engram_discovery.sources.source import Source
 from engram_discovery.types import NodeIdentity, NodeRecord
 from engram_discovery_etcd.client import EtcdClient
 from engram_discovery_etcd.discoverer import EtcdDiscoverer
+from engram_discovery_etcd.failures import EtcdError
 from engram_discovery_etcd.registrar import EtcdRegistrar
 from engram_discovery_etcd.settings import EtcdSettings
+from tests.servers.process import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from engram_discovery.clock import Clock
+    from engram_discovery.registration import RegistrationState
     from engram_discovery.types import Empty, Found
 
 
@@ -105,6 +111,48 @@ async def registrar(
         await made.aclose()
 
 
+def make_source(
+    log: Log, *endpoints: str, clock: Clock | None = None, full_read_interval: float = 300.0
+) -> Source:
+    """Return a source that the test starts and closes."""
+    context = make_context(log, clock=clock)
+    table = EtcdSettings.model_validate({"endpoints": endpoints})
+    return Source(
+        "etcd",
+        EtcdDiscoverer(table, context, EtcdClient(table, context)),
+        clock=context.clock,
+        logger=log,
+        random=random.Random(1),
+        full_read_interval=full_read_interval,
+    )
+
+
+def make_registration(*endpoints: str, ttl: int, clock: Clock | None = None) -> Registration:
+    """Return the registration of ``n1``, which the test starts and closes."""
+    context = make_context(clock=clock)
+    table = EtcdSettings.model_validate({"endpoints": endpoints, "ttl": ttl})
+    made = EtcdRegistrar(table, EtcdClient(table, context))
+    return Registration("etcd", made, make_node(), clock=context.clock, random=random.Random(1), logger=Log())
+
+
+async def until_watching(source: Source, count: int, within: float = 15) -> None:
+    """Wait until the source is watched and has so many peers."""
+
+    async def reached() -> bool:
+        return source.status().watching and len(source.snapshot()) == count
+
+    await wait_until(reached, within=within, what=f"{count} peers, watched")
+
+
+async def until_state(registration: Registration, state: RegistrationState, within: float = 15) -> None:
+    """Wait until the registration is in this state."""
+
+    async def reached() -> bool:
+        return registration.state is state
+
+    await wait_until(reached, within=within, what=f"the registration is {state}")
+
+
 class Watching:
     """A watch whose answers a test takes one by one, with a deadline."""
 
@@ -117,7 +165,7 @@ class Watching:
     async def __aexit__(self, *_: object) -> None:
         await self.stream.aclose()  # type: ignore[attr-defined]  # it is an asynchronous generator
 
-    async def next(self, within: float = 5.0) -> Found | Empty:
+    async def next(self, within: float = 15.0) -> Found | Empty:
         async with asyncio.timeout(within):
             return await anext(self.stream)
 
@@ -135,6 +183,20 @@ async def raw_put(client: EtcdClient, *pairs: tuple[str, bytes]) -> None:
             for key, value in pairs[start : start + 100]
         ]
         await client.unary(lambda stubs: stubs.kv.Txn, rpc.TxnRequest(success=puts))
+
+
+async def put_when_served(client: EtcdClient, key: str, value: bytes) -> None:
+    """Write one key, as soon as etcd takes it."""
+
+    async def put() -> bool:
+        try:
+            await raw_put(client, (key, value))
+        except EtcdError as error:  # an election is under way
+            print(error)
+            return False
+        return True
+
+    await wait_until(put, within=20, what="etcd takes a write")
 
 
 @asynccontextmanager

@@ -15,28 +15,17 @@ from engram_discovery.testing.contracts import (
     PluginContract,
     RegistrarContract,
 )
+from tests.servers.backend import ServerBackend
 from tests.servers.consul import Consul
 
 pytestmark = pytest.mark.server
 
 
-class Agent(Backend):
+class Agent(ServerBackend[Consul]):
     """An agent that is a server, with its data on disk; what others see are the services that pass."""
 
     def __init__(self, directory: Path) -> None:
-        self.server = Consul(directory, in_memory=False)
-
-    async def start(self) -> None:
-        await self.server.start()
-
-    async def stop(self) -> None:
-        await self.server.stop()
-
-    async def pause(self) -> None:
-        self.server.pause()
-
-    async def resume(self) -> None:
-        self.server.resume()
+        super().__init__(Consul(directory, in_memory=False))
 
     async def add(self, address: Address) -> None:
         await self.server.add(f"peer-{address.host}", port=address.port, Address=address.host)

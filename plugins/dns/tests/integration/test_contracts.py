@@ -14,6 +14,7 @@ from engram_discovery.testing.contracts import (
     HealthCheckContract,
     PluginContract,
 )
+from tests.servers.backend import ServerBackend
 from tests.servers.coredns import CoreDns
 
 pytestmark = pytest.mark.server
@@ -21,24 +22,12 @@ pytestmark = pytest.mark.server
 ZONE = "contract.test"
 
 
-class Zone(Backend):
+class Zone(ServerBackend[CoreDns]):
     """A zone with an SRV record and an address for each peer."""
 
     def __init__(self, directory: Path) -> None:
-        self.server = CoreDns(directory, {ZONE: []})
+        super().__init__(CoreDns(directory, {ZONE: []}))
         self.peers: list[Address] = []
-
-    async def start(self) -> None:
-        await self.server.start()
-
-    async def stop(self) -> None:
-        await self.server.stop()
-
-    async def pause(self) -> None:
-        self.server.pause()
-
-    async def resume(self) -> None:
-        self.server.resume()
 
     async def add(self, address: Address) -> None:
         self.peers.append(address)

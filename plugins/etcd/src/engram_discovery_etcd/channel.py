@@ -1,7 +1,7 @@
 """One connection to one member of etcd: a gRPC channel that was ready once, with the stubs over it.
 
 A channel that failed is thrown away, not waited for: gRPC would try it again at times of its own choosing, while the
-host's back-off rules here. A new one also reads the certificates, and the name, anew.
+host's back-off rules here. A new one also reads the certificates anew.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import grpc  # type: ignore[import-untyped]  # ships no types
 from aetcd import rpc  # type: ignore[import-untyped]  # ships no types
 
+from engram_discovery.address import format_address
 from engram_discovery.errors import FailureKind
 from engram_discovery.settings.files import read_bounded
 from engram_discovery_etcd.failures import EtcdError, connection_failure
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engram_discovery_etcd.settings import EtcdSettings
+    from engram_discovery_etcd.targets import Target
 
 __all__ = ["LARGEST_MESSAGE", "Connection", "connect"]
 
@@ -48,15 +50,15 @@ _OPTIONS: tuple[tuple[str, int | str], ...] = (
 
 
 class Connection:
-    """A channel to one endpoint, closed when it is given up and its last user has left.
+    """A channel to one address, closed when it is given up and its last user has left.
 
     Attributes:
-        endpoint: ``host:port``.
+        target: The endpoint, and which of its addresses.
         stubs: The services of etcd over it.
     """
 
-    def __init__(self, endpoint: str, channel: Any) -> None:
-        self.endpoint = endpoint
+    def __init__(self, target: Target, channel: Any) -> None:
+        self.target = target
         self.stubs = Stubs.over(channel)
         self._channel = channel
         self._users = 0
@@ -109,26 +111,27 @@ class Stubs:
         )
 
 
-async def connect(endpoint: str, settings: EtcdSettings) -> Connection:
-    """Connect to one endpoint. Has no deadline of its own: cancel it.
+async def connect(target: Target, settings: EtcdSettings) -> Connection:
+    """Connect to one address. Has no deadline of its own: cancel it.
 
     Raises:
         EtcdError: There is nobody, or not whom we expect.
     """
-    options = _OPTIONS
+    address = format_address(target.address)
     if settings.tls:
         credentials = await asyncio.to_thread(_credentials, settings)
-        if settings.server_name:
-            options = (*_OPTIONS, ("grpc.ssl_target_name_override", settings.server_name))
-        channel = grpc.aio.secure_channel(endpoint, credentials, options)
+        name = settings.server_name or target.name
+        options = (*_OPTIONS, ("grpc.ssl_target_name_override", name)) if name else _OPTIONS
+        channel = grpc.aio.secure_channel(address, credentials, options)
     else:
-        channel = grpc.aio.insecure_channel(endpoint, options)
+        options = (*_OPTIONS, ("grpc.default_authority", format_address(target.endpoint)))
+        channel = grpc.aio.insecure_channel(address, options)
     try:
         await _until_ready(channel, tls=settings.tls)
     except BaseException:
         await _close(channel)
         raise
-    return Connection(endpoint, channel)
+    return Connection(target, channel)
 
 
 async def _close(channel: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -95,10 +96,11 @@ class EtcdClient:
         Raises:
             EtcdError: None succeeded, or the failure is one that no other endpoint can better.
         """
-        deadline = asyncio.get_running_loop().time() + self._timeout
+        now = asyncio.get_running_loop().time
+        deadline = now() + self._timeout
         failures: dict[str, EtcdError] = {}
-        for left in range(len(self._connections), 0, -1):
-            remaining = deadline - asyncio.get_running_loop().time()
+        for tries in itertools.count(1):
+            remaining = deadline - now()
             if remaining <= 0:
                 break
             try:
@@ -108,14 +110,16 @@ class EtcdClient:
                     raise
                 failures["others"] = error
                 break
-            remaining = deadline - asyncio.get_running_loop().time()
+            others, remaining = tries < len(self._connections), deadline - now()
             try:
-                return await self._on(connection, work, remaining if left == 1 else remaining / 2)
+                return await self._on(connection, work, remaining / 2 if others else remaining)
             except EtcdError as error:
                 if not error.elsewhere:
                     raise
-                failures[connection.endpoint] = error
+                failures[str(connection.target)] = error
                 await self._connections.give_up(connection)
+            if not others:
+                break
         raise all_failed(failures, retry_after=self._history.all_behind(failures.values()))
 
     async def give_up(self, connection: Connection) -> None:

@@ -146,7 +146,11 @@ _CONNECTING: tuple[tuple[str, FailureKind, str], ...] = (
         "it refuses our certificate, or wants one: see cluster.etcd.cert_file and cluster.etcd.key_file",
     ),
     ("Connection refused", FailureKind.REFUSED, "connection refused"),
-    ("lookup", FailureKind.DNS_FAILURE, "its name cannot be looked up"),
+    (
+        "Failed parsing HTTP/2",
+        FailureKind.UNAVAILABLE,
+        "it does not speak gRPC: is that etcd's port for clients?",
+    ),
 )
 
 
@@ -179,7 +183,7 @@ def connection_failure(details: str, *, tls: bool) -> EtcdError:
     for saying, kind, meaning in _CONNECTING:
         if saying in details:
             return EtcdError(meaning, kind, elsewhere=True)
-    if "Socket closed" in details:
+    if "Socket closed" in details or "Connection reset" in details:
         other = "it may not speak TLS: try http://" if tls else "it may want TLS: try https://"
         return EtcdError(
             f"it closes the connection; {other} in cluster.etcd.endpoints",

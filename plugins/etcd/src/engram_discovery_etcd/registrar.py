@@ -11,6 +11,7 @@ from engram_discovery.errors import FailureKind, RegistrationError
 from engram_discovery.types import Lease
 from engram_discovery_etcd.failures import EtcdError, reported_as
 from engram_discovery_etcd.records import encode, generation_of, key_of
+from engram_discovery_etcd.watch import WatchStream
 
 if TYPE_CHECKING:
     from engram_discovery.types import NodeRecord
@@ -23,7 +24,7 @@ _WRITE_TRIES = 3
 
 
 class EtcdRegistrar:
-    """Keeps one key under one lease; the host decides when. See ``engram_discovery.protocols.Registrar``.
+    """Keeps one key under one lease; the host decides when. See ``engram_discovery.protocols.WatchingRegistrar``.
 
     Args:
         settings: The table ``[cluster.etcd]``.
@@ -39,6 +40,7 @@ class EtcdRegistrar:
         self._value = b""
         self._generation = 0
         self._seen = 0
+        self._read_at = 0
 
     async def register(self, node: NodeRecord) -> Lease:
         """Write our key under a lease of ours that lives, or a new one.
@@ -76,7 +78,31 @@ class EtcdRegistrar:
             RegistrationError: etcd could not be read; with kind ``replaced`` if a newer run of our node id holds it.
         """
         with reported_as(RegistrationError):
-            return self._is_ours(self._look_at(await self._client.range(rpc.RangeRequest(key=self._key))))
+            answer = await self._client.range(rpc.RangeRequest(key=self._key))
+            self._read_at = answer.header.revision
+            return self._is_ours(self._look_at(answer))
+
+    async def disturbed(self) -> None:
+        """Return when our key has changed since ``verify`` read it, or when its watch ended and a read must tell.
+
+        Asks for no signs of life meanwhile: the renewals get them.
+
+        Raises:
+            RegistrationError: etcd does not let us watch.
+        """
+        with reported_as(RegistrationError):
+            stream = await self._client.attempt(
+                lambda one: WatchStream.open_key(one, self._key, self._read_at + 1)
+            )
+        try:
+            await stream.events()
+        except (
+            EtcdError
+        ) as error:  # nobody can say now what happens to our key: the host looks, and comes back
+            if error.elsewhere:
+                await self._client.give_up(stream.connection)
+        finally:
+            await stream.aclose()
 
     async def deregister(self) -> None:
         """Revoke the lease, and the key with it, unless the key is another's by now.

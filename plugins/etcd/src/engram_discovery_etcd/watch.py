@@ -28,17 +28,19 @@ _PATIENCE = 3.0
 
 
 class WatchStream:
-    """The events of all keys that begin alike, from one revision on. Made by ``open``, closed by ``aclose``."""
+    """The events of a key, or of all that begin alike, from one revision on. Made by ``open``, closed by ``aclose``."""
 
-    def __init__(self, connection: Connection, call: Any) -> None:
+    def __init__(self, connection: Connection, call: Any, revision: int, silence: float | None) -> None:
         self.connection = connection
         self._call = call
+        self._revision = revision
+        self._silence = silence
         self._reading: asyncio.Task[Any] | None = None
         connection.hold()
 
     @classmethod
     async def open(cls, one: Try, start: bytes, revision: int) -> WatchStream:
-        """Start a watch, and return when etcd has confirmed it.
+        """Start a watch of all keys under ``start``, and return when etcd has confirmed it.
 
         Args:
             one: Where and by when.
@@ -48,15 +50,34 @@ class WatchStream:
         Raises:
             EtcdError: etcd refused.
         """
-        stream = cls(one.connection, one.connection.stubs.watch.Watch(metadata=one.metadata))
+        create = rpc.WatchCreateRequest(
+            key=start,
+            range_end=folder_end(start),
+            start_revision=revision,
+            progress_notify=True,
+            fragment=True,
+        )
+        return await cls._open(one, create, _SILENCE)
+
+    @classmethod
+    async def open_key(cls, one: Try, key: bytes, revision: int) -> WatchStream:
+        """Start a watch of one key, which asks for no signs of life: for whoever has other ways to see them.
+
+        Args:
+            one: Where and by when.
+            key: The key.
+            revision: The first revision to tell of; may lie in the future.
+
+        Raises:
+            EtcdError: etcd refused.
+        """
+        return await cls._open(one, rpc.WatchCreateRequest(key=key, start_revision=revision), None)
+
+    @classmethod
+    async def _open(cls, one: Try, create: Any, silence: float | None) -> WatchStream:
+        call = one.connection.stubs.watch.Watch(metadata=one.metadata)
+        stream = cls(one.connection, call, create.start_revision, silence)
         try:
-            create = rpc.WatchCreateRequest(
-                key=start,
-                range_end=folder_end(start),
-                start_revision=revision,
-                progress_notify=True,
-                fragment=True,
-            )
             await stream._call.write(rpc.WatchRequest(create_request=create))
             await stream._response(one.timeout)
         except BaseException:
@@ -90,12 +111,12 @@ class WatchStream:
 
     async def _next_response(self) -> Any:
         try:
-            return await self._response(_SILENCE)
+            return await self._response(self._silence)
         except TimeoutError:
             progress = rpc.WatchRequest(progress_request=rpc.WatchProgressRequest())
         try:
             await self._call.write(progress)
-            return await self._response(_PATIENCE)
+            return self._up_to_date(await self._response(_PATIENCE))
         except TimeoutError:
             text = f"no sign of life for {_SILENCE + _PATIENCE:g} s"
             raise EtcdError(text, FailureKind.TIMEOUT, elsewhere=True) from None
@@ -103,7 +124,15 @@ class WatchStream:
             failure = translate(error)
         raise failure
 
-    async def _response(self, within: float) -> Any:
+    def _up_to_date(self, response: Any) -> Any:
+        """Return the response, unless its member is behind where the watch began: it was wiped, or cut off."""
+        reached = response.header.revision
+        if reached < self._revision:
+            text = f"it answers from the past: revision {reached}, was {self._revision}"
+            raise EtcdError(text, FailureKind.BAD_DATA, elsewhere=True)
+        return response
+
+    async def _response(self, within: float | None) -> Any:
         """Return the next response.
 
         Raises:

@@ -17,6 +17,7 @@ from engram_discovery.testing.contracts import (
     PluginContract,
     RegistrarContract,
 )
+from tests.servers.backend import ServerBackend
 from tests.servers.etcd import Etcd
 
 pytestmark = pytest.mark.server
@@ -24,23 +25,11 @@ pytestmark = pytest.mark.server
 FOLDER = "/engram/contract/"
 
 
-class Keys(Backend):
+class Keys(ServerBackend[Etcd]):
     """An etcd with a key for each peer."""
 
     def __init__(self, directory: Path) -> None:
-        self.server = Etcd(directory)
-
-    async def start(self) -> None:
-        await self.server.start()
-
-    async def stop(self) -> None:
-        await self.server.stop()
-
-    async def pause(self) -> None:
-        self.server.pause()
-
-    async def resume(self) -> None:
-        self.server.resume()
+        super().__init__(Etcd(directory))
 
     async def add(self, address: Address) -> None:
         value = {"Op": 0, "Addr": format_address(address), "Metadata": {}}
@@ -84,7 +73,7 @@ class TestDiscoverer(OfEtcd, DiscovererContract):
 
 
 class TestRegistrar(OfEtcd, RegistrarContract):
-    capabilities = frozenset({"lease", "replace", "forget", "stop", "pause"})
+    capabilities = frozenset({"lease", "watch", "replace", "forget", "stop", "pause"})
 
 
 class TestHealthCheck(OfEtcd, HealthCheckContract):

@@ -71,11 +71,15 @@ async def test_a_quiet_watch_lives(etcd: Etcd) -> None:
     """Silence is bridged by progress requests: a change after a long pause still arrives."""
     async with discoverer(etcd.endpoint) as source, Watching(source) as watch:
         await watch.next()
-        with pytest.raises(TimeoutError):
-            await watch.next(within=6)
+        waiting = asyncio.create_task(watch.next(within=30))
+        await asyncio.wait({waiting}, timeout=6)
+        quiet = not waiting.done()
 
-    async with discoverer(etcd.endpoint) as source:
-        assert await source.discover()
+        await etcd.ctl("put", "/engram/c/n1", '{"Op":0,"Addr":"10.0.0.1:7946"}')
+        answer = await waiting
+
+    assert quiet
+    assert ids(answer) == ["n1"]
 
 
 async def test_other_clusters_and_other_keys_are_not_ours(etcd: Etcd) -> None:
@@ -105,7 +109,7 @@ async def test_what_is_not_a_record_is_skipped_and_named(etcd: Etcd) -> None:
 
 
 async def test_ten_thousand_keys_are_read_in_pages(etcd: Etcd) -> None:
-    """Everything is there, from one revision, within a second."""
+    """Everything is there, from one revision, in a second."""
     async with etcd_client(etcd.endpoint) as client:
         value = b'{"Op":0,"Addr":"10.0.0.1:7946"}'
         await raw_put(client, *((f"/engram/c/n{number:05}", value) for number in range(10_000)))
@@ -117,7 +121,8 @@ async def test_ten_thousand_keys_are_read_in_pages(etcd: Etcd) -> None:
         seconds = time.monotonic() - started
 
     assert len(ids(answer)) == 10_000
-    assert seconds < 2.0  # a loaded machine included; the bench measures
+    print(f"read in {seconds:.2f} s")
+    assert seconds < 5  # on a loaded machine; the bench measures
 
 
 async def test_large_values_do_not_hide_the_rest(etcd: Etcd) -> None:
@@ -229,4 +234,4 @@ async def test_closing_leaves_no_task_and_no_thread(etcd: Etcd) -> None:
             and not {t for t in threading.enumerate() if "poll" in t.name} - threads
         )
 
-    await wait_until(nothing_is_left, within=2, what="no task and no thread is left")
+    await wait_until(nothing_is_left, within=15, what="no task and no thread is left")

@@ -1,173 +1,49 @@
 """Members that die, freeze or are cut off, and links that are slow or half open."""
 
 import asyncio
-import random
 import socket
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from engram_discovery.clock import Clock, SystemClock
-from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
-from engram_discovery.registration import Registration, RegistrationState
-from engram_discovery.sources.source import Source
-from engram_discovery_etcd.client import EtcdClient
-from engram_discovery_etcd.discoverer import EtcdDiscoverer
-from engram_discovery_etcd.failures import EtcdError
-from engram_discovery_etcd.registrar import EtcdRegistrar
-from engram_discovery_etcd.settings import EtcdSettings
+from engram_discovery.clock import SystemClock
+from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.registration import RegistrationState
 from plugins.etcd.tests.making import (
     Log,
     discoverer,
     etcd_client,
     make_context,
-    make_node,
+    make_registration,
+    make_source,
     raw_put,
-    registrar,
+    until_state,
+    until_watching,
 )
-from tests.servers.etcd import Etcd, cluster
+from tests.servers.etcd import Etcd
 from tests.servers.process import free_port, wait_until
 from tests.servers.toxiproxy import Toxiproxy
 
 pytestmark = pytest.mark.server
 
-CLOCK = SystemClock()
 PEER = b'{"Op":0,"Addr":"10.0.0.%d:7946"}'
 
 
-@pytest.fixture
-async def members(tmp_path: Path, program: Path) -> AsyncIterator[list[Etcd]]:
-    async with cluster(tmp_path, program=program) as servers:
-        yield servers
-
-
-@pytest.fixture
-async def link(tmp_path: Path, etcd: Etcd) -> AsyncIterator[Toxiproxy]:
-    """Lies between us and etcd."""
-    async with Toxiproxy(tmp_path, etcd.endpoint) as proxy:
-        yield proxy
-
-
-def make_source(log: Log, *endpoints: str, clock: Clock = CLOCK) -> Source:
-    context = make_context(log, clock=clock)
-    table = EtcdSettings.model_validate({"endpoints": endpoints})
-    made = EtcdDiscoverer(table, context, EtcdClient(table, context))
-    return Source("etcd", made, clock=clock, logger=log, random=random.Random(1))
-
-
-def make_registration(*endpoints: str, ttl: int, clock: Clock = CLOCK) -> Registration:
-    table = EtcdSettings.model_validate({"endpoints": endpoints, "ttl": ttl})
-    made = EtcdRegistrar(table, EtcdClient(table, make_context()))
-    return Registration("etcd", made, make_node(), clock=clock, random=random.Random(1), logger=Log())
-
-
-async def until_watching(source: Source, count: int, within: float = 8) -> None:
-    async def reached() -> bool:
-        return source.status().watching and len(source.snapshot()) == count
-
-    await wait_until(reached, within=within, what=f"{count} peers, watched")
-
-
-async def until_state(registration: Registration, state: RegistrationState, within: float) -> None:
-    async def reached() -> bool:
-        return registration.state is state
-
-    await wait_until(reached, within=within, what=f"the registration is {state}")
-
-
-@pytest.mark.parametrize("fault", ["kill", "pause", "stop"])
-async def test_the_watch_goes_on_at_another_member(members: list[Etcd], fault: str) -> None:
-    """The member that we watch dies or freezes: a change is seen through another within five seconds."""
-    first, *others = members
-    source = make_source(Log(), *(member.endpoint for member in members))
-    source.start()
-    async with etcd_client(others[0].endpoint) as client:
-        await until_watching(source, 0)
-        await raw_put(client, ("/engram/c/n1", PEER % 1))
-        await until_watching(source, 1)
-
-        outcome = getattr(first, fault)()
-        if outcome is not None:
-            await outcome
-        started = time.monotonic()
-        await put_when_served(client, "/engram/c/n2", PEER % 2)
-        served = time.monotonic()
-        await until_watching(source, 2, within=7)
-        seen = time.monotonic()
-
-    await source.aclose()
-    print(f"{fault}: etcd served after {served - started:.1f} s, change seen after {seen - started:.1f} s")
-    assert seen - max(served, started) < 5
-
-
-async def put_when_served(client: EtcdClient, key: str, value: bytes) -> None:
-    async def put() -> bool:
-        try:
-            await raw_put(client, (key, value))
-        except EtcdError as error:  # an election is under way
-            print(error)
-            return False
-        return True
-
-    await wait_until(put, within=10, what="etcd takes a write")
-
-
-async def test_a_lost_quorum_keeps_the_peers_and_is_repaired(members: list[Etcd]) -> None:
-    """Two of three frozen for longer than the TTL: peers stay, the record is lost; both are repaired afterwards."""
-    endpoints = [member.endpoint for member in members]
-    source, registration = make_source(Log(), *endpoints), make_registration(*endpoints, ttl=3)
-    registration.start()
-    await until_state(registration, RegistrationState.REGISTERED, 10)
-    source.start()
-    await until_watching(source, 1)
-
-    for member in members[:2]:
-        member.pause()
-    await until_state(registration, RegistrationState.LOST, 12)
-    during = source.snapshot()
-    for member in members[:2]:
-        member.resume()
-    back = time.monotonic()
-    await until_state(registration, RegistrationState.REGISTERED, 25)
-    await until_watching(source, 1, within=25)
-    print(f"repaired {time.monotonic() - back:.1f} s after the quorum was back")
-
-    await registration.aclose()
-    await source.aclose()
-    assert len(during) == 1
-
-
-async def test_a_member_without_quorum_says_so(members: list[Etcd]) -> None:
-    """The survivor of three answers at once that it has no leader; nothing is written or believed."""
-    last = members[2]
-    for member in members[:2]:
-        member.kill()
-    await asyncio.sleep(3)
-
-    async with discoverer(last.endpoint) as source, registrar(last.endpoint) as registry:
-        with pytest.raises(DiscoveryError, match="sees no leader") as unread:
-            await source.discover()
-        with pytest.raises(RegistrationError, match="sees no leader"):
-            await registry.register(make_node())
-
-    assert unread.value.kind is FailureKind.UNAVAILABLE
-
-
 async def test_the_first_that_answers_is_kept(etcd: Etcd) -> None:
-    """One endpoint refuses, one is a black hole: the third answers within two seconds, and is asked from then on."""
+    """One endpoint refuses, one is a black hole: the third answers soon, and only it is asked from then on."""
     with socket.create_server(("127.0.0.1", 0)) as black_hole:
+        black_hole.setblocking(False)
         hole = f"127.0.0.1:{black_hole.getsockname()[1]}"
         async with discoverer(f"127.0.0.1:{free_port()}", hole, hole, etcd.endpoint) as source:
             started = time.monotonic()
             await source.discover()
-            first = time.monotonic() - started
+            seconds = time.monotonic() - started
+            black_hole.accept()[0].close()
             await source.discover()
-            second = time.monotonic() - started - first
+            with pytest.raises(BlockingIOError):
+                black_hole.accept()
 
-    assert first < 2
-    assert second < 0.3
+    assert seconds < 3  # the head start of a black hole is 0.5 s
 
 
 async def test_all_black_is_a_timeout_in_time() -> None:
@@ -190,9 +66,9 @@ async def test_two_seconds_of_latency_are_borne(etcd: Etcd, link: Toxiproxy) -> 
     source = make_source(log, link.addr)
     source.start()
     async with etcd_client(etcd.endpoint) as client:
-        await until_watching(source, 0, within=15)
+        await until_watching(source, 0, within=25)
         await raw_put(client, ("/engram/c/n1", PEER % 1))
-        await until_watching(source, 1, within=5)
+        await until_watching(source, 1)
         await asyncio.sleep(6)
         still = source.status().watching
     await source.aclose()
@@ -201,6 +77,7 @@ async def test_two_seconds_of_latency_are_borne(etcd: Etcd, link: Toxiproxy) -> 
     assert "discovery.watch_failed" not in log.events
 
 
+@pytest.mark.timeout(120)
 async def test_a_record_is_made_and_kept_over_a_slow_link(etcd: Etcd, link: Toxiproxy) -> None:
     """Two seconds for each answer: registered all the same, also where a crashed run left its key."""
     await etcd.ctl("put", "/engram/c/n1", '{"Op":0,"Addr":"10.0.0.1:1","Metadata":{"generation":0}}')
@@ -208,18 +85,20 @@ async def test_a_record_is_made_and_kept_over_a_slow_link(etcd: Etcd, link: Toxi
     registration = make_registration(link.addr, ttl=10)
     registration.start()
 
+    async def renewed() -> bool:
+        return registration.renewals >= 2
+
     await until_state(registration, RegistrationState.REGISTERED, 40)
-    await asyncio.sleep(6)
-    still = registration.state
+    await wait_until(renewed, within=40, what="two renewals")
+    repairs = registration.repairs
     await registration.aclose()
 
-    assert still is RegistrationState.REGISTERED
-    assert registration.renewals >= 1
+    assert repairs == {}
     assert "/engram/c/n1" not in await etcd.ctl("get", "/engram/c/n1")
 
 
 async def test_a_half_open_connection_is_noticed(etcd: Etcd, link: Toxiproxy) -> None:
-    """Bytes vanish both ways and nothing is closed: the watch moves to the other endpoint within five seconds."""
+    """Bytes vanish both ways and nothing is closed: the watch moves to the other endpoint in five seconds."""
     source = make_source(Log(), link.addr, etcd.endpoint)
     source.start()
     async with etcd_client(etcd.endpoint) as client:
@@ -231,23 +110,72 @@ async def test_a_half_open_connection_is_noticed(etcd: Etcd, link: Toxiproxy) ->
         await link.afflict("timeout", stream="upstream", timeout=0)
         started = time.monotonic()
         await raw_put(client, ("/engram/c/n1", PEER % 1))
-        await until_watching(source, 2, within=6)
+        await until_watching(source, 2)
         seen = time.monotonic() - started
     await source.aclose()
 
-    assert seen < 5
+    print(f"change seen after {seen:.1f} s")
+    assert seen < 9  # five on a machine with time to spare; HTTP/2 alone would take thirteen
+
+
+async def test_a_half_open_connection_costs_no_lease(etcd: Etcd, link: Toxiproxy) -> None:
+    """Bytes of the registration vanish both ways: it is renewed through the other endpoint, before the TTL ends."""
+    registration = make_registration(link.addr, etcd.endpoint, ttl=9)
+    registration.start()
+    await until_state(registration, RegistrationState.REGISTERED)
+    await link.afflict("timeout", timeout=0)
+    await link.afflict("timeout", stream="upstream", timeout=0)
+    before = registration.renewals
+
+    async def renewed() -> bool:
+        return registration.renewals >= before + 4  # the last one longer than the TTL after the fault
+
+    await wait_until(renewed, within=40, what="four renewals")
+    repairs = registration.repairs
+    await registration.aclose()
+
+    assert repairs == {}
+
+
+NOT_GRPC = "it does not speak gRPC"
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n<html>", NOT_GRPC),
+        (b"\x00" * 100, NOT_GRPC),
+        (b"SSH-2.0-x\r\n", NOT_GRPC),
+        (b"", "it closes the connection"),
+    ],
+)
+async def test_what_is_not_etcd_is_said_so(answer: bytes, text: str) -> None:
+    """A web server, noise, another protocol, a closed door: named in time, each with what to look at."""
+
+    async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with discoverer(f"127.0.0.1:{port}", context=make_context(timeout=4)) as source:
+            with pytest.raises(DiscoveryError, match=f"127.0.0.1:{port}: {text}") as failure:
+                await source.discover()
+
+    assert failure.value.kind is FailureKind.UNAVAILABLE
 
 
 async def test_a_frozen_etcd_gets_our_key_back(etcd: Etcd) -> None:
     """Frozen for longer than the TTL: the lease is dead when it thaws, and our key is back within two seconds."""
     registration = make_registration(etcd.endpoint, ttl=2)
     registration.start()
-    await until_state(registration, RegistrationState.REGISTERED, 5)
+    await until_state(registration, RegistrationState.REGISTERED)
 
     etcd.pause()
-    await until_state(registration, RegistrationState.LOST, 12)
+    await until_state(registration, RegistrationState.LOST)
     etcd.resume()
-    await until_state(registration, RegistrationState.REGISTERED, 10)
+    await until_state(registration, RegistrationState.REGISTERED)
 
     await registration.aclose()
     assert "/engram/c/n1" not in await etcd.ctl("get", "/engram/c/n1")
@@ -274,17 +202,22 @@ async def test_clocks_that_jump_lose_nothing(etcd: Etcd, seconds: float) -> None
         make_registration(etcd.endpoint, ttl=3, clock=clock),
     )
     registration.start()
-    await until_state(registration, RegistrationState.REGISTERED, 5)
+    await until_state(registration, RegistrationState.REGISTERED)
     source.start()
     await until_watching(source, 1)
 
+    async def renewed() -> bool:
+        return registration.renewals >= before + 2
+
     clock.ahead = seconds
     await etcd.ctl("put", "/engram/c/n2", '{"Op":0,"Addr":"10.0.0.2:7946"}')
-    await until_watching(source, 2, within=2)
-    await asyncio.sleep(3)
-
-    assert registration.state is RegistrationState.REGISTERED
-    assert registration.repairs == {}
-    assert "discovery.failed" not in log.events
+    await until_watching(source, 2)
+    before = registration.renewals
+    await wait_until(renewed, within=20, what="renewals after the jump")
+    state, repairs = registration.state, registration.repairs
     await registration.aclose()
     await source.aclose()
+
+    assert state is RegistrationState.REGISTERED
+    assert repairs == {}
+    assert "discovery.failed" not in log.events

@@ -67,7 +67,7 @@ async def test_without_renewal_the_key_goes_with_its_lease(etcd: Etcd) -> None:
         async def gone() -> bool:
             return not await keys(etcd)
 
-        await wait_until(gone, within=6, what="the key is gone")
+        await wait_until(gone, within=20, what="the key is gone")
         with pytest.raises(RegistrationError, match="is gone") as failure:
             await registry.renew()
 
@@ -165,7 +165,7 @@ async def fill(etcd: Etcd) -> None:
             return "space exceeded" in str(error)
         return False
 
-    await wait_until(is_full, within=10, what="etcd is full")
+    await wait_until(is_full, within=30, what="etcd is full")
 
 
 async def test_a_full_etcd_says_so(tmp_path: Path, program: Path) -> None:
@@ -182,7 +182,7 @@ async def test_a_full_etcd_says_so(tmp_path: Path, program: Path) -> None:
 
 async def test_the_health_check_tells_quorum_and_lease(etcd: Etcd) -> None:
     """Passing with the seconds our lease has left; a warning when our record vanished; critical without etcd."""
-    context = make_context(identity=make_identity(), timeout=2)
+    context = make_context(identity=make_identity())
     table = EtcdSettings.model_validate({"endpoints": [etcd.endpoint]})
     check = EtcdHealthCheck(table, context, EtcdClient(table, context))
     async with registrar(etcd.endpoint) as registry:
@@ -195,7 +195,7 @@ async def test_the_health_check_tells_quorum_and_lease(etcd: Etcd) -> None:
 
     assert check.name == "etcd"
     assert healthy.status is CheckStatus.PASSING
-    assert healthy.details["lease_seconds"] in range(25, 31)
+    assert healthy.details["lease_seconds"] in range(15, 31)
     assert (gone.status, gone.output) == (CheckStatus.WARNING, "our record is gone from /engram/c/")
     assert down.status is CheckStatus.CRITICAL
     assert "connection refused" in down.output

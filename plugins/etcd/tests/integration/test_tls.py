@@ -27,7 +27,7 @@ async def mutual(tmp_path: Path, program: Path, certificates: Certificates) -> A
 
 
 async def failure(*endpoints: str, **settings: object) -> DiscoveryError:
-    async with discoverer(*endpoints, context=make_context(timeout=2), **settings) as source:
+    async with discoverer(*endpoints, context=make_context(), **settings) as source:
         with pytest.raises(DiscoveryError) as caught:
             await source.discover()
     return caught.value

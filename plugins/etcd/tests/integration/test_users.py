@@ -58,6 +58,20 @@ async def test_an_expired_token_is_replaced_once(guarded: Etcd) -> None:
     assert log.events.count("etcd.logged_in") == 2
 
 
+async def test_a_watch_with_an_expired_token_logs_in_once(guarded: Etcd) -> None:
+    """Etcd answers such a watch with a cancellation and no error: a new token, and the watch tells what happened."""
+    log = Log()
+    async with registrar(guarded.endpoint, context=make_context(log), **US) as registry:
+        await registry.register(make_node())
+        await registry.verify()
+        await guarded.ctl("del", "/engram/c/n1", flags=ROOT)
+        await asyncio.sleep(5)
+
+        await asyncio.wait_for(registry.disturbed(), 15)
+
+    assert log.events.count("etcd.logged_in") == 2
+
+
 async def test_a_restart_voids_tokens_and_we_go_on(guarded: Etcd) -> None:
     """Watch and registration find their way back after etcd forgot every token."""
     async with (
@@ -76,13 +90,20 @@ async def test_a_restart_voids_tokens_and_we_go_on(guarded: Etcd) -> None:
 
 
 async def test_auth_that_is_switched_on_while_we_run(etcd: Etcd) -> None:
-    """With a user configured it makes no difference; without one the message says what to set."""
-    async with discoverer(etcd.endpoint, **US) as known, discoverer(etcd.endpoint) as unknown:
+    """With a user configured it makes no difference, to a lease neither; without one the message says what to set."""
+    async with (
+        discoverer(etcd.endpoint, **US) as known,
+        discoverer(etcd.endpoint) as unknown,
+        registrar(etcd.endpoint, **US) as registry,
+    ):
         await known.discover()
         await unknown.discover()
+        await registry.register(make_node())
         await etcd.enable_auth()
 
         assert await known.discover()
+        assert await registry.renew()
+        assert await registry.verify()
         with pytest.raises(DiscoveryError, match=r"asks for a user: set cluster\.etcd\.user") as failure:
             await unknown.discover()
 
@@ -94,6 +115,7 @@ async def test_auth_that_is_switched_on_while_we_run(etcd: Etcd) -> None:
     [
         ({**US, "password": "canary-7f3a"}, FailureKind.UNAUTHORIZED, "etcd refuses user or password"),
         ({**US, "user": "nobody"}, FailureKind.UNAUTHORIZED, "etcd refuses user or password"),
+        ({**US, "user": "idle"}, FailureKind.FORBIDDEN, "permission denied: the user's role"),
         ({**US, "prefix": "/foreign"}, FailureKind.FORBIDDEN, "permission denied: the user's role"),
     ],
 )

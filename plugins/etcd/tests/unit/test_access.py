@@ -18,7 +18,7 @@ class Server:
     def __init__(self) -> None:
         self.log_ins = 0
         self.stubs = SimpleNamespace(auth=self)
-        self.endpoint = "127.0.0.1:2379"
+        self.target = "127.0.0.1:2379"
 
     async def Authenticate(self, request: Any, timeout: float) -> Any:  # noqa: N802  gRPC's name
         self.log_ins += 1
