@@ -15,6 +15,7 @@ from engram_discovery.settings.values import Secret
 from engram_discovery.testing import FakeClock
 from engram_discovery.types import Empty, Found
 from engram_discovery_consul import pinning
+from plugins.consul.tests.lag import loop_lag
 from plugins.consul.tests.making import Maker, record
 from plugins.consul.tests.scripted import Script, answer, entry, scripted
 
@@ -194,11 +195,12 @@ async def test_what_we_ask_is_what_the_settings_say() -> None:
 async def test_five_thousand_instances_are_read_without_holding_the_loop_for_long() -> None:
     """A large service fits into the limits, and comes in the order of its ids."""
     body = answer([entry(number) for number in range(5000)])
-    async with scripted(saying(body)) as agent, Maker(agent.addr) as make:
+    async with scripted(saying(body)) as agent, Maker(agent.addr) as make, loop_lag() as lag:
         found = await make.discoverer().discover()
 
     assert isinstance(found, Found)
     assert len(found.endpoints) == 5000
+    assert lag.longest < 0.25, "the host names a plugin that holds the loop for so long"
 
 
 async def test_the_watch_is_paced_whatever_the_index_does() -> None:
