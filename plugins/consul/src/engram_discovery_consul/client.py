@@ -14,6 +14,7 @@ import aiohttp
 from consul import ConsulException  # type: ignore[import-untyped]  # py-consul ships no types
 from consul.api.agent import Agent  # type: ignore[import-untyped]
 from consul.api.health import Health  # type: ignore[import-untyped]
+from consul.api.status import Status  # type: ignore[import-untyped]
 from consul.callback import CB  # type: ignore[import-untyped]
 
 from engram_discovery.errors import FailureKind
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "ConsulClient", "LocalRecord"]
 
 _OWN_SHARE = 0.9  # of the host's deadline, so that our error says more than "no answer"
+_LAST_WORD = 0.06  # of it, for one question more after that
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class ConsulClient:
         self._settings = settings
         self._source = context.provider
         self._timeout = context.timeout * _OWN_SHARE
+        self._moment = context.timeout * _LAST_WORD
         self._credentials = Credentials(settings.token, context.logger)
         self._agent_address = PinnedAgent(self._timeout)
         self._transport = Transport(
@@ -184,6 +187,14 @@ class ConsulClient:
         if answer.filtered:
             raise self.filtered()
         return next((one for one in answer.instances if one.service_id == service_id), None)
+
+    async def has_leader(self) -> bool:
+        """Tell whether the servers have a quorum; an agent answers that at once, or we do not wait.
+
+        Raises:
+            ConsulError: There is no answer, or no sound one.
+        """
+        return bool((await self._within(self._moment, Status(self._local).leader())).value)
 
     async def local_record(self, service_id: str, digest: str = "") -> LocalRecord:
         """Read a record from the agent itself; with a digest, when it no longer has that or after ``wait``.

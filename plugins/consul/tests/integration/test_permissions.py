@@ -173,6 +173,25 @@ async def test_a_revoked_token_drops_nobody_and_a_new_one_mends_it(consul: Consu
         await until_state(registration, RegistrationState.REGISTERED, within=20)
 
 
+async def test_a_revoked_token_is_named_by_whatever_reads(consul: Consul) -> None:
+    """A query that begins just after a token went waits in silence: check, registration and full read speak up."""
+    accessor, secret = await consul.make_token(ENOUGH)
+    async with Maker(consul.addr, token=Secret(secret), check="ttl") as make:
+        registrar, discoverer = make.registrar(OURS), make.discoverer(OURS)
+        await registrar.register(OURS)
+        await discoverer.discover()
+
+        await consul.call("DELETE", f"acl/token/{accessor}")
+        check = await make.health_check(OURS).check()
+        with pytest.raises(RegistrationError) as unverified:
+            await registrar.verify()
+        with pytest.raises(DiscoveryError) as unread:
+            await discoverer.discover()
+
+    assert (check.status, check.details["kind"]) == ("critical", FailureKind.UNAUTHORIZED)
+    assert {unverified.value.kind, unread.value.kind} == {FailureKind.UNAUTHORIZED}
+
+
 async def watching(source: object) -> bool:
     return source.status().watching and len(source.snapshot()) == 2  # type: ignore[attr-defined]
 
