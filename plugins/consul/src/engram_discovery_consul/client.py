@@ -19,20 +19,20 @@ from consul.callback import CB  # type: ignore[import-untyped]
 
 from engram_discovery.errors import FailureKind
 from engram_discovery_consul.blocking import deadline, parse_index
+from engram_discovery_consul.connection import Connection, Reading
 from engram_discovery_consul.credentials import Credentials
 from engram_discovery_consul.failures import ConsulError, unreachable
 from engram_discovery_consul.instances import Instance, InstanceReader
 from engram_discovery_consul.pinning import PinnedAgent
 from engram_discovery_consul.tls import Tls
-from engram_discovery_consul.transport import TOKEN_HEADER, Reply, Transport
+from engram_discovery_consul.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from consul.base import Response  # type: ignore[import-untyped]
-
     from engram_discovery.hookspecs import PluginContext
     from engram_discovery_consul.settings import ConsulSettings
+    from engram_discovery_consul.transport import Reply
 
 __all__ = ["Answer", "ConsulClient", "LocalRecord"]
 
@@ -76,35 +76,6 @@ class LocalRecord:
         return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
-class _Reading:
-    """A transport for py-consul's ``Health`` whose answers we read ourselves, in half of the time."""
-
-    def __init__(self, transport: Transport, reader: InstanceReader) -> None:
-        self._transport = transport
-        self._reader = reader
-
-    async def get(self, _: object, path: str, params: Any, headers: Mapping[str, str]) -> Reply:
-        return await self._transport.get(self._read, path, params, headers)
-
-    def _read(self, response: Response) -> tuple[str, tuple[list[Instance], int]]:
-        return response.headers.get("X-Consul-Index", ""), self._reader.read(response.body)
-
-
-class _Connection:
-    """What py-consul's API classes need of its ``Consul`` object."""
-
-    def __init__(
-        self, transport: Transport | _Reading, credentials: Credentials, datacenter: str | None = None
-    ) -> None:
-        self.http = transport
-        self.dc = datacenter
-        self._credentials = credentials
-
-    def prepare_headers(self, token: str | None = None) -> dict[str, str]:
-        token = token or self._credentials.token
-        return {TOKEN_HEADER: token} if token else {}
-
-
 class ConsulClient:
     """Talks to one agent.
 
@@ -127,7 +98,7 @@ class ConsulClient:
             tls=Tls(settings) if settings.scheme == "https" else None,
             server_name=settings.server_name,
         )
-        self._local = _Connection(self._transport, self._credentials)
+        self._local = Connection(self._transport, self._credentials)
         self._agent = Agent(self._local)
         self._health = self._health_of(settings.datacenter, settings.tagged_address)
         self._own_health = self._health_of(None, None)
@@ -260,8 +231,8 @@ class ConsulClient:
 
     def _health_of(self, datacenter: str | None, tagged_address: str | None) -> Health:
         reader = InstanceReader(source=self._source, tagged_address=tagged_address)
-        reading = _Reading(self._transport, reader)
-        return Health(_Connection(reading, self._credentials, datacenter))
+        reading = Reading(self._transport, reader)
+        return Health(Connection(reading, self._credentials, datacenter))
 
     def _answer(self, reply: Reply) -> Answer:
         index, (instances, bad) = reply.value
