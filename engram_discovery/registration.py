@@ -29,6 +29,7 @@ __all__ = ["Registration", "RegistrationState"]
 
 _T = TypeVar("_T")
 _CALL_TIMEOUT = 5.0
+_LONGEST_RETRY = 8.0  # so that we are back within ten seconds of the registry, however long it was away
 _VERIFY_EVERY = 30.0
 _RETRY_HOPELESS = 15.0
 _CALM = 1.0
@@ -84,7 +85,7 @@ class Registration:
         self._clock = clock
         self._random = random
         self._logger = logger
-        self._backoff = Backoff(random)
+        self._backoff = Backoff(random, cap=_LONGEST_RETRY)
         self.fence = Isolation(provider, clock, logger)
         self._state = RegistrationState.PENDING
         self._since = clock.monotonic()
@@ -167,14 +168,19 @@ class Registration:
             self._granted(await self._call(partial(self._registrar.register, self._node)))
             self._enter(RegistrationState.UNVERIFIED)
         elif self._ttl is not None:
-            self._granted(await self._call(self._registrar.renew))
+            self._granted(await self._call(self._registrar.renew, timeout=self._patience))
             self.renewals += 1
-        if not await self._call(self._registrar.verify):
+        if not await self._call(self._registrar.verify, timeout=self._patience):
             raise self._unseen()
         self._enter(RegistrationState.REGISTERED)
         self._recovered()
         due = _VERIFY_EVERY * self._random.uniform(0.8, 1.2)
         return due if self._ttl is None else min(due, self._ttl / 3)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds for one call: with a lease, a third of it, so that no slow read makes us miss a renewal."""
+        return _CALL_TIMEOUT if self._ttl is None else min(_CALL_TIMEOUT, self._ttl / 3)
 
     async def _rest(self, due: float) -> None:
         """Wait until something is due, or the registrar says that the record was disturbed."""
@@ -237,6 +243,8 @@ class Registration:
         if error.kind is FailureKind.NOT_FOUND or self._expired:
             reason = "lost" if error.kind is FailureKind.NOT_FOUND else "expired"
             self.repairs[reason] = self.repairs.get(reason, 0) + 1
+            if reason == "lost":
+                self._backoff.reset()  # the registry answered: what it was away for is over
             self._enter(RegistrationState.LOST)
             self._logger.warning("registration.lost", provider=self.provider, reason=reason)
 

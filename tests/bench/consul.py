@@ -6,6 +6,7 @@ python -m tests.bench.consul [delivery] [reading] [idle]
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import statistics
 import sys
@@ -19,14 +20,16 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from engram_discovery_consul.transport import Transport
+from plugins.consul.tests.lag import loop_lag
 from plugins.consul.tests.making import Maker, record
 from tests.servers.consul import Consul
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 _ROUNDS = 4
-_READS = 300
+_READS = 150
+_MANY = 2000
 _IDLE_SECONDS = 15.0
 _PACE = 1.1
 
@@ -55,7 +58,8 @@ async def delivery(consul: Consul) -> None:
 
 
 async def reading(consul: Consul) -> None:
-    """Time one ``discover`` beside a bare GET of the same answer over a kept connection."""
+    """Time one ``discover`` beside a bare GET of the same answer over a kept connection, one record changed or none."""
+    numbers = itertools.count()
     for count in (3, 100):
         for number in range(count):
             await consul.add(f"engram-r{number}", Address=f"192.0.2.{number}")
@@ -69,20 +73,40 @@ async def reading(consul: Consul) -> None:
             async def get_json(get: Callable[[], Awaitable[bytes]] = get) -> None:
                 json.loads(await get())
 
-            again = make.discoverer()
-            changed = make.discoverer()
+            async def change(
+                numbers: Iterator[int] = numbers, get: Callable[[], Awaitable[bytes]] = get
+            ) -> None:
+                await consul.add("engram-r0", Address="192.0.2.0", Meta={"number": str(next(numbers))})
+                await get()  # the first GET after a change takes the agent longer, whoever asks
 
-            async def news(changed: Any = changed) -> None:
-                changed._client._transport._decoded = None  # as if the answer were another one than the last
-                await changed.discover()
-
-            bare, decoded, first, ours = await _medians(get, get_json, news, again.discover)
-        for what, seconds in (("a new answer", first), ("the same answer again", ours)):
+            discover = make.discoverer().discover
+            bare, decoded, first, again = await _medians(get, get_json, discover, discover, before=change)
+        for what, seconds in (("a new answer", first), ("the same answer again", again)):
             print(
                 f"one discover of {count:3} instances, {what:<21} {seconds * 1000:6.2f} ms, "
                 f"bare GET {bare * 1000:5.2f} ms {seconds / bare:.2f} x (target 1.50), "
                 f"GET and JSON {decoded * 1000:5.2f} ms {seconds / decoded:.2f} x"
             )
+    await _first_of_many(consul)
+
+
+async def _first_of_many(consul: Consul) -> None:
+    """Time the first ``discover`` of a large service, and for how long it keeps the event loop from others."""
+    for number in range(_MANY):
+        await consul.add(f"engram-m{number}", Address=f"198.18.{number // 256}.{number % 256}")
+    took, lags = [], []
+    for _ in range(5):
+        async with Maker(consul.addr) as make:
+            discoverer = make.discoverer()
+            async with loop_lag() as lag:
+                started = time.perf_counter()
+                await discoverer.discover()
+                took.append(time.perf_counter() - started)
+            lags.append(lag.longest)
+    print(
+        f"first discover of {_MANY} instances  {statistics.median(took) * 1000:6.1f} ms, "
+        f"the event loop held for {statistics.median(lags) * 1000:5.1f} ms at most"
+    )
 
 
 async def idle(consul: Consul) -> None:
@@ -140,10 +164,13 @@ async def _bare_watcher(consul: Consul) -> AsyncIterator[None]:
             yield
 
 
-async def _medians(*calls: Callable[[], Awaitable[Any]]) -> list[float]:
+async def _medians(
+    *calls: Callable[[], Awaitable[Any]], before: Callable[[], Awaitable[None]]
+) -> list[float]:
     """Time calls in turn, so that what else the machine does meets all of them."""
     took: list[list[float]] = [[] for _ in calls]
     for _ in range(_READS):
+        await before()
         for call, seconds in zip(calls, took, strict=True):
             started = time.perf_counter()
             await call()

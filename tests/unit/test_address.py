@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engram_discovery.address import Address, format_address, is_loopback, parse_address
+from engram_discovery.address import Address, canonical_host, format_address, is_loopback, parse_address
 from engram_discovery.types import Endpoint
 
 LABEL = st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
@@ -34,6 +36,18 @@ def test_anything_else_is_refused_in_words(text: str) -> None:
         assert str(error).startswith(("expected", "an IPv6", "the host name"))  # noqa: PT017  either outcome is right
     else:
         assert parse_address(format_address(address)) == address
+
+
+@given(st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){2,4}", fullmatch=True) | st.ip_addresses(v=4).map(str))
+def test_four_numbers_are_an_address_exactly_where_python_says_so(text: str) -> None:
+    """What is taken as a plain IPv4 address is one, in its one spelling; other numbers and dots are refused."""
+    try:
+        expected = str(IPv4Address(text))
+    except ValueError:
+        with pytest.raises(ValueError, match="four numbers"):
+            canonical_host(text)
+    else:
+        assert canonical_host(text) == expected
 
 
 @pytest.mark.parametrize(

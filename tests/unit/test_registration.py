@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from itertools import pairwise
 from random import Random
 from typing import Any
 
 import pytest
 
 from engram_discovery.address import Address
+from engram_discovery.clock import Clock
 from engram_discovery.errors import FailureKind, RegistrationError
 from engram_discovery.log import get_logger
 from engram_discovery.registration import Registration, RegistrationState
@@ -71,9 +73,9 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-def keep(registry: Any, clock: FakeClock) -> Registration:
+def keep(registry: Any, clock: Clock, seed: int = 1) -> Registration:
     registration = Registration(
-        "memory", registry, NODE, clock=clock, random=Random(1), logger=get_logger("engram_discovery.test")
+        "memory", registry, NODE, clock=clock, random=Random(seed), logger=get_logger("engram_discovery.test")
     )
     registration.start()
     return registration
@@ -128,7 +130,7 @@ async def test_a_record_that_vanished_is_made_again(clock: FakeClock, ttl: float
 
 
 async def test_a_registry_that_is_away_is_waited_for(clock: FakeClock) -> None:
-    """Away at the start and coming later: registered within the longest retry; the tries grow apart."""
+    """Away at the start and coming later: registered within ten seconds; the tries grow apart."""
     registry = Registry()
     registry.failure = RegistrationError("refused", kind=FailureKind.REFUSED)
     registration = keep(registry, clock)
@@ -136,12 +138,30 @@ async def test_a_registry_that_is_away_is_waited_for(clock: FakeClock) -> None:
     await clock.advance(600)
     tries = len(registry.calls)
     registry.failure = None
-    await clock.advance(30)
+    await clock.advance(10)
     state = registration.state
     await registration.aclose()
 
-    assert 20 <= tries <= 60
+    assert 75 <= tries <= 160
     assert state is RegistrationState.REGISTERED
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_registry_that_forgot_while_it_was_away_is_told_at_once(clock: FakeClock, seed: int) -> None:
+    """However long it was away: the read that shows the loss is followed by a registration, not by a long wait."""
+    registry = Registry(ttl=None)
+    registration = keep(registry, clock, seed)
+    await clock.advance(0)
+    registry.failure = RegistrationError("refused", kind=FailureKind.REFUSED)
+    await clock.advance(600)
+
+    registry.failure, registry.record = None, None
+    await clock.advance(10)
+    state = registration.state
+    await registration.aclose()
+
+    assert state is RegistrationState.REGISTERED
+    assert registration.repairs == {"lost": 1}
 
 
 async def test_an_outage_longer_than_the_ttl_is_a_loss(clock: FakeClock) -> None:
@@ -323,6 +343,33 @@ async def test_a_record_that_a_newer_run_holds_is_left_alone(clock: FakeClock) -
     assert registry.closed
 
 
+@pytest.mark.parametrize("ttl", [3.0, 6.0, 30.0])
+@in_virtual_time
+async def test_a_read_that_hangs_does_not_cost_the_lease(ttl: float) -> None:
+    """Renewals are on time whatever becomes of the reading beside them."""
+
+    class Unreadable(Registry):
+        async def renew(self) -> Lease:
+            renewed.append(loop.time())
+            return Lease(self.ttl)
+
+    loop = asyncio.get_running_loop()
+    registry = Unreadable(ttl)
+    renewed = [loop.time()]
+    registration = keep(registry, LoopClock())
+    await asyncio.sleep(1)
+
+    registry.hangs = True
+    await asyncio.sleep(10 * ttl)
+    state = registration.state
+    registry.hangs = False
+    await registration.aclose()
+
+    assert max(after - before for before, after in pairwise(renewed)) < ttl
+    assert state is RegistrationState.REGISTERED
+    assert registration.failures.keys() == {"timeout"}
+
+
 @in_virtual_time
 async def test_a_registrar_that_resists_its_end_does_not_hold_up_the_shutdown() -> None:
     """A call that swallows its cancellation is left behind, and the node stops within seconds."""
@@ -337,15 +384,7 @@ async def test_a_registrar_that_resists_its_end_does_not_hold_up_the_shutdown() 
 
     loop = asyncio.get_running_loop()
     registry = Resisting()
-    registration = Registration(
-        "memory",
-        registry,
-        NODE,
-        clock=LoopClock(),
-        random=Random(1),
-        logger=get_logger("engram_discovery.test"),
-    )
-    registration.start()
+    registration = keep(registry, LoopClock())
     await asyncio.sleep(1)
 
     began = loop.time()

@@ -14,26 +14,30 @@ import aiohttp
 from consul import ConsulException  # type: ignore[import-untyped]  # py-consul ships no types
 from consul.api.agent import Agent  # type: ignore[import-untyped]
 from consul.api.health import Health  # type: ignore[import-untyped]
+from consul.api.status import Status  # type: ignore[import-untyped]
 from consul.callback import CB  # type: ignore[import-untyped]
 
 from engram_discovery.errors import FailureKind
 from engram_discovery_consul.blocking import deadline, parse_index
+from engram_discovery_consul.connection import Connection, Reading
 from engram_discovery_consul.credentials import Credentials
 from engram_discovery_consul.failures import ConsulError, unreachable
-from engram_discovery_consul.instances import Instance, read_instances
+from engram_discovery_consul.instances import Instance, InstanceReader
 from engram_discovery_consul.pinning import PinnedAgent
 from engram_discovery_consul.tls import Tls
-from engram_discovery_consul.transport import TOKEN_HEADER, Reply, Transport
+from engram_discovery_consul.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
     from engram_discovery.hookspecs import PluginContext
     from engram_discovery_consul.settings import ConsulSettings
+    from engram_discovery_consul.transport import Reply
 
 __all__ = ["Answer", "ConsulClient", "LocalRecord"]
 
 _OWN_SHARE = 0.9  # of the host's deadline, so that our error says more than "no answer"
+_LAST_WORD = 0.06  # of it, for one question more after that
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +76,6 @@ class LocalRecord:
         return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
-class _Connection:
-    """What py-consul's API classes need of its ``Consul`` object."""
-
-    def __init__(self, transport: Transport, credentials: Credentials, datacenter: str | None) -> None:
-        self.http = transport
-        self.dc = datacenter
-        self._credentials = credentials
-
-    def prepare_headers(self, token: str | None = None) -> dict[str, str]:
-        token = token or self._credentials.token
-        return {TOKEN_HEADER: token} if token else {}
-
-
 class ConsulClient:
     """Talks to one agent.
 
@@ -97,6 +88,7 @@ class ConsulClient:
         self._settings = settings
         self._source = context.provider
         self._timeout = context.timeout * _OWN_SHARE
+        self._moment = context.timeout * _LAST_WORD
         self._credentials = Credentials(settings.token, context.logger)
         self._agent_address = PinnedAgent(self._timeout)
         self._transport = Transport(
@@ -106,12 +98,10 @@ class ConsulClient:
             tls=Tls(settings) if settings.scheme == "https" else None,
             server_name=settings.server_name,
         )
-        connection = _Connection(self._transport, self._credentials, settings.datacenter)
-        self._local = _Connection(self._transport, self._credentials, None)
-        self._health = Health(connection)
-        self._own_health = Health(self._local)
+        self._local = Connection(self._transport, self._credentials)
         self._agent = Agent(self._local)
-        self._read: tuple[Any, tuple[list[Instance], int]] | None = None
+        self._health = self._health_of(settings.datacenter, settings.tagged_address)
+        self._own_health = self._health_of(None, None)
 
     @property
     def token(self) -> str | None:
@@ -153,8 +143,7 @@ class ConsulClient:
             index=index or None,
             wait=f"{wait:.3f}s",
         )
-        reply = await self._within(deadline(wait) if index else self._timeout, call)
-        return self._answer(reply, tagged_address=self._settings.tagged_address)
+        return self._answer(await self._within(deadline(wait) if index else self._timeout, call))
 
     async def instance(self, service_id: str) -> Instance | None:
         """Read one record from the catalogue of the agent's datacenter.
@@ -165,10 +154,18 @@ class ConsulClient:
         call = self._own_health.service(
             self._settings.service_name, filter_expr=f'Service.ID == "{service_id}"'
         )
-        answer = self._answer(await self._within(self._timeout, call), tagged_address=None)
+        answer = self._answer(await self._within(self._timeout, call))
         if answer.filtered:
             raise self.filtered()
         return next((one for one in answer.instances if one.service_id == service_id), None)
+
+    async def has_leader(self) -> bool:
+        """Tell whether the servers have a quorum; an agent answers that at once, or we do not wait.
+
+        Raises:
+            ConsulError: There is no answer, or no sound one.
+        """
+        return bool((await self._within(self._moment, Status(self._local).leader())).value)
 
     async def local_record(self, service_id: str, digest: str = "") -> LocalRecord:
         """Read a record from the agent itself; with a digest, when it no longer has that or after ``wait``.
@@ -232,24 +229,19 @@ class ConsulClient:
         """Close all sockets. A later call opens new ones."""
         await self._transport.aclose()
 
-    def _answer(self, reply: Reply, *, tagged_address: str | None) -> Answer:
-        index, entries = reply.value
-        instances, bad = self._instances(entries, tagged_address)
-        return Answer(tuple(instances), bad, self._is_filtered(reply, entries), parse_index(index))
+    def _health_of(self, datacenter: str | None, tagged_address: str | None) -> Health:
+        reader = InstanceReader(source=self._source, tagged_address=tagged_address)
+        reading = Reading(self._transport, reader)
+        return Health(Connection(reading, self._credentials, datacenter))
 
-    def _instances(self, entries: Any, tagged_address: str | None) -> tuple[list[Instance], int]:
-        """Read entries, unless they are the last ones again."""
-        if self._read is None or self._read[0] is not entries:
-            try:
-                read = read_instances(entries, source=self._source, tagged_address=tagged_address)
-            except TypeError as error:
-                raise ConsulError(str(error), FailureKind.BAD_DATA) from None
-            self._read = entries, read
-        return self._read[1]
+    def _answer(self, reply: Reply) -> Answer:
+        index, (instances, bad) = reply.value
+        nothing = not instances and not bad
+        return Answer(tuple(instances), bad, self._is_filtered(reply, nothing=nothing), parse_index(index))
 
-    def _is_filtered(self, reply: Reply, entries: list[Any]) -> bool:
+    def _is_filtered(self, reply: Reply, *, nothing: bool) -> bool:
         """Tell whether a list is cut. Consul does not say so to those who come without a token."""
-        if self.token is None and not entries:
+        if self.token is None and nothing:
             return reply.headers.get("X-Consul-Default-ACL-Policy") == "deny"
         return reply.headers.get("X-Consul-Results-Filtered-By-ACLs") == "true"
 

@@ -134,7 +134,8 @@ class ConsulDiscoverer:
     def _ours(self, reply: Answer) -> list[Instance]:
         """Drop records of other clusters and of earlier runs."""
         cluster = self._identity.cluster if self._identity else None
-        same = [one for one in reply.instances if cluster is None or one.cluster in {"", cluster}]
+        accepted = {"", cluster}
+        same = [one for one in reply.instances if cluster is None or one.cluster in accepted]
         self._warn("consul.other_clusters", len(reply.instances) - len(same), cluster=cluster)
         self._warn("consul.bad_records", reply.bad)
         return newest_of_each_node(same)

@@ -28,6 +28,7 @@ _STATUSES = {
     404: FailureKind.NOT_FOUND,
     429: FailureKind.RATE_LIMITED,
 }
+_ENTERPRISE_ONLY = re.compile(r"X-Consul-(Namespace|Partition)\" - \w+ are a Consul Enterprise feature")
 _MISSING_PERMISSION = re.compile(r"lacks permission '(\w+):(\w+)' on \"([^\"]*)\"")
 
 
@@ -76,7 +77,8 @@ def refused(status: int, text: str, headers: Mapping[str, str]) -> ConsulError:
     kind = _STATUSES.get(status, FailureKind.UNAVAILABLE if status >= 500 else FailureKind.BAD_DATA)
     if status == 403:
         return _denied(said)
-    return ConsulError(f"{status}: {said}" if said else f"status {status}", kind, _retry_after(headers))
+    text = f"{status}: {said}" if said else f"status {status}"
+    return ConsulError(f"{text}{_remedy(said)}", kind, _retry_after(headers))
 
 
 def unreachable(error: aiohttp.ClientError | OSError) -> ConsulError:
@@ -102,6 +104,12 @@ def quote(text: str) -> str:
     """Return the first line of what a server said, printable and bounded."""
     line = text.strip().partition("\n")[0][:_LONGEST_QUOTE]
     return "".join(character if character.isprintable() else "?" for character in line)
+
+
+def _remedy(said: str) -> str:
+    """Say which setting the community edition does not take."""
+    refused_header = _ENTERPRISE_ONLY.search(said)
+    return f"; remove cluster.consul.{refused_header[1].lower()}" if refused_header else ""
 
 
 def _denied(said: str) -> ConsulError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from engram_discovery.errors import FailureKind
 from engram_discovery.types import CheckResult, CheckStatus
 from engram_discovery_consul.failures import ConsulError
 from engram_discovery_consul.record import service_id
@@ -44,7 +46,7 @@ class ConsulHealthCheck:
             await self._client.refresh_token()
             record = await self._client.instance(self._service_id)
         except ConsulError as error:
-            return CheckResult(CheckStatus.CRITICAL, str(error), {"kind": error.kind.value})
+            return CheckResult(CheckStatus.CRITICAL, await self._explained(error), {"kind": error.kind.value})
         finally:
             await self._client.aclose()  # nobody closes a health check, and the next look is seconds away
         seconds = self._clock.monotonic() - started
@@ -56,3 +58,11 @@ class ConsulHealthCheck:
         if seconds > _SLOW:
             return CheckResult(CheckStatus.WARNING, f"slow: {seconds:.1f} s", details)
         return CheckResult(CheckStatus.PASSING, f"registered and passing, {seconds * 1000:.0f} ms", details)
+
+    async def _explained(self, error: ConsulError) -> str:
+        """Say why there was no answer: servers without a quorum let us wait for longer than we do."""
+        if error.kind is FailureKind.TIMEOUT:
+            with suppress(ConsulError):
+                if not await self._client.has_leader():
+                    return f"No cluster leader: Consul's servers have no quorum ({error})"
+        return str(error)

@@ -42,7 +42,7 @@ class Reply:
     """An answer of 200.
 
     Attributes:
-        value: The body as py-consul decoded it; not to be changed.
+        value: The body as decoded; not to be changed.
         headers: Headers, whose names ignore case.
     """
 
@@ -76,7 +76,7 @@ class Transport:
         self._tls = tls
         self._server_name = server_name
         self._session: aiohttp.ClientSession | None = None
-        self._decoded: tuple[tuple[str, str | None, str], Any] | None = None
+        self._decoded: tuple[tuple[str, str | None, bytes], Any] | None = None
 
     async def get(
         self,
@@ -114,15 +114,14 @@ class Transport:
         headers: Mapping[str, str] | None,
         data: str | None,
     ) -> Reply:
-        """Send one request and decode its answer by py-consul's ``callback``.
+        """Send one request and decode its answer by ``callback``, which gets the body as bytes.
 
         An answer that is the last one again is not decoded again: its value is the same object.
 
         Raises:
             ConsulError: The answer is not 200, or too large.
             aiohttp.ClientError, OSError: There is no answer.
-            ValueError: It is not UTF-8.
-            ConsulException: ``callback`` cannot decode it.
+            ValueError, ConsulException: ``callback`` cannot decode it.
         """
         query = f"?{urlencode(list(params))}" if params else ""
         url = URL(f"{self._base_url}{quote(path, safe='/:')}{query}", encoded=True)
@@ -135,12 +134,13 @@ class Transport:
             ssl=self._tls.context() if self._tls else True,
             server_hostname=self._server_name,
         ) as response:
-            text = (await _read(response)).decode("utf-8")
+            body = await _read(response)
         if response.status != _OK:
-            raise refused(response.status, _without_token(text, headers), response.headers)
-        asked_and_told = (str(url), response.headers.get("X-Consul-Index"), text)
+            said = _without_token(body.decode("utf-8", "replace"), headers)
+            raise refused(response.status, said, response.headers)
+        asked_and_told = (str(url), response.headers.get("X-Consul-Index"), body)
         if self._decoded is None or self._decoded[0] != asked_and_told:
-            self._decoded = asked_and_told, callback(Response(response.status, response.headers, text))
+            self._decoded = asked_and_told, callback(Response(response.status, response.headers, body))
         return Reply(self._decoded[1], response.headers)
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -168,9 +168,10 @@ def _without_token(text: str, headers: Mapping[str, str] | None) -> str:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
+    chunks, size = [], 0
     async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > LARGEST_ANSWER:
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_ANSWER:
             raise ConsulError(f"an answer of more than {LARGEST_ANSWER >> 20} MiB", FailureKind.BAD_DATA)
-    return bytes(body)
+    return b"".join(chunks)

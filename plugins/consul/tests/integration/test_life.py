@@ -76,7 +76,7 @@ async def test_the_check_follows_no_redirect(consul: Consul) -> None:
         async def checked_twice() -> bool:
             return len(asked) >= 2
 
-        await wait_until(checked_twice, within=5, what="the agent asked twice")
+        await wait_until(checked_twice, within=20, what="the agent asked twice")
         check = (await consul.call("GET", "agent/checks")).json()["service:engram-n1"]
 
     assert set(asked) == {b"/health"}
@@ -151,12 +151,16 @@ async def test_maintenance_is_respected(consul: Consul, make: Maker) -> None:
     await until_state(registration, RegistrationState.REGISTERED)
 
     await consul.call("PUT", "agent/service/maintenance/engram-n1?enable=true&reason=test")
+
+    async def maintained() -> bool:
+        checks = (await consul.service())["engram-n1"]["Checks"]
+        return "Service Maintenance Mode" in {check["Name"] for check in checks}
+
+    await wait_until(maintained, within=10, what="the maintenance is in the catalogue")
     there = await make.client().instance("engram-n1")
-    names = {check["Name"] for check in (await consul.service())["engram-n1"]["Checks"]}
 
     assert there is not None
     assert there.passing is False
-    assert "Service Maintenance Mode" in names
     assert registration.repairs == {}
 
 
@@ -215,7 +219,7 @@ async def test_a_watch_tells_changes_and_nothing_else(consul: Consul) -> None:
         source = make.source()
         await until_outcome(source, Outcome.EMPTY)
         await consul.add("engram-a", Address="192.0.2.1")
-        await until_outcome(source, Outcome.FOUND, within=3)
+        await until_outcome(source, Outcome.FOUND, within=15)
         rounds = source.status().attempts[Outcome.FOUND]
 
         await consul.add("other", name="other")
@@ -232,12 +236,12 @@ async def test_a_service_that_empties_is_told_twice(consul: Consul, make: Maker)
     await until_outcome(source, Outcome.FOUND)
 
     await consul.remove("engram-a")
-    await until_outcome(source, Outcome.EMPTY, within=3)
+    await until_outcome(source, Outcome.EMPTY, within=15)
 
     async def gone() -> bool:
         return source.snapshot() == ()
 
-    await wait_until(gone, within=4, what="the peers are gone")
+    await wait_until(gone, within=15, what="the peers are gone")
 
 
 async def test_the_health_check_tells_what_is_wrong(consul: Consul, make: Maker) -> None:
@@ -254,6 +258,19 @@ async def test_the_health_check_tells_what_is_wrong(consul: Consul, make: Maker)
     assert (missing.status, missing.output) == (CheckStatus.WARNING, "our record is not in the catalogue")
     assert passing.status is CheckStatus.PASSING
     assert (away.status, away.details["kind"]) == (CheckStatus.CRITICAL, "refused")
+
+
+@pytest.mark.parametrize("setting", ["namespace", "partition"])
+async def test_what_only_enterprise_has_is_refused_by_name(consul: Consul, setting: str) -> None:
+    """The community edition refuses namespaces and partitions: the error says which setting to remove."""
+    async with Maker(consul.addr, **{setting: "team"}) as make:
+        with pytest.raises(DiscoveryError, match=f"remove cluster.consul.{setting}") as unread:
+            await make.discoverer().discover()
+        with pytest.raises(RegistrationError, match=f"remove cluster.consul.{setting}") as unmade:
+            await make.registrar(OURS).register(OURS)
+
+    assert {unread.value.kind, unmade.value.kind} == {FailureKind.CONFIG}
+    assert not unread.value.retryable
 
 
 async def test_addresses_of_every_kind_are_understood(consul: Consul, make: Maker) -> None:

@@ -108,17 +108,19 @@ async def test_a_token_that_is_rotated_is_used_before_the_old_one_goes(
     _, new = await consul.make_token(ENOUGH)
     file = tmp_path / "token"
     file.write_text(old)
-    async with Maker(consul.addr, token=Secret(old, file), check="ttl", ttl=3) as make:
+    async with Maker(consul.addr, token=Secret(old, file), check="ttl", ttl=6) as make:
         registration = make.registration(OURS)
         await until_state(registration, RegistrationState.REGISTERED)
 
         file.write_text(new + "\n")
         renewals = registration.renewals
-        await wait_until(lambda: renewed(registration, renewals + 2), within=5, what="the new token was used")
+        await wait_until(
+            lambda: renewed(registration, renewals + 2), within=30, what="the new token was used"
+        )
         await consul.call("DELETE", f"acl/token/{old_id}")
         renewals = registration.renewals
         await wait_until(
-            lambda: renewed(registration, renewals + 2), within=5, what="renewed with the new token"
+            lambda: renewed(registration, renewals + 2), within=30, what="renewed with the new token"
         )
         await registration.aclose()
 
@@ -143,7 +145,7 @@ async def test_the_agent_works_with_the_new_token_too(consul: Consul, tmp_path: 
         async def critical() -> bool:
             return (await consul.service())["engram-n1"]["Checks"][-1]["Status"] == "critical"
 
-        await wait_until(critical, within=8, what="the agent tells that we fell silent")
+        await wait_until(critical, within=20, what="the agent tells that we fell silent")
 
 
 async def renewed(registration: object, times: int) -> bool:
@@ -159,18 +161,37 @@ async def test_a_revoked_token_drops_nobody_and_a_new_one_mends_it(consul: Consu
     async with Maker(consul.addr, token=Secret(old, file), wait=60, check="ttl") as make:
         registration, source = make.registration(OURS), make.source(OURS)
         await until_state(registration, RegistrationState.REGISTERED)
-        await wait_until(lambda: watching(source), within=5, what="it watches")
-        await asyncio.sleep(1.5)  # the next query waits at the agent
+        await wait_until(lambda: watching(source), within=20, what="it watches")
+        await asyncio.sleep(4)  # the next query waits at the agent
 
         await consul.call("DELETE", f"acl/token/{accessor}")
-        await until_outcome(source, Outcome.FAILED, within=5)
+        await until_outcome(source, Outcome.FAILED, within=15)
         status, kept = source.status(), {one.host for one in source.snapshot()}
         file.write_text(new)
-        await until_outcome(source, Outcome.FOUND, within=40)
+        await until_outcome(source, Outcome.FOUND, within=60)
 
         assert status.error_kind is FailureKind.UNAUTHORIZED
         assert "192.0.2.1" in kept
-        await until_state(registration, RegistrationState.REGISTERED, within=20)
+        await until_state(registration, RegistrationState.REGISTERED, within=60)
+
+
+async def test_a_revoked_token_is_named_by_whatever_reads(consul: Consul) -> None:
+    """A query that begins just after a token went waits in silence: check, registration and full read speak up."""
+    accessor, secret = await consul.make_token(ENOUGH)
+    async with Maker(consul.addr, token=Secret(secret), check="ttl") as make:
+        registrar, discoverer = make.registrar(OURS), make.discoverer(OURS)
+        await registrar.register(OURS)
+        await discoverer.discover()
+
+        await consul.call("DELETE", f"acl/token/{accessor}")
+        check = await make.health_check(OURS).check()
+        with pytest.raises(RegistrationError) as unverified:
+            await registrar.verify()
+        with pytest.raises(DiscoveryError) as unread:
+            await discoverer.discover()
+
+    assert (check.status, check.details["kind"]) == ("critical", FailureKind.UNAUTHORIZED)
+    assert {unverified.value.kind, unread.value.kind} == {FailureKind.UNAUTHORIZED}
 
 
 async def watching(source: object) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import time
 import tracemalloc
+from contextlib import aclosing
 
 import pytest
 
@@ -15,8 +16,10 @@ from engram_discovery.settings.values import Secret
 from engram_discovery.testing import FakeClock
 from engram_discovery.types import Empty, Found
 from engram_discovery_consul import pinning
+from plugins.consul.tests.lag import loop_lag
 from plugins.consul.tests.making import Maker, record
-from plugins.consul.tests.scripted import Script, answer, entry, scripted
+from plugins.consul.tests.scripted import Agent, Script, answer, entry, scripted
+from tests.servers.process import wait_until
 
 
 def saying(data: bytes) -> Script:
@@ -128,12 +131,10 @@ async def test_a_dripping_answer_ends_at_the_deadline_and_its_socket_with_it() -
         with pytest.raises(DiscoveryError, match="no answer within") as failure:
             await discoverer.discover()
         seconds = time.monotonic() - started
-        await asyncio.sleep(0.1)
-        left = agent.sockets
+        await until_closed(agent)
 
     assert failure.value.kind is FailureKind.TIMEOUT
-    assert seconds < 1
-    assert left == 0
+    assert seconds < 5
 
 
 async def test_a_cancelled_call_closes_its_socket() -> None:
@@ -151,9 +152,16 @@ async def test_a_cancelled_call_closes_its_socket() -> None:
 
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
-        await asyncio.sleep(0.1)
+        await until_closed(agent)
 
-        assert (while_asking, agent.sockets) == (1, 0)
+        assert while_asking == 1
+
+
+async def until_closed(agent: Agent) -> None:
+    async def closed() -> bool:
+        return agent.sockets == 0
+
+    await wait_until(closed, within=10, what="no socket is left behind")
 
 
 async def test_a_server_that_repeats_our_token_does_not_make_us_show_it() -> None:
@@ -194,31 +202,31 @@ async def test_what_we_ask_is_what_the_settings_say() -> None:
 async def test_five_thousand_instances_are_read_without_holding_the_loop_for_long() -> None:
     """A large service fits into the limits, and comes in the order of its ids."""
     body = answer([entry(number) for number in range(5000)])
-    async with scripted(saying(body)) as agent, Maker(agent.addr) as make:
+    async with scripted(saying(body)) as agent, Maker(agent.addr) as make, loop_lag() as lag:
         found = await make.discoverer().discover()
 
     assert isinstance(found, Found)
     assert len(found.endpoints) == 5000
+    assert lag.longest < 0.25, "the host names a plugin that holds the loop for so long"
 
 
 async def test_the_watch_is_paced_whatever_the_index_does() -> None:
-    """An agent that answers at once for ever, with an index that jumps about, is asked three times in 1.5 s."""
+    """An agent that answers at once for ever, with an index that jumps about, is asked twice and then once a second."""
     indices = iter([7, 0, -1, 2**63, 3, 3, 3, 3, 3, 3, 3, 3])
 
     def jump(_: str, writer: asyncio.StreamWriter) -> None:
         writer.write(answer([entry(len(agent.requests))], index=str(next(indices))))
 
     async with scripted(jump) as agent, Maker(agent.addr) as make:
-        stream = make.discoverer().watch()
-        try:
-            async with asyncio.timeout(1.5):
-                async for _ in stream:
-                    pass
-        except TimeoutError:
-            pass
+        started = time.monotonic()
+        async with aclosing(make.discoverer().watch()) as answers:
+            async for _ in answers:
+                if len(agent.requests) == 4:
+                    break
+        seconds = time.monotonic() - started
         asked = [request.split()[1] for request in agent.requests]
 
-    assert len(asked) == 3
+    assert seconds > 1.9
     assert "index" not in asked[0]
     assert "index=7&" in asked[1]
     assert "index" not in asked[2], "an index that went backwards is forgotten"

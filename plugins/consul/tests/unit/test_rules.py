@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
@@ -20,11 +21,15 @@ from engram_discovery.address import Address
 from engram_discovery.testing import FakeClock
 from engram_discovery_consul.blocking import Pace, deadline, next_index, parse_index
 from engram_discovery_consul.failures import ConsulError
-from engram_discovery_consul.instances import newest_of_each_node, read_instances
+from engram_discovery_consul.instances import Instance, InstanceReader, newest_of_each_node
 from engram_discovery_consul.record import definition
 from engram_discovery_consul.settings import ConsulSettings
 from plugins.consul.tests.making import ENOUGH, record
 from plugins.consul.tests.scripted import entry
+
+
+def read(entries: Any, tagged_address: str | None = None) -> tuple[list[Instance], int]:
+    return InstanceReader(source="consul", tagged_address=tagged_address).read(json.dumps(entries).encode())
 
 
 def test_the_index_follows_consuls_rules() -> None:
@@ -77,7 +82,7 @@ async def test_the_pace_is_one_a_second_after_two() -> None:
 )
 def test_the_address_of_an_entry(change: dict[str, Any], address: str) -> None:
     """The tagged address if there is one, else the service's, else that of its agent."""
-    instances, bad = read_instances([entry(1, **change)], source="consul", tagged_address="wan")
+    instances, bad = read([entry(1, **change)], tagged_address="wan")
 
     assert [str(one.endpoint) for one in instances] == [address]
     assert bad == 0
@@ -101,7 +106,7 @@ def test_the_address_of_an_entry(change: dict[str, Any], address: str) -> None:
 )
 def test_a_bad_entry_costs_only_itself(bad_entry: Any) -> None:
     """It is counted and skipped; the others are kept."""
-    instances, bad = read_instances([bad_entry, entry(2)], source="consul")
+    instances, bad = read([bad_entry, entry(2)])
 
     assert [one.service_id for one in instances] == ["engram-2"]
     assert bad == 1
@@ -121,10 +126,10 @@ def test_a_bad_entry_costs_only_itself(bad_entry: Any) -> None:
     )
 )
 def test_no_json_makes_the_reading_crash(body: Any) -> None:
-    """Whatever the body is: instances and a count, or a TypeError for what is no list."""
+    """Whatever the body is: instances and a count, or a ValueError for what is no list."""
     try:
-        instances, bad = read_instances(body, source="consul")
-    except TypeError:
+        instances, bad = read(body)
+    except ValueError:
         assert not isinstance(body, list)
         return
     assert len(instances) + bad == len(body)
@@ -135,7 +140,7 @@ def test_only_the_latest_run_of_a_node_counts() -> None:
     old = entry(1)
     new = entry(2, Meta={"node_id": "n1", "generation": "5"})
     plain = [entry(number, Meta={}) for number in (3, 4)]
-    instances, _ = read_instances([old, new, *plain], source="consul")
+    instances, _ = read([old, new, *plain])
 
     kept = newest_of_each_node(instances)
 
