@@ -10,7 +10,7 @@ from engram_discovery.settings.forms import suggest
 from engram_discovery.settings.loaded import Outcome, RawTable, Settings, provider_table
 from engram_discovery.settings.models import RESERVED_TABLES, ClusterSettings
 from engram_discovery.settings.origins import Leaf, leaves
-from engram_discovery.settings.problems import Problem
+from engram_discovery.settings.problems import MOST_ALIKE, Problem, rest_of
 from engram_discovery.settings.rules import broken_rules, exposed_without_key
 from engram_discovery.settings.validate import Validated, validate
 
@@ -120,12 +120,12 @@ class _Checks:
 
     def _nobodys(self, selected: Iterable[str], host: Providers) -> Iterator[Problem]:
         installed = host.known_providers() if self.tables else frozenset()
-        for name, tree in self.tables.items():
-            if name not in installed and name not in selected:
-                remedy = suggest(name, sorted(installed)) or "remove it or install the plugin"
-                yield Problem(
-                    f"cluster.{name}", "no provider of that name is installed", _origin(tree), remedy
-                )
+        strange = [name for name in self.tables if name not in installed and name not in selected]
+        for name in strange[:MOST_ALIKE]:
+            remedy = suggest(name, sorted(installed)) or "remove it or install the plugin"
+            origin = _origin(self.tables[name])
+            yield Problem(f"cluster.{name}", "no provider of that name is installed", origin, remedy)
+        yield from rest_of(strange, "cluster", "tables of no provider")
 
 
 def _origin(tree: Tree) -> str:

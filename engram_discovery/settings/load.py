@@ -26,7 +26,7 @@ from engram_discovery.settings.environment import (
 )
 from engram_discovery.settings.files import SECRETS_FILE, read_settings_file
 from engram_discovery.settings.origins import Layer, Leaf, Origins, Tree
-from engram_discovery.settings.problems import Problem
+from engram_discovery.settings.problems import MOST_ALIKE, Problem, rest_of
 from engram_discovery.settings.shapes import untag_discovery
 
 if TYPE_CHECKING:
@@ -192,10 +192,11 @@ def _misspelt_top(tree: Tree, path: Path) -> Iterable[Problem]:
 
 def _steering(tree: Tree) -> Iterable[Problem]:
     """Name the keys at the top of a file by which dynaconf would read further files, or merge otherwise."""
-    for key, node in tree.items():
-        if key.lower().startswith("dynaconf_"):
-            origin = str(node.origin) if isinstance(node, Leaf) else ""
-            yield Problem(key, "ignored, because settings are data", origin, "remove it")
+    keys = [key for key in tree if key.lower().startswith("dynaconf_")]
+    for key in keys[:MOST_ALIKE]:
+        origin = str(tree[key].origin) if isinstance(tree[key], Leaf) else ""
+        yield Problem(key, "ignored, because settings are data", origin, "remove it")
+    yield from rest_of(keys, "", "keys of dynaconf")
 
 
 def _ignored(paths: Sequence[Path], environ: Mapping[str, str]) -> Iterable[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.settings.problems import Problem
+from engram_discovery.settings.problems import MOST_ALIKE, Problem, rest_of
 from engram_discovery.settings.redact import is_hidden, show
 
 if TYPE_CHECKING:
@@ -48,24 +48,32 @@ def mistyped(key: str, expected: str, place: Place) -> Problem:
 def refusals(
     error: ValidationError, root: tuple[str, ...], places: Mapping[tuple[str, ...], Place]
 ) -> Iterator[Problem]:
-    """Turn every error of pydantic's into a problem.
+    """Turn pydantic's errors into problems: all of them, but of one table or list the first few and a count.
 
     Args:
         error: What pydantic raised for the table at ``root``.
         root: Path of the table.
         places: Where each value was written, by the path of its field.
     """
+    alike: dict[tuple[int | str, ...], list[Any]] = {}
     for item in error.errors(include_url=False):
-        path = (*root, *(str(part) for part in item["loc"] if not isinstance(part, int)))
-        index = next((f"[{part}]" for part in item["loc"] if isinstance(part, int)), "")
-        known = next((path[:n] for n in range(len(path), len(root), -1) if path[:n] in places), None)
-        if known is None:
-            yield _unplaced(".".join(path) + index, item)
-            continue
-        place = places[known]
-        key = ".".join((*known[:-1], place.key, *path[len(known) :])) + index
-        got = "" if place.hidden else f", got {show(item['input'])}"
-        yield Problem(key, _reason(item, place) + got, str(place.leaf.origin))
+        alike.setdefault(item["loc"][:-1], []).append(item)
+    for above, items in alike.items():
+        for item in items[:MOST_ALIKE]:
+            yield _refusal(item, root, places)
+        yield from rest_of(items, ".".join((*root, *map(str, above))), "problems like these")
+
+
+def _refusal(item: Any, root: tuple[str, ...], places: Mapping[tuple[str, ...], Place]) -> Problem:
+    path = (*root, *(str(part) for part in item["loc"] if not isinstance(part, int)))
+    index = next((f"[{part}]" for part in item["loc"] if isinstance(part, int)), "")
+    known = next((path[:n] for n in range(len(path), len(root), -1) if path[:n] in places), None)
+    if known is None:
+        return _unplaced(".".join(path) + index, item)
+    place = places[known]
+    key = ".".join((*known[:-1], place.key, *path[len(known) :])) + index
+    got = "" if place.hidden else f", got {show(item['input'])}"
+    return Problem(key, _reason(item, place) + got, str(place.leaf.origin))
 
 
 def _unplaced(key: str, item: Any) -> Problem:
