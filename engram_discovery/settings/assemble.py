@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["assemble"]
 
-#: What decides which providers are looked at, also if something else is wrong.
-_SELECTION = ("enabled", "discovery", "plugins")
+_PARTS = re.compile(r"[.\[]")
 
 
 def assemble(
@@ -37,12 +37,13 @@ def assemble(
     own = {key: node for key, node in cluster.items() if _is_own(key, node)}
     tables: Tree = {key: node for key, node in cluster.items() if key not in own}
     checks = _Checks(tables, origins, [*problems], [*warnings])
-    model = checks.keep(validate(ClusterSettings, own, ("cluster",)))
-    chosen = model or validate(ClusterSettings, _selection(own), ("cluster",)).model
-    if model is not None and model.enabled:
-        checks.between_keys(model)
-    if chosen is not None:
-        checks.providers(chosen, host)
+    validated = validate(ClusterSettings, own, ("cluster",))
+    model = checks.keep(validated)
+    doubtful = frozenset(_PARTS.split(problem.key)[1] for problem in validated.problems if "." in problem.key)
+    sound = model or validate(ClusterSettings, _without(own, doubtful), ("cluster",)).model
+    if sound is not None:
+        checks.between_keys(sound, doubtful)
+        checks.providers(sound, doubtful, host)
     if model is None or checks.problems:
         return Outcome(None, checks.problems, checks.warnings, origins)
     raw = {name: RawTable(tree) for name, tree in tables.items()}
@@ -54,13 +55,19 @@ def _is_own(key: str, node: Any) -> bool:
     return key in ClusterSettings.model_fields or isinstance(node, Leaf)
 
 
-def _selection(own: Tree) -> Tree:
-    return {key: own[key] for key in _SELECTION if key in own}
+def _without(own: Tree, doubtful: frozenset[str]) -> Tree:
+    """Keep what is known and valid, so that everything else that is wrong can be told at once."""
+    return {
+        key: node for key, node in own.items() if key in ClusterSettings.model_fields and key not in doubtful
+    }
 
 
 @dataclass(slots=True)
 class _Checks:
-    """Collects what is wrong beyond the host's own model."""
+    """Collects what is wrong beyond the host's own model.
+
+    Keys of the host that are wrong themselves are ``doubtful``: nothing is derived from the defaults in their place.
+    """
 
     tables: Tree
     origins: Origins
@@ -73,10 +80,14 @@ class _Checks:
         self.warnings += validated.warnings
         return validated.model
 
-    def between_keys(self, cluster: ClusterSettings) -> None:
-        """Apply the rules between the host's keys."""
-        self.problems += broken_rules(cluster, self.origins)
-        if not cluster.security.strict and exposed_without_key(cluster):
+    def between_keys(self, cluster: ClusterSettings, doubtful: frozenset[str]) -> None:
+        """Apply the rules between the host's keys, if the cluster is enabled."""
+        if not _may_be_enabled(cluster, doubtful):
+            return
+        self.problems += broken_rules(cluster, self.origins, doubtful)
+        if doubtful & {"security", "network"} or cluster.security.strict:
+            return
+        if exposed_without_key(cluster):
             found = (
                 f"gossip at {cluster.network.swim_bind} is not encrypted: whoever reaches the port can join"
             )
@@ -84,10 +95,10 @@ class _Checks:
             remedy = "set one, made with `engram-discovery keygen`"
             self.warnings.append(Problem("cluster.security.keys", found, origin, remedy))
 
-    def providers(self, cluster: ClusterSettings, host: HostOrFactory) -> None:
-        """Look at the tables of providers; ask the host only if the cluster is enabled."""
+    def providers(self, cluster: ClusterSettings, doubtful: frozenset[str], host: HostOrFactory) -> None:
+        """Look at the tables of providers; ask the host only if the cluster is enabled and tells what may be loaded."""
         self.problems += self._misspelt(cluster.discovery)
-        if not cluster.enabled:
+        if not _may_be_enabled(cluster, doubtful) or doubtful & {"discovery", "plugins"}:
             return
         plugins = host(cluster.plugins) if callable(host) else host
         for name in cluster.discovery:
@@ -126,6 +137,10 @@ class _Checks:
             origin = _origin(self.tables[name])
             yield Problem(f"cluster.{name}", "no provider of that name is installed", origin, remedy)
         yield from rest_of(strange, "cluster", "tables of no provider")
+
+
+def _may_be_enabled(cluster: ClusterSettings, doubtful: frozenset[str]) -> bool:
+    return cluster.enabled or "enabled" in doubtful
 
 
 def _origin(tree: Tree) -> str:

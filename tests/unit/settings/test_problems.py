@@ -76,6 +76,48 @@ def test_problems_of_a_provider_come_with_those_between_keys(load: Load) -> None
     ]
 
 
+@pytest.mark.parametrize("wrong", ["enabled = 3", "nme = 1", 'expected_size = "many"', "join = 1"])
+def test_a_wrong_key_hides_no_other_problem(load: Load, wrong: str) -> None:
+    """Whatever is wrong in the host's table, the rules between its other keys and the provider are told too."""
+    toml = f"""
+[cluster]
+{"" if "enabled" in wrong else "enabled = true"}
+{wrong}
+discovery = "consul"
+health.critical_below = 0.9
+"""
+
+    with pytest.raises(SettingsError) as raised:
+        load(toml, host=Installed())
+
+    assert [problem.key for problem in raised.value.problems] == sorted(
+        [f"cluster.{wrong.split(maxsplit=1)[0]}", "cluster.discovery", "cluster.health.critical_below"]
+    )
+
+
+def test_nothing_is_derived_from_the_default_of_a_wrong_key(load: Load) -> None:
+    """A rule between two keys is left out if one of them is wrong itself, and nothing is loaded for a wrong table."""
+    toml = """
+[cluster]
+enabled = true
+expected_size = "many"
+ready_requires = "expected_size"
+discovery = "consul"
+network.swim_bind = "127.0.0.1:x"
+security.strict = true
+plugins.deny = 1
+"""
+
+    with pytest.raises(SettingsError) as raised:
+        load(toml, host=Installed())
+
+    assert [problem.key for problem in raised.value.problems] == [
+        "cluster.expected_size",
+        "cluster.network.swim_bind",
+        "cluster.plugins.deny",
+    ]
+
+
 RULES: dict[str, tuple[dict[str, Any], str]] = {
     "replicas": ({"expected_size": 2, "replication": {"factor": 3}}, "cluster.replication.factor"),
     "readiness": ({"ready_requires": "expected_size"}, "cluster.ready_requires"),
