@@ -233,17 +233,47 @@ async def test_a_secret_without_a_file_is_not_watched() -> None:
     await Secret("one").watch(lambda: None, clock=FakeClock())
 
 
-def test_refreshing_tells_whether_the_secret_is_another_one(tmp_path: Path) -> None:
-    """A program that looks by itself learns of a change once."""
+def test_the_version_tells_each_consumer_of_a_change(tmp_path: Path) -> None:
+    """A program that looks by itself learns of a change also if another one looked before."""
     path = _file(tmp_path, b"one")
     secret = Secret("one", path)
 
-    unchanged = secret.refresh()
+    secret.refresh()
+    unchanged = secret.version
     path.write_text("two")
-    changed = (secret.refresh(), secret.refresh())
+    secret.refresh()
+    secret.refresh()
 
-    assert (unchanged, changed, secret.get_secret_value()) == (False, (True, False), "two")
-    assert Secret("x").refresh() is False
+    assert (unchanged, secret.version, secret.get_secret_value()) == (0, 1, "two")
+
+
+def test_a_secret_without_a_file_stays_as_it_is() -> None:
+    """There is nothing to read again."""
+    secret = Secret("x")
+
+    secret.refresh()
+
+    assert (secret.version, secret.get_secret_value()) == (0, "x")
+
+
+async def test_everyone_who_watches_a_shared_secret_is_told(tmp_path: Path) -> None:
+    """A change is told to each watcher once, whoever of them read the file first."""
+    path = _file(tmp_path, b"one")
+    secret, clocks, told = Secret("one", path), (FakeClock(), FakeClock()), list[str]()
+    first, second = (
+        asyncio.create_task(secret.watch(lambda name=name: told.append(name), clock=clock))  # type: ignore[misc]
+        for name, clock in zip(("first", "second"), clocks, strict=True)
+    )
+
+    path.write_text("two")
+    for clock in (*clocks, *clocks):
+        await clock.tick()
+        await _until_asleep(clock)
+    first.cancel()
+    second.cancel()
+    await asyncio.gather(first, second, return_exceptions=True)
+
+    assert told == ["first", "second"]
 
 
 # --- shown nowhere -----------------------------------------------------------------------------------------
