@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -61,6 +62,7 @@ def run(files: tuple[str, ...], overrides: tuple[str, ...], join: tuple[str, ...
     """
     from engram_discovery.cli.logs import configure_logging
 
+    gc.disable()
     settings, host = load(files, overrides)
     configure_logging(log_level)
     sys.exit(asyncio.run(_serve(settings, host, join)))
@@ -74,6 +76,8 @@ async def _serve(settings: Settings, host: PluginHost, join: tuple[str, ...]) ->
     from engram_discovery.http.server import HttpServer, bind_socket
     from engram_discovery.log import get_logger
 
+    gc.freeze()
+    gc.enable()
     signals = _Signals()
     logger = get_logger("engram_discovery")
     api = parse_address(settings.cluster.network.api_bind)
