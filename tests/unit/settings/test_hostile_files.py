@@ -11,7 +11,7 @@ import pytest
 
 from engram_discovery.errors import SettingsError
 from engram_discovery.settings import load_settings
-from engram_discovery.settings.files import MAX_FILE_BYTES, MAX_PARTS
+from engram_discovery.settings.files import MAX_PARTS
 from engram_discovery.settings.load import try_load
 from tests.unit.settings.providers import Installed
 
@@ -165,7 +165,7 @@ def test_a_large_file_full_of_keys_is_refused_before_it_is_parsed(tmp_path: Path
     """A file below the limit of bytes can still hold more than the parser reads in a second: nobody waits for it."""
     head, line = FULL[shape].split("\n", 1)
     path = tmp_path / "engram.toml"
-    path.write_text(f"{head}\n" + line * ((MAX_FILE_BYTES - 100) // len(line)))
+    path.write_text(f"{head}\n" + line * (MAX_PARTS + 1))
 
     assert f"more than {MAX_PARTS} keys, tables and list elements" in _refused(path)
 
