@@ -37,7 +37,9 @@ def install(session: nox.Session, *groups: str) -> None:
 
 def pytest(session: nox.Session, *arguments: str) -> None:
     """Run pytest with warnings as errors, as pyproject.toml says."""
-    compiled_once = {"PYTHONDONTWRITEBYTECODE": None}  # some machines forbid it; it halves the start of a worker
+    compiled_once = {
+        "PYTHONDONTWRITEBYTECODE": None
+    }  # some machines forbid it; it halves the start of a worker
     session.run("pytest", *arguments, *session.posargs, env=compiled_once)
 
 

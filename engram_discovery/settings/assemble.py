@@ -16,7 +16,7 @@ from engram_discovery.settings.rules import broken_rules, exposed_without_key
 from engram_discovery.settings.validate import Validated, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from engram_discovery.settings.loaded import HostOrFactory, Providers
     from engram_discovery.settings.origins import Origins, Tree
@@ -97,14 +97,16 @@ class _Checks:
 
     def providers(self, cluster: ClusterSettings, doubtful: frozenset[str], host: HostOrFactory) -> None:
         """Look at the tables of providers; ask the host only if the cluster is enabled and tells what may be loaded."""
-        self.problems += self._misspelt(cluster.discovery)
+        misspelt = list(self._misspelt(cluster.discovery))
+        self.problems += misspelt
         if not _may_be_enabled(cluster, doubtful) or doubtful & {"discovery", "plugins"}:
             return
         plugins = host(cluster.plugins) if callable(host) else host
         for name in cluster.discovery:
             self._selected(name, plugins)
         if plugins is not None:
-            self.warnings += self._nobodys(cluster.discovery, plugins)
+            told = {problem.key.removeprefix("cluster.") for problem in misspelt}
+            self.warnings += self._nobodys({*cluster.discovery, *told}, plugins)
 
     def _selected(self, name: str, host: Providers | None) -> None:
         if name in RESERVED_TABLES:
@@ -129,9 +131,10 @@ class _Checks:
             if remedy:
                 yield Problem(f"cluster.{name}", "unknown table", _origin(tree), remedy)
 
-    def _nobodys(self, selected: Iterable[str], host: Providers) -> Iterator[Problem]:
+    def _nobodys(self, expected: Collection[str], host: Providers) -> Iterator[Problem]:
+        """Warn of the tables of nobody, except for the ``expected`` ones."""
         installed = host.known_providers() if self.tables else frozenset()
-        strange = [name for name in self.tables if name not in installed and name not in selected]
+        strange = [name for name in self.tables if name not in installed and name not in expected]
         for name in strange[:MOST_ALIKE]:
             remedy = suggest(name, sorted(installed)) or "remove it or install the plugin"
             origin = _origin(self.tables[name])

@@ -25,7 +25,7 @@ from engram_discovery.settings.environment import (
     from_mapping,
 )
 from engram_discovery.settings.files import SECRETS_FILE, read_settings_file
-from engram_discovery.settings.origins import Layer, Leaf, Origins, Tree
+from engram_discovery.settings.origins import Layer, Leaf, Origins, Tree, leaves
 from engram_discovery.settings.problems import MOST_ALIKE, Problem, rest_of
 from engram_discovery.settings.shapes import untag_discovery
 
@@ -185,9 +185,10 @@ def _named_files(files: Sequence[str | Path], environ: Mapping[str, str]) -> tup
 
 def _misspelt_top(tree: Tree, path: Path) -> Iterable[Problem]:
     """Refuse ``[clutser]``; other tables belong to other parts of the program."""
-    for key in tree:
+    for key, node in tree.items():
         if key != "cluster" and get_close_matches(key.lower(), ["cluster"], cutoff=0.75):
-            yield Problem(key, "unknown table", str(path), "did you mean cluster?")
+            first = next((str(leaf.origin) for _, leaf in leaves({key: node})), str(path))
+            yield Problem(key, "unknown table", first, "did you mean cluster?")
 
 
 def _steering(tree: Tree) -> Iterable[Problem]:

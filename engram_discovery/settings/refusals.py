@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.settings.problems import MOST_ALIKE, Problem, rest_of
+from engram_discovery.settings.fields import Kind
+from engram_discovery.settings.problems import MOST_ALIKE, Problem, path_remedy, rest_of
 from engram_discovery.settings.redact import is_hidden, show
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from engram_discovery.settings.fields import Want
     from engram_discovery.settings.origins import Leaf
 
-__all__ = ["Place", "mistyped", "refusals"]
+__all__ = ["Place", "brackets", "mistyped", "refusals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,17 @@ class Place:
 
 def mistyped(key: str, expected: str, place: Place) -> Problem:
     """Report a value of another kind than the field wants."""
+    if place.want.kind is Kind.TABLE:  # whatever stands there may hold the secrets of the table
+        return Problem(key, f"expected {expected}", str(place.leaf.origin), brackets(key, place.leaf.value))
     got = "" if place.hidden else f", got {show(place.leaf.value)}"
-    return Problem(key, f"expected {expected}{got}", str(place.leaf.origin))
+    remedy = path_remedy(place.leaf.value) if place.want.kind is Kind.PATH else ""
+    return Problem(key, f"expected {expected}{got}", str(place.leaf.origin), remedy)
+
+
+def brackets(key: str, value: Any) -> str:
+    """Give the remedy for a table that was written as a list of tables."""
+    is_list = isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
+    return f"write [{key}], not [[{key}]]" if is_list else ""
 
 
 def refusals(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from engram_discovery.settings.problems import MOST_ALIKE, Problem
+from engram_discovery.settings.problems import MOST_ALIKE, Problem, path_remedy
 from engram_discovery.settings.secrets import Secret, read_secret
 from engram_discovery.settings.values import expect_text
 
@@ -62,7 +62,7 @@ class SecretResolver:
         except (OSError, ValueError) as error:
             reason = (error.strerror or "unreadable").lower() if isinstance(error, OSError) else str(error)
             found = f"the secret's file cannot be used: {file}: {reason}"
-            self.problems.append(Problem(key, found, str(leaf.origin)))
+            self.problems.append(Problem(key, found, str(leaf.origin), path_remedy(name)))
             return Secret("", file)
         if is_open:
             found = f"{file} can be read by others"

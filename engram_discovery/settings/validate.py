@@ -12,7 +12,7 @@ from engram_discovery.settings.fields import Kind, Want, wants
 from engram_discovery.settings.forms import FILE_SUFFIX, SECONDS, keys_of, suggest
 from engram_discovery.settings.origins import Leaf, leaves
 from engram_discovery.settings.problems import MOST_ALIKE, Problem, rest_of
-from engram_discovery.settings.refusals import Place, mistyped, refusals
+from engram_discovery.settings.refusals import Place, brackets, mistyped, refusals
 from engram_discovery.settings.resolve import SecretResolver
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ class _Reading:
         for key in unknown[:MOST_ALIKE]:
             kind = "key" if isinstance(tree[key], Leaf) else "table"
             remedy = suggest(key, known) or f"known are {', '.join(sorted(known))}"
+            if isinstance(tree[key], Leaf):
+                remedy = brackets(".".join((*path, key)), tree[key].value) or remedy
             self._report((*path, key), f"unknown {kind}", _origin(tree[key]), remedy)
         self.problems += rest_of(unknown, ".".join(path), "unknown keys")
 

@@ -171,6 +171,18 @@ def test_explain_knows_defaults_and_the_keys_of_installed_providers() -> None:
     assert "the default is in force" in result.stdout
 
 
+@pytest.mark.parametrize("key", ["network", "cluster.network"])
+def test_explain_names_the_keys_of_a_table(key: str) -> None:
+    """A table is no key, but tells which there are."""
+    result = _run("explain", key)
+
+    assert result.exit_code == 2
+    assert "cluster.network is no key; it is a table of cluster.network.swim_bind, " in " ".join(
+        result.output.split()
+    )
+    assert "a table of cluster.enabled" in " ".join(_run("explain", "cluster").output.split())
+
+
 def test_explain_suggests_the_nearest_key() -> None:
     """A misspelt key is a wrong use of the command."""
     result = _run("explain", "network.swim_bnd")

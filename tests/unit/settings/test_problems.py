@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from engram_discovery.errors import SettingsError
 from engram_discovery.settings import settings_from
+from engram_discovery.settings.load import try_load
 from engram_discovery.settings.models import RESERVED_TABLES
 from tests.unit.settings.providers import Installed
 
@@ -213,6 +214,31 @@ def test_a_table_of_a_provider_that_is_not_installed_is_a_warning(load: Load) ->
     found = {warning.key: warning.remedy for warning in settings.warnings}
     assert "cluster.consul" in found
     assert found["cluster.dnss"] == "did you mean dns?"
+
+
+def test_a_list_of_tables_is_told_from_a_table(load: Load) -> None:
+    """Two brackets too many are named, for the host's tables and for a provider's."""
+    with pytest.raises(SettingsError) as raised:
+        load('[[cluster.network]]\nswim_bind = "a:1"\n[[cluster.static]]\nseed_nodes = ["a:1"]')
+
+    assert [problem.remedy for problem in raised.value.problems] == [
+        "write [cluster.network], not [[cluster.network]]",
+        "write [cluster.static], not [[cluster.static]]",
+    ]
+
+
+def test_a_misspelt_table_is_told_once_and_with_its_line(tmp_path: Path) -> None:
+    """What is an error already is no warning besides."""
+    path = tmp_path / "engram.toml"
+    path.write_text("[clutser]\nx = 1\n[cluster]\nenabled = true\n[cluster.netwrok]\ny = 1")
+
+    outcome = try_load(path, environ={}, host=Installed())
+
+    assert [(problem.key, problem.origin.rpartition(":")[2]) for problem in outcome.problems] == [
+        ("clutser", "2"),
+        ("cluster.netwrok", "6"),
+    ]
+    assert [warning.key for warning in outcome.warnings] == ["cluster.security.keys"]
 
 
 @pytest.mark.parametrize("table", ["netwrok", "helth", "securty", "statc"])

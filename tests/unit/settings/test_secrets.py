@@ -351,6 +351,8 @@ FAILING: dict[str, dict[str, Any]] = {
     "a key twice": {"toml": f'[cluster.security]\nkeys = ["{KEY}", "{KEY}"]'},
     "an unknown key": {"toml": f'{DNS}tokn = "{CANARY}"'},
     "an unknown key in the secrets file": {"toml": DNS, "secrets": f'[cluster.dns]\ntokn = "{CANARY}"'},
+    "a list of tables": {"toml": f'[[cluster.security]]\nkeys = ["{CANARY}"]'},
+    "text for a table": {"env": {"ENGRAM_CLUSTER__SECURITY": CANARY}},
     "a token in a list": {"toml": f'{DNS}token = ["{CANARY}"]'},
     "a token in a table": {"toml": f'{DNS}token = {{ a = "{CANARY}" }}'},
     "a token as a list": {"toml": f'{DNS}tokens = {{ a = "{CANARY}" }}'},
