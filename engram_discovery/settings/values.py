@@ -132,6 +132,9 @@ _DURATION_SCHEMA: dict[str, Any] = {
         {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d)?)+$"},
     ]
 }
+_ABOVE_ZERO_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "number", "exclusiveMinimum": 0}, _DURATION_SCHEMA["anyOf"][1]]
+}
 _LIST_SCHEMA: dict[str, Any] = {
     "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
 }
@@ -141,7 +144,7 @@ _LIST_SCHEMA: dict[str, Any] = {
 Duration = Annotated[
     float,
     BeforeValidator(_above_zero),
-    WithJsonSchema(_DURATION_SCHEMA),
+    WithJsonSchema(_ABOVE_ZERO_SCHEMA),
     Phrase('a duration such as 30, "30s" or "1m30s"', Kind.DURATION),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import logging
 import tomllib
 from pathlib import Path
@@ -288,6 +289,19 @@ def test_no_command_prints_or_logs_a_secret(arguments: list[str], caplog: pytest
 def _schema() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(_run("schema").stdout)
     return found
+
+
+def test_the_schema_takes_what_loading_takes() -> None:
+    """An editor underlines neither a list written as text, of the host or a provider, nor misses a name with a space."""
+    definitions = _schema()["$defs"]
+
+    cluster, static = (definitions[name]["properties"] for name in ("ClusterSettings", "StaticSettings"))
+    for schema in (cluster["spaces"], static["seed_nodes"]):
+        assert [option["type"] for option in schema["anyOf"][:2]] == ["array", "string"]
+    assert re.search(cluster["node_id"]["pattern"], "node-1")
+    assert not re.search(cluster["node_id"]["pattern"], "node 1")
+    timeout = definitions["JoinSettings"]["properties"]["timeout"]
+    assert {"type": "number", "exclusiveMinimum": 0} in timeout["anyOf"]
 
 
 def test_the_schema_knows_every_key_of_host_and_providers() -> None:
