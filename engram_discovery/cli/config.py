@@ -70,8 +70,9 @@ def check(context: click.Context, files: Sequence[str], overrides: Sequence[str]
     else:
         _print_problems(outcome.problems)
         _print_warnings(outcome.warnings)
-        if not outcome.problems:
-            click.echo("the settings can be used")
+        if outcome.settings is not None:
+            alone = "" if outcome.settings.cluster.enabled else "; cluster.enabled is false: a single node"
+            click.echo(f"the settings can be used{alone}")
     context.exit(EXIT_SETTINGS if outcome.problems else 0)
 
 

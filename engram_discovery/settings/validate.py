@@ -69,7 +69,7 @@ class _Reading:
     def table(self, model: type[BaseModel], tree: Tree, path: tuple[str, ...]) -> dict[str, Any]:
         """Convert one table; fields with a problem are left out."""
         known, canonical = wants(model), keys_of(model)
-        self._unknown(tree, list(canonical), path)
+        self._unknown(tree, canonical, path)
         values: dict[str, Any] = {}
         for name, written in self._chosen(tree, canonical, path):
             wanted, node, field_path = known[name], tree[written], (*path, name)
@@ -101,11 +101,11 @@ class _Reading:
             return first
         return first if one.origin.layer > two.origin.layer else second
 
-    def _unknown(self, tree: Tree, known: list[str], path: tuple[str, ...]) -> None:
+    def _unknown(self, tree: Tree, known: Mapping[str, str], path: tuple[str, ...]) -> None:
         unknown = [key for key in tree if key not in known]
         for key in unknown[:MOST_ALIKE]:
             kind = "key" if isinstance(tree[key], Leaf) else "table"
-            remedy = suggest(key, known) or f"known are {', '.join(sorted(known))}"
+            remedy = suggest(key, [*known]) or f"known are {', '.join(sorted(set(known.values())))}"
             if isinstance(tree[key], Leaf):
                 remedy = brackets(".".join((*path, key)), tree[key].value) or remedy
             self._report((*path, key), f"unknown {kind}", _origin(tree[key]), remedy)

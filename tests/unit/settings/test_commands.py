@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import logging
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -292,7 +292,7 @@ def _schema() -> dict[str, Any]:
 
 
 def test_the_schema_takes_what_loading_takes() -> None:
-    """An editor underlines neither a list written as text, of the host or a provider, nor misses a name with a space."""
+    """An editor takes a list that is written as text, and underlines a name with a space."""
     definitions = _schema()["$defs"]
 
     cluster, static = (definitions[name]["properties"] for name in ("ClusterSettings", "StaticSettings"))

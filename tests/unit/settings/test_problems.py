@@ -216,6 +216,19 @@ def test_a_table_of_a_provider_that_is_not_installed_is_a_warning(load: Load) ->
     assert found["cluster.dnss"] == "did you mean dns?"
 
 
+@pytest.mark.parametrize("toml", ['enabled = true\ndiscovery = "dns"', '[network]\nswim_bind = "a:1"'])
+def test_our_keys_outside_our_table_are_warned_of(load: Load, toml: str) -> None:
+    """A file that forgot the table does not silently make a single node; another program's keys are its own."""
+    forgotten = load(toml).warnings
+
+    assert [str(warning).partition(" (from ")[0] for warning in forgotten] == [
+        f"{key}: ignored, because it is not in [cluster]"
+        for key in ("enabled", "discovery", "network")
+        if key in toml
+    ]
+    assert not load(f"{toml}\n[cluster]\nenabled = false").warnings
+
+
 def test_a_list_of_tables_is_told_from_a_table(load: Load) -> None:
     """Two brackets too many are named, for the host's tables and for a provider's."""
     with pytest.raises(SettingsError) as raised:
