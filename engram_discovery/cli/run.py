@@ -62,10 +62,14 @@ def run(files: tuple[str, ...], overrides: tuple[str, ...], join: tuple[str, ...
     """
     from engram_discovery.cli.logs import configure_logging
 
-    gc.disable()
-    settings, host = load(files, overrides)
-    configure_logging(log_level)
-    sys.exit(asyncio.run(_serve(settings, host, join)))
+    gc.disable()  # hardly anything of what is imported is garbage; looking for it would take a tenth of the start
+    try:
+        settings, host = load(files, overrides)
+        configure_logging(log_level)
+        status = asyncio.run(_serve(settings, host, join))
+    finally:
+        gc.enable()
+    sys.exit(status)
 
 
 async def _serve(settings: Settings, host: PluginHost, join: tuple[str, ...]) -> int:
