@@ -25,6 +25,7 @@ DEFAULT_GOSSIP_PORT = 7946
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _PLAIN_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}\Z")
+_ADDRESS_6 = re.compile(r"[0-9A-Fa-f:.]+(%.*)?\Z")
 _ZONE = re.compile(r"[A-Za-z0-9_.\-]{1,15}\Z")
 
 
@@ -110,7 +111,9 @@ def _split(text: str) -> tuple[str, str | None]:
             raise ValueError("expected :port after the closing bracket")
         return host, rest[1:] if rest else None
     if text.count(":") > 1:
-        raise ValueError("an IPv6 address needs brackets: [::1]:7946")
+        if _ADDRESS_6.match(text):
+            raise ValueError("an IPv6 address needs brackets: [::1]:7946")
+        raise ValueError("expected one address host:port, no list and no URL")
     host, colon, port = text.partition(":")
     return host, port if colon else None
 

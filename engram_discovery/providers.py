@@ -39,7 +39,7 @@ def make_host(plugins: PluginsSettings, logger: Logger | None = None) -> PluginH
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Providers:
-    """Makes what the settings select.
+    """Makes what the settings select. The table of a provider is validated once, and all its objects share it.
 
     Attributes:
         settings: Which providers, and the table of each.
@@ -58,8 +58,9 @@ class Providers:
     logger: Logger
     random: Random
     join: tuple[str, ...] = ()
-    _fences: dict[Isolation, str] = field(default_factory=dict)
-    _checks: dict[str, str] = field(default_factory=dict)
+    _tables: dict[str, object] = field(default_factory=dict, init=False, repr=False)
+    _fences: dict[Isolation, str] = field(default_factory=dict, init=False, repr=False)
+    _checks: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def discovery(self) -> Discovery:
         """Make the sources, in order, and their memory on disk.
@@ -171,7 +172,9 @@ class Providers:
         )
 
     def _table(self, name: str) -> object:
-        return self.settings.provider_settings(self.host.provider(name))
+        if name not in self._tables:
+            self._tables[name] = self.settings.provider_settings(self.host.provider(name))
+        return self._tables[name]
 
     def _context(self, name: str) -> PluginContext:
         return PluginContext(

@@ -70,8 +70,9 @@ def check(context: click.Context, files: Sequence[str], overrides: Sequence[str]
     else:
         _print_problems(outcome.problems)
         _print_warnings(outcome.warnings)
-        if not outcome.problems:
-            click.echo("the settings can be used")
+        if outcome.settings is not None:
+            alone = "" if outcome.settings.cluster.enabled else "; cluster.enabled is false: a single node"
+            click.echo(f"the settings can be used{alone}")
     context.exit(EXIT_SETTINGS if outcome.problems else 0)
 
 
@@ -80,15 +81,16 @@ def check(context: click.Context, files: Sequence[str], overrides: Sequence[str]
 @settings_options
 def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
     """Tell what KEY means, which layers set it, and which one won."""
+    from engram_discovery.settings.environment import full_path
     from engram_discovery.settings.render import explain as explanation_of
 
     outcome = _outcome(files, overrides)
     plugins = outcome.settings.cluster.plugins if outcome.settings else None
-    full = key if key.startswith("cluster.") else f"cluster.{key}"
+    full = ".".join(full_path(key)) if key else "cluster"
     try:
         explanation = explanation_of(full, outcome.origins, _installed_models(plugins))
     except KeyError as error:
-        raise click.UsageError(f"unknown key {full}; {error.args[0]}".rstrip("; ")) from None
+        raise click.UsageError(f"{full} is no key; {error.args[0]}".rstrip("; ")) from None
     click.echo(f"{explanation.key}: {explanation.description}")
     click.echo(f"  takes    {explanation.expected}\n  default  {explanation.default}")
     for number, (layer, value, origin) in enumerate(explanation.layers, start=1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -77,5 +78,6 @@ def load(files: tuple[str, ...], overrides: tuple[str, ...]) -> tuple[Settings, 
     from engram_discovery.providers import make_host
     from engram_discovery.settings import load_settings
 
-    settings = load_settings(*files, cli_overrides=overrides, host=make_host)
-    return settings, make_host(settings.cluster.plugins)
+    one_host = functools.cache(make_host)  # looking for plugins reads the metadata of all that is installed
+    settings = load_settings(*files, cli_overrides=overrides, host=one_host)
+    return settings, one_host(settings.cluster.plugins)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -65,9 +66,14 @@ def run(files: tuple[str, ...], overrides: tuple[str, ...], join: tuple[str, ...
     """  # noqa: D301  click wants the character \b, not a backslash
     from engram_discovery.cli.logs import configure_logging
 
-    settings, host = load(files, overrides)
-    configure_logging(log_level)
-    sys.exit(asyncio.run(_serve(settings, host, join)))
+    gc.disable()  # hardly anything of what is imported is garbage; looking for it would take a tenth of the start
+    try:
+        settings, host = load(files, overrides)
+        configure_logging(log_level)
+        status = asyncio.run(_serve(settings, host, join))
+    finally:
+        gc.enable()
+    sys.exit(status)
 
 
 async def _serve(settings: Settings, host: PluginHost, join: tuple[str, ...]) -> int:
@@ -78,6 +84,8 @@ async def _serve(settings: Settings, host: PluginHost, join: tuple[str, ...]) ->
     from engram_discovery.http.server import HttpServer, bind_socket
     from engram_discovery.log import get_logger
 
+    gc.freeze()
+    gc.enable()
     signals = _Signals()
     logger = get_logger("engram_discovery")
     api = parse_address(settings.cluster.network.api_bind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +11,19 @@ from engram_discovery.settings.forms import suggest
 from engram_discovery.settings.loaded import Outcome, RawTable, Settings, provider_table
 from engram_discovery.settings.models import RESERVED_TABLES, ClusterSettings
 from engram_discovery.settings.origins import Leaf, leaves
-from engram_discovery.settings.problems import Problem
+from engram_discovery.settings.problems import MOST_ALIKE, Problem, rest_of
 from engram_discovery.settings.rules import broken_rules, exposed_without_key
 from engram_discovery.settings.validate import Validated, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from engram_discovery.settings.loaded import HostOrFactory, Providers
     from engram_discovery.settings.origins import Origins, Tree
 
 __all__ = ["assemble"]
 
-#: What decides which providers are looked at, also if something else is wrong.
-_SELECTION = ("enabled", "discovery", "plugins")
+_PARTS = re.compile(r"[.\[]")
 
 
 def assemble(
@@ -37,12 +37,13 @@ def assemble(
     own = {key: node for key, node in cluster.items() if _is_own(key, node)}
     tables: Tree = {key: node for key, node in cluster.items() if key not in own}
     checks = _Checks(tables, origins, [*problems], [*warnings])
-    model = checks.keep(validate(ClusterSettings, own, ("cluster",)))
-    chosen = model or validate(ClusterSettings, _selection(own), ("cluster",)).model
-    if model is not None and model.enabled:
-        checks.between_keys(model)
-    if chosen is not None:
-        checks.providers(chosen, host)
+    validated = validate(ClusterSettings, own, ("cluster",))
+    model = checks.keep(validated)
+    doubtful = frozenset(_PARTS.split(problem.key)[1] for problem in validated.problems if "." in problem.key)
+    sound = model or validate(ClusterSettings, _without(own, doubtful), ("cluster",)).model
+    if sound is not None:
+        checks.between_keys(sound, doubtful)
+        checks.providers(sound, doubtful, host)
     if model is None or checks.problems:
         return Outcome(None, checks.problems, checks.warnings, origins)
     raw = {name: RawTable(tree) for name, tree in tables.items()}
@@ -54,13 +55,19 @@ def _is_own(key: str, node: Any) -> bool:
     return key in ClusterSettings.model_fields or isinstance(node, Leaf)
 
 
-def _selection(own: Tree) -> Tree:
-    return {key: own[key] for key in _SELECTION if key in own}
+def _without(own: Tree, doubtful: frozenset[str]) -> Tree:
+    """Keep what is known and valid, so that everything else that is wrong can be told at once."""
+    return {
+        key: node for key, node in own.items() if key in ClusterSettings.model_fields and key not in doubtful
+    }
 
 
 @dataclass(slots=True)
 class _Checks:
-    """Collects what is wrong beyond the host's own model."""
+    """Collects what is wrong beyond the host's own model.
+
+    Keys of the host that are wrong themselves are ``doubtful``: nothing is derived from the defaults in their place.
+    """
 
     tables: Tree
     origins: Origins
@@ -73,10 +80,14 @@ class _Checks:
         self.warnings += validated.warnings
         return validated.model
 
-    def between_keys(self, cluster: ClusterSettings) -> None:
-        """Apply the rules between the host's keys."""
-        self.problems += broken_rules(cluster, self.origins)
-        if not cluster.security.strict and exposed_without_key(cluster):
+    def between_keys(self, cluster: ClusterSettings, doubtful: frozenset[str]) -> None:
+        """Apply the rules between the host's keys, if the cluster is enabled."""
+        if not _may_be_enabled(cluster, doubtful):
+            return
+        self.problems += broken_rules(cluster, self.origins, doubtful)
+        if doubtful & {"security", "network"} or cluster.security.strict:
+            return
+        if exposed_without_key(cluster):
             found = (
                 f"gossip at {cluster.network.swim_bind} is not encrypted: whoever reaches the port can join"
             )
@@ -84,16 +95,18 @@ class _Checks:
             remedy = "set one, made with `engram-discovery keygen`"
             self.warnings.append(Problem("cluster.security.keys", found, origin, remedy))
 
-    def providers(self, cluster: ClusterSettings, host: HostOrFactory) -> None:
-        """Look at the tables of providers; ask the host only if the cluster is enabled."""
-        self.problems += self._misspelt(cluster.discovery)
-        if not cluster.enabled:
+    def providers(self, cluster: ClusterSettings, doubtful: frozenset[str], host: HostOrFactory) -> None:
+        """Look at the tables of providers; ask the host only if the cluster is enabled and tells what may be loaded."""
+        misspelt = list(self._misspelt(cluster.discovery))
+        self.problems += misspelt
+        if not _may_be_enabled(cluster, doubtful) or doubtful & {"discovery", "plugins"}:
             return
         plugins = host(cluster.plugins) if callable(host) else host
         for name in cluster.discovery:
             self._selected(name, plugins)
         if plugins is not None:
-            self.warnings += self._nobodys(cluster.discovery, plugins)
+            told = {problem.key.removeprefix("cluster.") for problem in misspelt}
+            self.warnings += self._nobodys({*cluster.discovery, *told}, plugins)
 
     def _selected(self, name: str, host: Providers | None) -> None:
         if name in RESERVED_TABLES:
@@ -128,14 +141,19 @@ class _Checks:
             if remedy:
                 yield Problem(f"cluster.{name}", "unknown table", _origin(tree), remedy)
 
-    def _nobodys(self, selected: Iterable[str], host: Providers) -> Iterator[Problem]:
+    def _nobodys(self, expected: Collection[str], host: Providers) -> Iterator[Problem]:
+        """Warn of the tables of nobody, except for the ``expected`` ones."""
         installed = host.known_providers() if self.tables else frozenset()
-        for name, tree in self.tables.items():
-            if name not in installed and name not in selected:
-                remedy = suggest(name, sorted(installed)) or "remove it or install the plugin"
-                yield Problem(
-                    f"cluster.{name}", "no provider of that name is installed", _origin(tree), remedy
-                )
+        strange = [name for name in self.tables if name not in installed and name not in expected]
+        for name in strange[:MOST_ALIKE]:
+            remedy = suggest(name, sorted(installed)) or "remove it or install the plugin"
+            origin = _origin(self.tables[name])
+            yield Problem(f"cluster.{name}", "no provider of that name is installed", origin, remedy)
+        yield from rest_of(strange, "cluster", "tables of no provider")
+
+
+def _may_be_enabled(cluster: ClusterSettings, doubtful: frozenset[str]) -> bool:
+    return cluster.enabled or "enabled" in doubtful
 
 
 def _origin(tree: Tree) -> str:

@@ -29,6 +29,8 @@ _WORDS = {
     "off": False,
     "0": False,
 }
+#: TOML promises integers of 64 bits; Python's parser reads any, and not everything behind us can.
+_MOST = 2**63
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 
 
@@ -46,6 +48,8 @@ def convert(leaf: Leaf, want: Want) -> Any:
             return _integer(value, is_text=leaf.is_text)
         case Kind.NUMBER:
             return _number(value, is_text=leaf.is_text)
+        case Kind.PATH if isinstance(value, str) and value.startswith("~"):
+            raise ValueError  # a directory of that name would be made in the working directory
         case Kind.LIST if isinstance(value, str):
             return _list(value)
         case Kind.MAPPING if leaf.is_text:
@@ -65,15 +69,17 @@ def _truth(value: Any, *, is_text: bool) -> bool:
 
 def _integer(value: Any, *, is_text: bool) -> int:
     if is_text and _INTEGER.fullmatch(value):
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and -_MOST <= value < _MOST:
         return value
     raise ValueError
 
 
 def _number(value: Any, *, is_text: bool) -> float:
     number = float(value) if is_text else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+    if isinstance(number, int):
+        return _integer(number, is_text=False)
+    if not isinstance(number, float) or not math.isfinite(number):
         raise ValueError
     return number
 

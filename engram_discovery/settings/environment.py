@@ -6,6 +6,7 @@ for a node id and a number for a number.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -14,13 +15,18 @@ from engram_discovery.settings.files import MAX_DEPTH
 from engram_discovery.settings.origins import Layer, Leaf, Origin, Tree, leaves
 from engram_discovery.settings.problems import Problem
 
-__all__ = ["CONFIG_VARIABLE", "from_assignments", "from_environment", "from_mapping", "put"]
+__all__ = ["CONFIG_VARIABLE", "from_assignments", "from_environment", "from_mapping", "full_path", "put"]
 
 #: Names the settings files, separated as in PATH.
 CONFIG_VARIABLE = "ENGRAM_CONFIG"
 
 _PREFIX = "ENGRAM_"
 _SEPARATOR = "__"
+
+#: What Kubernetes sets in every pod for a service, which may be called engram-cluster.
+_KUBERNETES = re.compile(
+    r"_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z]+(_(PROTO|PORT|ADDR))?)?)\Z"
+)
 
 
 def from_environment(environ: Mapping[str, str]) -> tuple[Tree, list[Problem]]:
@@ -119,6 +125,8 @@ def _flatten(value: Any, path: list[str], origin: Origin) -> Iterable[tuple[list
 
 def _near_miss(name: str, path: list[str]) -> list[Problem]:
     """Refuse a variable that was surely meant for us, rather than let the node start without it."""
+    if _KUBERNETES.search(name):
+        return []
     rest = name[len(_PREFIX) :].upper()
     meant = ""
     if rest.startswith("CLUSTER_"):

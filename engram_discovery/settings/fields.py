@@ -33,6 +33,7 @@ class Kind(StrEnum):
     MAPPING = "mapping"
     TABLE = "table"
     DURATION = "duration"
+    PATH = "path"
     OTHER = "other"
 
 
@@ -105,7 +106,7 @@ def _want(annotation: Any, metadata: tuple[Any, ...]) -> Want:
         kind, text = _SCALARS[annotation]
         return Want(kind, secret, text + _bounds(metadata))
     if annotation is Path:
-        return Want(Kind.OTHER, secret, "a path")
+        return Want(Kind.PATH, secret, "a path")
     return Want(Kind.OTHER, secret, "text" if secret else "")
 
 
@@ -151,4 +152,4 @@ def _bounds(metadata: tuple[Any, ...]) -> str:
     if "ge" in found and "le" in found:
         return f" {found['ge']}..{found['le']}"
     words = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
-    return "".join(f" {words[name]} {limit}" for name, limit in found.items())
+    return " and".join(f" {words[name]} {limit}" for name, limit in found.items())

@@ -12,7 +12,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.settings.lines import Document, has_long_key
+from engram_discovery.settings.lines import Document, has_long_key, has_more_parts
 from engram_discovery.settings.origins import Layer, Leaf, Origin, Tree
 from engram_discovery.settings.problems import Problem
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_DEPTH",
     "MAX_FILE_BYTES",
+    "MAX_PARTS",
     "SECRETS_FILE",
     "SettingsFile",
     "read_bounded",
@@ -30,6 +31,9 @@ __all__ = [
 
 #: A settings file of a hundred nodes has a few kilobytes; what is larger is the wrong file.
 MAX_FILE_BYTES = 1024 * 1024
+
+#: Keys, tables and list elements of all tables together, so that every file is refused or read within 0.2 s.
+MAX_PARTS = 10_000
 
 #: Tables deeper than this are refused before anything walks them.
 MAX_DEPTH = 16
@@ -111,6 +115,8 @@ def _parse(data: bytes) -> tuple[str, dict[str, Any]] | str:
         return f"not UTF-8 (byte {error.start})"
     if has_long_key(text, MAX_DEPTH):
         return too_deep
+    if has_more_parts(text, MAX_PARTS):
+        return f"more than {MAX_PARTS} keys, tables and list elements"
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

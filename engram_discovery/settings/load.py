@@ -25,8 +25,9 @@ from engram_discovery.settings.environment import (
     from_mapping,
 )
 from engram_discovery.settings.files import SECRETS_FILE, read_settings_file
-from engram_discovery.settings.origins import Layer, Leaf, Origins, Tree
-from engram_discovery.settings.problems import Problem
+from engram_discovery.settings.models import ClusterSettings
+from engram_discovery.settings.origins import Layer, Leaf, Origins, Tree, leaves
+from engram_discovery.settings.problems import MOST_ALIKE, Problem, rest_of
 from engram_discovery.settings.shapes import untag_discovery
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ class _Layers:
         file = read_settings_file(path, layer, named_by=named_by)
         self.warnings += file.warnings
         self.warnings += _steering(file.tree)
+        self.warnings += _outside(file.tree)
         self.add((file.tree, [*file.problems, *_misspelt_top(file.tree, path)]))
 
     def outcome(self, host: HostOrFactory) -> Outcome:
@@ -185,17 +187,29 @@ def _named_files(files: Sequence[str | Path], environ: Mapping[str, str]) -> tup
 
 def _misspelt_top(tree: Tree, path: Path) -> Iterable[Problem]:
     """Refuse ``[clutser]``; other tables belong to other parts of the program."""
-    for key in tree:
+    for key, node in tree.items():
         if key != "cluster" and get_close_matches(key.lower(), ["cluster"], cutoff=0.75):
-            yield Problem(key, "unknown table", str(path), "did you mean cluster?")
+            first = next((str(leaf.origin) for _, leaf in leaves({key: node})), str(path))
+            yield Problem(key, "unknown table", first, "did you mean cluster?")
+
+
+def _outside(tree: Tree) -> Iterable[Problem]:
+    """Name our keys at the top of a file without ``[cluster]``: nobody reads them, and the node would stay alone."""
+    for key, node in tree.items():
+        if "cluster" not in tree and key in ClusterSettings.model_fields:
+            origin = next((str(leaf.origin) for _, leaf in leaves({key: node})), "")
+            yield Problem(
+                key, "ignored, because it is not in [cluster]", origin, f"did you mean cluster.{key}?"
+            )
 
 
 def _steering(tree: Tree) -> Iterable[Problem]:
     """Name the keys at the top of a file by which dynaconf would read further files, or merge otherwise."""
-    for key, node in tree.items():
-        if key.lower().startswith("dynaconf_"):
-            origin = str(node.origin) if isinstance(node, Leaf) else ""
-            yield Problem(key, "ignored, because settings are data", origin, "remove it")
+    keys = [key for key in tree if key.lower().startswith("dynaconf_")]
+    for key in keys[:MOST_ALIKE]:
+        origin = str(tree[key].origin) if isinstance(tree[key], Leaf) else ""
+        yield Problem(key, "ignored, because settings are data", origin, "remove it")
+    yield from rest_of(keys, "", "keys of dynaconf")
 
 
 def _ignored(paths: Sequence[Path], environ: Mapping[str, str]) -> Iterable[Problem]:

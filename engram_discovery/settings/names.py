@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
 
 from engram_discovery.address import canonical_host, format_address, is_wildcard, parse_address
 from engram_discovery.settings.fields import Kind, Phrase
@@ -97,8 +97,10 @@ def _key_bytes(text: str) -> bytes:
     return raw
 
 
-NodeId = Annotated[str, BeforeValidator(_node_id), Phrase("a node id")]
-ClusterName = Annotated[str, BeforeValidator(_cluster), Phrase("a name")]
+_NODE_ID_SCHEMA = {"type": "string", "pattern": f"^({_NODE_ID.pattern})?$"}
+_CLUSTER_SCHEMA = {"type": "string", "pattern": f"^{_CLUSTER.pattern}$"}
+NodeId = Annotated[str, BeforeValidator(_node_id), WithJsonSchema(_NODE_ID_SCHEMA), Phrase("a node id")]
+ClusterName = Annotated[str, BeforeValidator(_cluster), WithJsonSchema(_CLUSTER_SCHEMA), Phrase("a name")]
 ProviderNames = Annotated[Names, AfterValidator(_providers)]
 Advertise = Annotated[str, BeforeValidator(_advertise), Phrase('"auto", an address, or "iface:NAME"')]
 GossipKeys = Annotated[SecretList, AfterValidator(_gossip_keys), Phrase("a list of base64 keys", Kind.LIST)]

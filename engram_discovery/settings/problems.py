@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["Problem", "printable"]
+if TYPE_CHECKING:
+    from collections.abc import Sized
+
+__all__ = ["MOST_ALIKE", "Problem", "path_remedy", "printable", "rest_of"]
+
+#: A table or list with more that is wrong in one way is the wrong one: so many are told, the rest is counted.
+MOST_ALIKE = 20
+
+_LONGEST_KEY = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +35,23 @@ class Problem:
     remedy: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.key}: {self.found}" if self.key else self.found
+        key = self.key if len(self.key) <= _LONGEST_KEY else f"{self.key[: _LONGEST_KEY - 1]}…"
+        text = f"{key}: {self.found}" if key else self.found
         if self.origin:
             text += f" (from {self.origin})"
         return printable(f"{text}; {self.remedy}" if self.remedy else text)
+
+
+def rest_of(things: Sized, key: str, what: str) -> list[Problem]:
+    """Count the things beyond those that are told one by one."""
+    rest = len(things) - MOST_ALIKE
+    return [Problem(key, f"{rest} more {what}")] if rest > 0 else []
+
+
+def path_remedy(path: object) -> str:
+    """Tell what to do about a path that a shell would have expanded."""
+    is_home = isinstance(path, str) and path.startswith("~")
+    return "~ is not expanded: write the whole path" if is_home else ""
 
 
 def printable(text: str) -> str:

@@ -34,7 +34,8 @@ files. `--set` takes `KEY=VALUE`; a leading `cluster.` may be left out.
 
 A duration is a number of seconds or text such as `"250ms"`, `"30s"`, `"1m30s"` or `"1d"`; `KEY_sec` and
 `KEY_ms` take the bare number. A secret can also be given as `KEY_file = "PATH"` or `KEY = "file:PATH"`.
-A list can also be given as text with commas.
+A list can also be given as text with commas. `~` in a path is not expanded. A file holds at most 1 MiB and 10,000
+keys, tables and list elements.
 """
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.settings.problems import Problem
+from engram_discovery.settings.fields import Kind
+from engram_discovery.settings.problems import MOST_ALIKE, Problem, path_remedy, rest_of
 from engram_discovery.settings.redact import is_hidden, show
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from engram_discovery.settings.fields import Want
     from engram_discovery.settings.origins import Leaf
 
-__all__ = ["Place", "mistyped", "refusals"]
+__all__ = ["Place", "brackets", "mistyped", "refusals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +42,48 @@ class Place:
 
 def mistyped(key: str, expected: str, place: Place) -> Problem:
     """Report a value of another kind than the field wants."""
+    if place.want.kind is Kind.TABLE:  # whatever stands there may hold the secrets of the table
+        return Problem(key, f"expected {expected}", str(place.leaf.origin), brackets(key, place.leaf.value))
     got = "" if place.hidden else f", got {show(place.leaf.value)}"
-    return Problem(key, f"expected {expected}{got}", str(place.leaf.origin))
+    remedy = path_remedy(place.leaf.value) if place.want.kind is Kind.PATH else ""
+    return Problem(key, f"expected {expected}{got}", str(place.leaf.origin), remedy)
+
+
+def brackets(key: str, value: Any) -> str:
+    """Give the remedy for a table that was written as a list of tables."""
+    is_list = isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
+    return f"write [{key}], not [[{key}]]" if is_list else ""
 
 
 def refusals(
     error: ValidationError, root: tuple[str, ...], places: Mapping[tuple[str, ...], Place]
 ) -> Iterator[Problem]:
-    """Turn every error of pydantic's into a problem.
+    """Turn pydantic's errors into problems: all of them, but of one table or list the first few and a count.
 
     Args:
         error: What pydantic raised for the table at ``root``.
         root: Path of the table.
         places: Where each value was written, by the path of its field.
     """
+    alike: dict[tuple[int | str, ...], list[Any]] = {}
     for item in error.errors(include_url=False):
-        path = (*root, *(str(part) for part in item["loc"] if not isinstance(part, int)))
-        index = next((f"[{part}]" for part in item["loc"] if isinstance(part, int)), "")
-        known = next((path[:n] for n in range(len(path), len(root), -1) if path[:n] in places), None)
-        if known is None:
-            yield _unplaced(".".join(path) + index, item)
-            continue
-        place = places[known]
-        key = ".".join((*known[:-1], place.key, *path[len(known) :])) + index
-        got = "" if place.hidden else f", got {show(item['input'])}"
-        yield Problem(key, _reason(item, place) + got, str(place.leaf.origin))
+        alike.setdefault(item["loc"][:-1], []).append(item)
+    for above, items in alike.items():
+        for item in items[:MOST_ALIKE]:
+            yield _refusal(item, root, places)
+        yield from rest_of(items, ".".join((*root, *map(str, above))), "problems like these")
+
+
+def _refusal(item: Any, root: tuple[str, ...], places: Mapping[tuple[str, ...], Place]) -> Problem:
+    path = (*root, *(str(part) for part in item["loc"] if not isinstance(part, int)))
+    index = next((f"[{part}]" for part in item["loc"] if isinstance(part, int)), "")
+    known = next((path[:n] for n in range(len(path), len(root), -1) if path[:n] in places), None)
+    if known is None:
+        return _unplaced(".".join(path) + index, item)
+    place = places[known]
+    key = ".".join((*known[:-1], place.key, *path[len(known) :])) + index
+    got = "" if place.hidden else f", got {show(item['input'])}"
+    return Problem(key, _reason(item, place) + got, str(place.leaf.origin))
 
 
 def _unplaced(key: str, item: Any) -> Problem:

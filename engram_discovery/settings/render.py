@@ -88,11 +88,12 @@ def explain(key: str, origins: Origins, models: Mapping[str, type[BaseModel]]) -
     """Tell which layers set a key, and which won.
 
     Raises:
-        KeyError: There is no such key; the argument is a suggestion, or empty.
+        KeyError: There is no such key; the argument is what else to ask for, or empty.
     """
     wants = wants_of(models)
     if key not in wants:
-        raise KeyError(suggest(key, list(wants)))
+        below = [other for other in wants if other.startswith(f"{key}.")]
+        raise KeyError(f"it is a table of {', '.join(below)}" if below else suggest(key, list(wants)))
     wanted, description, default = wants[key]
     name = key.rpartition(".")[2]
     found = [

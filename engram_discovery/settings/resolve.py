@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from engram_discovery.settings.problems import Problem
+from engram_discovery.settings.problems import MOST_ALIKE, Problem, path_remedy
 from engram_discovery.settings.secrets import Secret, read_secret
 from engram_discovery.settings.values import expect_text
 
@@ -24,7 +24,8 @@ _REFERENCE = "file:"
 class SecretResolver:
     """Reads the files that secrets refer to, and collects what is wrong with them.
 
-    A file that cannot be read is a problem; its secret is then empty, so that the rest is looked at too.
+    A file that cannot be read is a problem; its secret is then empty, so that the rest is looked at too. After
+    many such problems no further file is tried.
     """
 
     problems: list[Problem] = field(default_factory=list)
@@ -54,12 +55,14 @@ class SecretResolver:
             ValueError: ``name`` is no text.
         """
         file = (leaf.origin.directory or Path()) / expect_text(name, "a path")
+        if len(self.problems) >= MOST_ALIKE:
+            return Secret("", file)
         try:
             value, is_open = read_secret(file)
         except (OSError, ValueError) as error:
             reason = (error.strerror or "unreadable").lower() if isinstance(error, OSError) else str(error)
             found = f"the secret's file cannot be used: {file}: {reason}"
-            self.problems.append(Problem(key, found, str(leaf.origin)))
+            self.problems.append(Problem(key, found, str(leaf.origin), path_remedy(name)))
             return Secret("", file)
         if is_open:
             found = f"{file} can be read by others"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
-from engram_discovery.settings.fields import want
+from engram_discovery.settings.fields import Kind, want
 from engram_discovery.settings.forms import written_forms
 from engram_discovery.settings.models import ClusterSettings
 
@@ -56,9 +56,18 @@ def _nested(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
 
 def _add_written_forms(model: type[BaseModel], properties: dict[str, Any]) -> None:
     for name, field in model.model_fields.items():
+        if want(field).kind is Kind.LIST:
+            _allow_text(properties[name])
         for form in written_forms(name, want(field)):
             kind = "string" if form.endswith("_file") else "number"
             properties[form] = {"type": kind, "description": f"{field.description} Instead of {name}."}
+
+
+def _allow_text(schema: dict[str, Any]) -> None:
+    """Let a list be text with commas too, as it is read."""
+    about = {"title", "description", "default"}
+    options = schema.get("anyOf") or [{key: schema.pop(key) for key in [*schema] if key not in about}]
+    schema["anyOf"] = [*options, *([] if {"type": "string"} in options else [{"type": "string"}])]
 
 
 def _add_tagged_discovery(discovery: dict[str, Any]) -> None:

@@ -31,30 +31,32 @@ MAX_SECRET_BYTES = 64 * 1024
 class Secret(SecretStr):
     """A secret, from a file or not. ``get_secret_value`` gives what the file held when it was last read.
 
+    Several may share one: whoever refreshes it does so for all, and each learns of a change by ``watch``, or by
+    comparing ``version`` with the one that it saw last.
+
     Attributes:
         path: The file, or None for a secret that was written into the settings.
+        version: Rises with each change that a refresh found.
     """
 
     def __init__(self, secret_value: str, path: Path | None = None) -> None:
         super().__init__(secret_value)
         self.path = path
+        self.version = 0
 
-    def refresh(self) -> bool:
+    def refresh(self) -> None:
         """Read the file again; blocks for one small read. Does nothing for a secret without a file.
-
-        Returns:
-            Whether the secret is another one now.
 
         Raises:
             OSError: The file is gone or cannot be read. The last good value stays.
             ValueError: The file is empty, too large or not text. The last good value stays.
         """
         if self.path is None:
-            return False
+            return
         value, _ = read_secret(self.path)
-        changed = value != self._secret_value
-        self._secret_value = value
-        return changed
+        if value != self._secret_value:
+            self._secret_value = value
+            self.version += 1
 
     async def watch(
         self,
@@ -64,7 +66,7 @@ class Secret(SecretStr):
         interval: float = 10.0,
         on_error: Callable[[Exception], None] | None = None,
     ) -> None:
-        """Read the file again every ``interval`` seconds and call ``on_change`` after each change.
+        """Read the file again every ``interval`` seconds and call ``on_change`` after each change, whoever found it.
 
         Runs until cancelled by the task that owns it; returns at once for a secret without a file. It
         compares the content, because a mounted volume replaces the file by switching a link and may keep
@@ -76,16 +78,16 @@ class Secret(SecretStr):
             interval: Seconds between two reads.
             on_error: Called with each failure to read; the last good value stays in use.
         """
-        threads = DaemonThreads("engram-secret")
+        threads, seen = DaemonThreads("engram-secret"), self.version
         while self.path is not None:
             await clock.sleep(interval)
             try:
-                changed = await asyncio.get_running_loop().run_in_executor(threads, self.refresh)
+                await asyncio.get_running_loop().run_in_executor(threads, self.refresh)
             except (OSError, ValueError) as error:
                 if on_error is not None:
                     on_error(error)
-                continue
-            if changed:
+            if seen != self.version:
+                seen = self.version
                 on_change()
 
 

@@ -11,8 +11,8 @@ from engram_discovery.settings.convert import convert
 from engram_discovery.settings.fields import Kind, Want, wants
 from engram_discovery.settings.forms import FILE_SUFFIX, SECONDS, keys_of, suggest
 from engram_discovery.settings.origins import Leaf, leaves
-from engram_discovery.settings.problems import Problem
-from engram_discovery.settings.refusals import Place, mistyped, refusals
+from engram_discovery.settings.problems import MOST_ALIKE, Problem, rest_of
+from engram_discovery.settings.refusals import Place, brackets, mistyped, refusals
 from engram_discovery.settings.resolve import SecretResolver
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Validated", "validate"]
 
 M = TypeVar("M", bound=BaseModel)
-
-#: A table with more unknown keys is the wrong table, and each costs a search for the nearest name.
-_MOST_UNKNOWN = 20
 
 _BARE_NUMBER = Want(Kind.NUMBER, secret=False, expected="a number")
 
@@ -72,7 +69,7 @@ class _Reading:
     def table(self, model: type[BaseModel], tree: Tree, path: tuple[str, ...]) -> dict[str, Any]:
         """Convert one table; fields with a problem are left out."""
         known, canonical = wants(model), keys_of(model)
-        self._unknown(tree, list(canonical), path)
+        self._unknown(tree, canonical, path)
         values: dict[str, Any] = {}
         for name, written in self._chosen(tree, canonical, path):
             wanted, node, field_path = known[name], tree[written], (*path, name)
@@ -104,14 +101,15 @@ class _Reading:
             return first
         return first if one.origin.layer > two.origin.layer else second
 
-    def _unknown(self, tree: Tree, known: list[str], path: tuple[str, ...]) -> None:
+    def _unknown(self, tree: Tree, known: Mapping[str, str], path: tuple[str, ...]) -> None:
         unknown = [key for key in tree if key not in known]
-        for key in unknown[:_MOST_UNKNOWN]:
+        for key in unknown[:MOST_ALIKE]:
             kind = "key" if isinstance(tree[key], Leaf) else "table"
-            remedy = suggest(key, known) or f"known are {', '.join(sorted(known))}"
+            remedy = suggest(key, [*known]) or f"known are {', '.join(sorted(set(known.values())))}"
+            if isinstance(tree[key], Leaf):
+                remedy = brackets(".".join((*path, key)), tree[key].value) or remedy
             self._report((*path, key), f"unknown {kind}", _origin(tree[key]), remedy)
-        if len(unknown) > _MOST_UNKNOWN:
-            self._report(path, f"{len(unknown) - _MOST_UNKNOWN} more unknown keys")
+        self.problems += rest_of(unknown, ".".join(path), "unknown keys")
 
     def _leaf(self, leaf: Leaf, written: str, wanted: Want, path: tuple[str, ...]) -> Any:
         """Convert one value.

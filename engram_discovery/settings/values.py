@@ -43,6 +43,8 @@ __all__ = [
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
 _NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+#: Longer than any node runs; timers of the libraries behind us overflow somewhere beyond.
+_LONGEST = 36500 * 86400.0
 _EXPECTED = 'expected a duration such as 30, "30s" or "1m30s"'
 
 
@@ -58,13 +60,16 @@ def parse_duration(value: Any) -> float:
     """Read seconds from a number or from text such as ``"30"``, ``"30s"``, ``"250ms"`` or ``"1m30s"``.
 
     Raises:
-        ValueError: It is no duration, or below zero, or not finite.
+        ValueError: It is no duration, or below zero, or longer than a hundred years.
     """
-    if isinstance(value, str):
-        return _duration_text(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise ValueError(_EXPECTED)
-    return float(value)
+    seconds = _duration_text(value) if isinstance(value, str) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise ValueError(_EXPECTED)  # noqa: TRY004  pydantic takes no TypeError from a validator
+    if not seconds >= 0:  # NaN is refused too
+        raise ValueError("expected a duration that is not below zero")
+    if seconds > _LONGEST:
+        raise ValueError(f"expected a duration of at most {format_duration(_LONGEST)}")
+    return float(seconds)
 
 
 def _duration_text(text: str) -> float:
@@ -127,6 +132,9 @@ _DURATION_SCHEMA: dict[str, Any] = {
         {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d)?)+$"},
     ]
 }
+_ABOVE_ZERO_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "number", "exclusiveMinimum": 0}, _DURATION_SCHEMA["anyOf"][1]]
+}
 _LIST_SCHEMA: dict[str, Any] = {
     "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
 }
@@ -136,7 +144,7 @@ _LIST_SCHEMA: dict[str, Any] = {
 Duration = Annotated[
     float,
     BeforeValidator(_above_zero),
-    WithJsonSchema(_DURATION_SCHEMA),
+    WithJsonSchema(_ABOVE_ZERO_SCHEMA),
     Phrase('a duration such as 30, "30s" or "1m30s"', Kind.DURATION),
 ]
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from engram_discovery.settings.assemble import assemble
 from engram_discovery.settings.environment import from_environment
 from engram_discovery.settings.files import read_settings_file
-from engram_discovery.settings.load import load_settings, merge, settings_from
+from engram_discovery.settings.load import load_settings, merge, settings_from, try_load
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.origins import Layer, Origins
 from tests.unit.settings.providers import Installed
@@ -72,6 +72,20 @@ DNS_SECRETS = """
 [cluster.dns]
 token = "secret"
 """
+_MEGABYTE = 1024 * 1024 - 100
+_HOSTILE = {
+    "1 MiB of unknown keys": "\n".join(f"k{n} = 1" for n in range(90_000)),
+    "as many unknown keys as are read": "\n".join(f"k{n} = 1" for n in range(9_990)),
+    "as many tables as are read": "\n".join(f"[cluster.t{n}]" for n in range(4_900)),
+    "as many seeds as are read": "static.seed_nodes = [" + ",".join(f'"h{n}"' for n in range(9_900)) + "]",
+    "as many wrong elements as are read": f"static.seed_nodes = [{'1,' * 9_900}]",
+    "1 MiB of lines, with an error": "\n" * _MEGABYTE + "x = 1",
+    "1 MiB of comments, with an error": "#\n" * (_MEGABYTE // 2) + "x = 1",
+    "1 MiB of one string": 'zone = "' + "\\n" * (_MEGABYTE // 2 - 10) + '"',
+    "a key of 1 MiB": f"{'k' * _MEGABYTE} = 1",
+    "1 MiB of brackets": "x = " + "[" * _MEGABYTE,
+    "strings without end": "a.a,=" * 10_000 + '"\\' * 400_000,
+}
 ENVIRON = {"ENGRAM_CLUSTER__NODE_ID": "node-1", "ENGRAM_CLUSTER__NETWORK__SWIM_BIND": "10.0.0.6:7946"}
 OPTIONS = ["join.min_peers=3"]
 
@@ -96,6 +110,7 @@ def main() -> None:
         rows += _others(file, secrets)
     _print("load", rows)
     _print("parts of our whole load", parts)
+    _print("the largest files, refused or read: below 200 ms each", _hostile(), digits=0)
     _print("imports, a process each, without the interpreter's own start", _imports(), digits=0)
     print(f"target: below {TARGET} ms to parse and validate")
 
@@ -187,6 +202,18 @@ def _parts(file: Path, secrets: Path) -> list[Row]:
             measure(lambda: assemble(merged, Origins({"cluster": merged}), installed, [])),
         ),
     ]
+
+
+def _hostile() -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "engram.toml"
+        return [(name, _time_hostile(path, text)) for name, text in _HOSTILE.items()]
+
+
+def _time_hostile(path: Path, text: str) -> Timing:
+    path.write_text(f"[cluster]\nenabled = true\n{text}")
+    installed = Installed()
+    return measure(lambda: [*map(str, try_load(path, environ={}, host=installed).problems)], rounds=5)
 
 
 def _imports() -> list[Row]:

@@ -79,6 +79,13 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         parse_address(text)
 
 
+@pytest.mark.parametrize("text", ["a:1 b:2", "a:1;b:2", "a:1,b:2", "http://a:1", "http://10.0.0.1:8500/"])
+def test_a_list_or_a_url_is_not_taken_for_ipv6(text: str) -> None:
+    """What has two colons and is no IPv6 address gets no advice about brackets."""
+    with pytest.raises(ValueError, match="no list and no URL"):
+        parse_address(text)
+
+
 def test_a_default_port_fills_in() -> None:
     """Without a port the default applies, also for IPv6 in brackets."""
     assert parse_address("node1", default_port=7946) == ("node1", 7946)

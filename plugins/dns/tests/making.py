@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from engram_discovery.address import Address
 from engram_discovery.clock import SystemClock
 from engram_discovery.hookspecs import PluginContext
 from engram_discovery_dns.client import DnsClient
 from engram_discovery_dns.discoverer import DnsDiscoverer
-from engram_discovery_dns.resolv_conf import ResolvConf
+from engram_discovery_dns.resolv_conf import ResolvConf, ResolverConfiguration
 from engram_discovery_dns.settings import DnsSettings, nameserver_addresses
 
 _NO_FILE = Path("/nonexistent/resolv.conf")
@@ -39,10 +42,21 @@ class Log:
         return [event for event, _ in self.warnings]
 
 
-def make_client(*nameservers: object, resolv_conf: Path = _NO_FILE) -> DnsClient:
+class Impatient(ResolvConf):
+    """Gives every server less time for a try, so that a test of silence does not take seconds."""
+
+    def __init__(self, nameservers: Sequence[Address], path: Path, patience: float) -> None:
+        super().__init__(nameservers, path)
+        self._patience = patience
+
+    def current(self) -> ResolverConfiguration:
+        return replace(super().current(), timeout=self._patience)
+
+
+def make_client(*nameservers: object, resolv_conf: Path = _NO_FILE, patience: float = 1.0) -> DnsClient:
     """Return a client of these name servers, with the search list of ``resolv_conf``."""
     addresses = nameserver_addresses(tuple(map(str, nameservers)))
-    return DnsClient(ResolvConf(addresses, resolv_conf))
+    return DnsClient(Impatient(addresses, resolv_conf, patience))
 
 
 def make_context(log: Log | None = None, *, timeout: float = 3.0) -> PluginContext:
@@ -57,10 +71,11 @@ def make_discoverer(
     log: Log | None = None,
     timeout: float = 3.0,
     resolv_conf: Path = _NO_FILE,
+    patience: float = 1.0,
     **settings: object,
 ) -> DnsDiscoverer:
     """Return a discoverer that asks these name servers."""
-    client = make_client(*nameservers, resolv_conf=resolv_conf)
+    client = make_client(*nameservers, resolv_conf=resolv_conf, patience=patience)
     return DnsDiscoverer(DnsSettings.model_validate(settings), make_context(log, timeout=timeout), client)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,6 +172,18 @@ def test_explain_knows_defaults_and_the_keys_of_installed_providers() -> None:
     assert "the default is in force" in result.stdout
 
 
+@pytest.mark.parametrize("key", ["network", "cluster.network"])
+def test_explain_names_the_keys_of_a_table(key: str) -> None:
+    """A table is no key, but tells which there are."""
+    result = _run("explain", key)
+
+    assert result.exit_code == 2
+    assert "cluster.network is no key; it is a table of cluster.network.swim_bind, " in " ".join(
+        result.output.split()
+    )
+    assert "a table of cluster.enabled" in " ".join(_run("explain", "cluster").output.split())
+
+
 def test_explain_suggests_the_nearest_key() -> None:
     """A misspelt key is a wrong use of the command."""
     result = _run("explain", "network.swim_bnd")
@@ -276,6 +289,19 @@ def test_no_command_prints_or_logs_a_secret(arguments: list[str], caplog: pytest
 def _schema() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(_run("schema").stdout)
     return found
+
+
+def test_the_schema_takes_what_loading_takes() -> None:
+    """An editor takes a list that is written as text, and underlines a name with a space."""
+    definitions = _schema()["$defs"]
+
+    cluster, static = (definitions[name]["properties"] for name in ("ClusterSettings", "StaticSettings"))
+    for schema in (cluster["spaces"], static["seed_nodes"]):
+        assert [option["type"] for option in schema["anyOf"][:2]] == ["array", "string"]
+    assert re.search(cluster["node_id"]["pattern"], "node-1")
+    assert not re.search(cluster["node_id"]["pattern"], "node 1")
+    timeout = definitions["JoinSettings"]["properties"]["timeout"]
+    assert {"type": "number", "exclusiveMinimum": 0} in timeout["anyOf"]
 
 
 def test_the_schema_knows_every_key_of_host_and_providers() -> None:

@@ -369,3 +369,11 @@ def test_settings_from_a_mapping_need_no_dynaconf() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "name", ["SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_GOSSIP", "PORT", "PORT_7946_TCP_ADDR"]
+)
+def test_what_kubernetes_sets_for_a_service_is_left_alone(load: Load, name: str) -> None:
+    """A service called engram-cluster makes variables that look like ours, in every pod."""
+    load(env={f"ENGRAM_CLUSTER_{name}": "10.0.0.1"})

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from engram_discovery.errors import SettingsError
 from engram_discovery.settings import settings_from
+from engram_discovery.settings.load import try_load
 from engram_discovery.settings.models import RESERVED_TABLES
 from tests.unit.settings.providers import Installed
 
@@ -73,6 +74,48 @@ def test_problems_of_a_provider_come_with_those_between_keys(load: Load) -> None
         ("cluster.replication.factor", "2 replicas need as many nodes, but cluster.expected_size is 1"),
         ("cluster.static.seed_nodes[1]", 'expected a port 1..65535 after the colon, got "b:0"'),
         ("cluster.static.seeds", "unknown key"),
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["enabled = 3", "nme = 1", 'expected_size = "many"', "join = 1"])
+def test_a_wrong_key_hides_no_other_problem(load: Load, wrong: str) -> None:
+    """Whatever is wrong in the host's table, the rules between its other keys and the provider are told too."""
+    toml = f"""
+[cluster]
+{"" if "enabled" in wrong else "enabled = true"}
+{wrong}
+discovery = "consul"
+health.critical_below = 0.9
+"""
+
+    with pytest.raises(SettingsError) as raised:
+        load(toml, host=Installed())
+
+    assert [problem.key for problem in raised.value.problems] == sorted(
+        [f"cluster.{wrong.split(maxsplit=1)[0]}", "cluster.discovery", "cluster.health.critical_below"]
+    )
+
+
+def test_nothing_is_derived_from_the_default_of_a_wrong_key(load: Load) -> None:
+    """A rule between two keys is left out if one of them is wrong itself, and nothing is loaded for a wrong table."""
+    toml = """
+[cluster]
+enabled = true
+expected_size = "many"
+ready_requires = "expected_size"
+discovery = "consul"
+network.swim_bind = "127.0.0.1:x"
+security.strict = true
+plugins.deny = 1
+"""
+
+    with pytest.raises(SettingsError) as raised:
+        load(toml, host=Installed())
+
+    assert [problem.key for problem in raised.value.problems] == [
+        "cluster.expected_size",
+        "cluster.network.swim_bind",
+        "cluster.plugins.deny",
     ]
 
 
@@ -171,6 +214,44 @@ def test_a_table_of_a_provider_that_is_not_installed_is_a_warning(load: Load) ->
     found = {warning.key: warning.remedy for warning in settings.warnings}
     assert "cluster.consul" in found
     assert found["cluster.dnss"] == "did you mean dns?"
+
+
+@pytest.mark.parametrize("toml", ['enabled = true\ndiscovery = "dns"', '[network]\nswim_bind = "a:1"'])
+def test_our_keys_outside_our_table_are_warned_of(load: Load, toml: str) -> None:
+    """A file that forgot the table does not silently make a single node; another program's keys are its own."""
+    forgotten = load(toml).warnings
+
+    assert [str(warning).partition(" (from ")[0] for warning in forgotten] == [
+        f"{key}: ignored, because it is not in [cluster]"
+        for key in ("enabled", "discovery", "network")
+        if key in toml
+    ]
+    assert not load(f"{toml}\n[cluster]\nenabled = false").warnings
+
+
+def test_a_list_of_tables_is_told_from_a_table(load: Load) -> None:
+    """Two brackets too many are named, for the host's tables and for a provider's."""
+    with pytest.raises(SettingsError) as raised:
+        load('[[cluster.network]]\nswim_bind = "a:1"\n[[cluster.static]]\nseed_nodes = ["a:1"]')
+
+    assert [problem.remedy for problem in raised.value.problems] == [
+        "write [cluster.network], not [[cluster.network]]",
+        "write [cluster.static], not [[cluster.static]]",
+    ]
+
+
+def test_a_misspelt_table_is_told_once_and_with_its_line(tmp_path: Path) -> None:
+    """What is an error already is no warning besides."""
+    path = tmp_path / "engram.toml"
+    path.write_text("[clutser]\nx = 1\n[cluster]\nenabled = true\n[cluster.netwrok]\ny = 1")
+
+    outcome = try_load(path, environ={}, host=Installed())
+
+    assert [(problem.key, problem.origin.rpartition(":")[2]) for problem in outcome.problems] == [
+        ("clutser", "2"),
+        ("cluster.netwrok", "6"),
+    ]
+    assert [warning.key for warning in outcome.warnings] == ["cluster.security.keys"]
 
 
 @pytest.mark.parametrize("table", ["netwrok", "helth", "securty", "statc"])

@@ -1,8 +1,7 @@
-"""Secrets: from where they are read, that they are read again, and that they are shown nowhere."""
+"""Secrets: from where they are read, and that they are shown nowhere."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
 import pickle
@@ -145,107 +144,6 @@ def test_a_secrets_file_that_others_can_read_is_warned_of(load: Load, tmp_path: 
     assert any("chmod 600" in str(warning) for warning in settings.warnings)
 
 
-# --- read again --------------------------------------------------------------------------------------------
-
-
-class FakeClock:
-    """Time that passes when the test says so."""
-
-    def __init__(self) -> None:
-        self.waiting: asyncio.Queue[tuple[float, asyncio.Event]] = asyncio.Queue()
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    def time(self) -> float:
-        return 0.0
-
-    async def sleep(self, seconds: float) -> None:
-        done = asyncio.Event()
-        self.waiting.put_nowait((seconds, done))
-        await done.wait()
-
-    async def tick(self) -> float:
-        """Let the one sleeper go on, and return for how long it wanted to sleep."""
-        seconds, done = await self.waiting.get()
-        done.set()
-        return seconds
-
-
-async def _until_asleep(clock: FakeClock) -> None:
-    while clock.waiting.empty():  # noqa: ASYNC110  a thread reads the file; there is nothing to wait on
-        await asyncio.sleep(0.001)
-
-
-async def test_a_secret_is_read_again_when_its_file_changes(tmp_path: Path) -> None:
-    """Each change is seen at the next look, whether the file is replaced, rewritten or switched by a link."""
-    first, second = tmp_path / "v1", tmp_path / "v2"
-    first.write_text("one\n")
-    second.write_text("two\n")
-    link = tmp_path / "token"
-    link.symlink_to(first)
-    secret, clock, seen = Secret("one", link), FakeClock(), list[str]()
-
-    watcher = asyncio.create_task(
-        secret.watch(lambda: seen.append(secret.get_secret_value()), clock=clock, interval=7.0)
-    )
-    assert await clock.tick() == 7.0
-    await _until_asleep(clock)
-    assert seen == []
-    (tmp_path / "new").symlink_to(second)
-    (tmp_path / "new").replace(link)
-    await clock.tick()
-    await _until_asleep(clock)
-    second.write_text("six\n")
-    await clock.tick()
-    await _until_asleep(clock)
-    watcher.cancel()
-    await asyncio.gather(watcher, return_exceptions=True)
-
-    assert seen == ["two", "six"]
-
-
-async def test_the_last_good_secret_stays_while_the_file_is_gone(tmp_path: Path) -> None:
-    """A failure to read is told, changes nothing, and does not end the watch."""
-    path = _file(tmp_path, b"one")
-    secret, clock = Secret("one", path), FakeClock()
-    changes, errors = list[str](), list[Exception]()
-    watcher = asyncio.create_task(
-        secret.watch(lambda: changes.append(secret.get_secret_value()), clock=clock, on_error=errors.append)
-    )
-
-    path.unlink()
-    await clock.tick()
-    await _until_asleep(clock)
-    kept = secret.get_secret_value()
-    path.write_text("two")
-    await clock.tick()
-    await _until_asleep(clock)
-    watcher.cancel()
-    await asyncio.gather(watcher, return_exceptions=True)
-
-    assert (kept, changes) == ("one", ["two"])
-    assert [type(error) for error in errors] == [FileNotFoundError]
-
-
-async def test_a_secret_without_a_file_is_not_watched() -> None:
-    """There is nothing to wait for, so the watch ends at once."""
-    await Secret("one").watch(lambda: None, clock=FakeClock())
-
-
-def test_refreshing_tells_whether_the_secret_is_another_one(tmp_path: Path) -> None:
-    """A program that looks by itself learns of a change once."""
-    path = _file(tmp_path, b"one")
-    secret = Secret("one", path)
-
-    unchanged = secret.refresh()
-    path.write_text("two")
-    changed = (secret.refresh(), secret.refresh())
-
-    assert (unchanged, changed, secret.get_secret_value()) == (False, (True, False), "two")
-    assert Secret("x").refresh() is False
-
-
 # --- shown nowhere -----------------------------------------------------------------------------------------
 
 
@@ -321,6 +219,8 @@ FAILING: dict[str, dict[str, Any]] = {
     "a key twice": {"toml": f'[cluster.security]\nkeys = ["{KEY}", "{KEY}"]'},
     "an unknown key": {"toml": f'{DNS}tokn = "{CANARY}"'},
     "an unknown key in the secrets file": {"toml": DNS, "secrets": f'[cluster.dns]\ntokn = "{CANARY}"'},
+    "a list of tables": {"toml": f'[[cluster.security]]\nkeys = ["{CANARY}"]'},
+    "text for a table": {"env": {"ENGRAM_CLUSTER__SECURITY": CANARY}},
     "a token in a list": {"toml": f'{DNS}token = ["{CANARY}"]'},
     "a token in a table": {"toml": f'{DNS}token = {{ a = "{CANARY}" }}'},
     "a token as a list": {"toml": f'{DNS}tokens = {{ a = "{CANARY}" }}'},

@@ -44,8 +44,7 @@ class Network:
         for engine in self.engines.values():
             self.side[engine.node_id] = side_of(engine)
         for engine in self.engines.values():
-            engine.live = {peer for peer in engine.live if self._linked(engine, peer)}
-            engine.changed()
+            engine.sees({peer for peer in engine.live if self._linked(engine, peer)})
 
     def mend(self) -> None:
         """Let everybody reach everybody; islands stay apart until somebody contacts somebody."""
@@ -63,11 +62,12 @@ class Network:
             return JoinOutcome.SELF
         if callee.cluster != caller.cluster:
             return JoinOutcome.FOREIGN
-        everybody = caller.live | callee.live
-        for engine in everybody:
-            engine.live = {peer for peer in everybody if self._linked(engine, peer)}
-            engine.seen |= engine.live
-            engine.changed()
+        sides: dict[int | None, set[SimulatedMembership]] = {}
+        for engine in caller.live | callee.live:
+            sides.setdefault(self.side.get(engine.node_id), set()).add(engine)
+        for side in sides.values():
+            for engine in side:
+                engine.sees(side)
         return JoinOutcome.JOINED
 
     def islands(self, cluster: str = "engram") -> int:
@@ -127,10 +127,13 @@ class SimulatedMembership:
             self._kept[states] = tuple(member for member in self._view if member.state in states)
         return self._kept[states]
 
-    def changed(self) -> None:
-        """Forget the view computed before."""
-        self._view = None
-        self._kept = {}
+    def sees(self, live: set[SimulatedMembership]) -> None:
+        """Take in who is alive; everybody else who was ever seen is dead."""
+        if live != self.live:
+            self.live = live
+            self.seen |= live
+            self._view = None
+            self._kept = {}
 
     def events(self) -> AsyncIterator[Any]:
         raise NotImplementedError

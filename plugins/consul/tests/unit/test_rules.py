@@ -123,6 +123,7 @@ def test_a_bad_entry_costs_only_itself(bad_entry: Any) -> None:
                 inner,
             )
         ),
+        max_leaves=30,
     )
 )
 def test_no_json_makes_the_reading_crash(body: Any) -> None:
