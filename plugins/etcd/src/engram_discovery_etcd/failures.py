@@ -96,12 +96,6 @@ _SAYINGS: tuple[tuple[str, FailureKind, str, dict[str, bool]], ...] = (
     ),
     ("requested lease not found", FailureKind.NOT_FOUND, "the lease is gone", {}),
     (
-        "too large lease TTL",
-        FailureKind.CONFIG,
-        "cluster.etcd.ttl is more than etcd grants",
-        {"retryable": False},
-    ),
-    (
         "database space exceeded",
         FailureKind.UNAVAILABLE,
         "etcd is full (alarm NOSPACE): it takes no writes until an operator makes room",

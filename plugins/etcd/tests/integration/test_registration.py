@@ -48,17 +48,6 @@ async def test_the_granted_ttl_counts(etcd: Etcd) -> None:
     assert granted == renewed == Lease(2.0)
 
 
-async def test_a_ttl_beyond_reason_is_a_fault_of_the_settings(etcd: Etcd) -> None:
-    """Etcd refuses more than 9,000,000,000 s; the message names the setting."""
-    async with registrar(etcd.endpoint, ttl=10**10) as registry:
-        with pytest.raises(
-            RegistrationError, match=r"cluster\.etcd\.ttl is more than etcd grants"
-        ) as failure:
-            await registry.register(make_node())
-
-    assert (failure.value.kind, failure.value.retryable) == (FailureKind.CONFIG, False)
-
-
 async def test_without_renewal_the_key_goes_with_its_lease(etcd: Etcd) -> None:
     """A node that dies is gone after the TTL."""
     async with registrar(etcd.endpoint, ttl=2) as registry:
