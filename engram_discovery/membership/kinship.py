@@ -40,6 +40,7 @@ from engram_discovery.types import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from collections.abc import Set as AbstractSet
+    from concurrent.futures import Future
 
     from engram_discovery.clock import Clock
     from engram_discovery.log import Logger
@@ -87,6 +88,7 @@ class KinshipMembership:
         self._pump: threading.Thread | None = None
         self._reading = threading.Lock()
         self._threads = ThreadPoolExecutor(_CONCURRENT_JOINS, thread_name_prefix="engram-gossip")
+        self._calls: set[Future[Any]] = set()
         self._subscriptions = Subscriptions()
         self._table = MemberTable(
             config.identity.node_id,
@@ -127,7 +129,8 @@ class KinshipMembership:
                 await self._call(functools.partial(self._starting.result().close, _CLOSE_TIMEOUT))
         if self._pump is not None:
             await self._call(functools.partial(self._pump.join, _CLOSE_TIMEOUT))
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        # Idle threads end at once and are waited for, so that none is left; one that still joins somebody is not.
+        self._threads.shutdown(wait=not self._calls, cancel_futures=True)
         self._subscriptions.close()
 
     # --- reading -------------------------------------------------------------------------------------------
@@ -212,7 +215,10 @@ class KinshipMembership:
         return self._starting.result()
 
     async def _call(self, function: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+        call = self._threads.submit(function)
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return await asyncio.wrap_future(call)
 
     async def _join_one(self, endpoint: Endpoint, deadline: float) -> JoinAttempt:
         now = asyncio.get_running_loop().time

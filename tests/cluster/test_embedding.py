@@ -95,7 +95,9 @@ async def test_closing_leaves_nothing_behind(tmp_path: Path) -> None:
 
     gc.collect()
     assert asyncio.all_tasks() == tasks
-    assert {t for t in threading.enumerate() if t.is_alive()} <= threads
+    assert not [t for t in threading.enumerate() if t.name.startswith("engram-gossip")]
+    # A thread that saved the peers has handed over its result, and may need a moment to end.
+    await until(lambda: set(threading.enumerate()) <= threads, timeout=5)
     assert open_sockets() <= sockets
     assert generate_latest(registry) == b""
 
