@@ -72,7 +72,8 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the unit tests of host and plugins: no server, no process, a fake clock."""
     install(session, "test")
-    pytest(session, "-n", "2", "tests/unit", *(f"plugins/{name}/tests/unit" for name in PLUGINS))
+    units = ["tests/unit", *(f"plugins/{name}/tests/unit" for name in PLUGINS)]
+    pytest(session, "-n", "2", "--dist", "worksteal", *units)
 
 
 @nox.session
