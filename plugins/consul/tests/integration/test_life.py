@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -19,12 +18,6 @@ from tests.servers.process import wait_until
 pytestmark = pytest.mark.server
 
 OURS = record()
-
-
-@pytest.fixture
-async def consul(tmp_path: Path) -> AsyncIterator[Consul]:
-    async with Consul(tmp_path) as agent:
-        yield agent
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,6 @@ from tests.servers.process import wait_until
 pytestmark = pytest.mark.server
 
 OURS = record()
-
-
-@pytest.fixture
-async def consul(tmp_path: Path) -> AsyncIterator[Consul]:
-    async with Consul(tmp_path) as agent:
-        yield agent
 
 
 async def test_a_flood_of_changes_is_read_once_a_second(consul: Consul) -> None:
