@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engram_discovery.address import Address, canonical_host, format_address
+from engram_discovery.network.address import Address, canonical_host, format_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

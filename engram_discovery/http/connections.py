@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     import asyncio
 
-    from engram_discovery.sources.complaints import Complaints
+    from engram_discovery.runtime.failure_log import Complaints
 
 __all__ = ["BoundedConnection", "Bounds"]
 

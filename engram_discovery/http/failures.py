@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from engram_discovery.log import Logger
+    from engram_discovery.runtime.log import Logger
 
 __all__ = ["FailureGuard"]
 

@@ -26,7 +26,7 @@ from engram_discovery.http import views
 from engram_discovery.http.failures import FailureGuard
 from engram_discovery.http.status import status_answer
 from engram_discovery.http.status_page import StatusPage, load_page
-from engram_discovery.log import get_logger
+from engram_discovery.runtime.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from starlette.requests import Request
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.context import ClusterContext
-    from engram_discovery.log import Logger
+    from engram_discovery.node.node import ClusterContext
+    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.runtime.log import Logger
 
 __all__ = ["cluster_app", "cluster_routes"]
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from engram_discovery.address import Address, format_address
-from engram_discovery.clock import SystemClock
 from engram_discovery.errors import BindError
 from engram_discovery.http.connections import BoundedConnection, Bounds
-from engram_discovery.sources.complaints import Complaints
+from engram_discovery.network.address import Address, format_address
+from engram_discovery.runtime.clock import SystemClock
+from engram_discovery.runtime.failure_log import Complaints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engram_discovery.log import Logger
+    from engram_discovery.runtime.log import Logger
 
 __all__ = ["HttpServer", "bind_socket"]
 

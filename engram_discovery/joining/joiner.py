@@ -7,22 +7,22 @@ from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engram_discovery.joining.contacts import Contacts
-from engram_discovery.joining.fanout import FanOut, enough_contacts
-from engram_discovery.joining.outlook import Outlook
-from engram_discovery.sources.backoff import Backoff
-from engram_discovery.sources.complaints import Complaints
-from engram_discovery.sources.supervision import keep_running
+from engram_discovery.joining.candidates import Contacts
+from engram_discovery.joining.parallel_join import FanOut, enough_contacts
+from engram_discovery.joining.progress import Outlook
+from engram_discovery.runtime.backoff import Backoff
+from engram_discovery.runtime.failure_log import Complaints
+from engram_discovery.runtime.supervisor import keep_running
 from engram_discovery.types import Endpoint, JoinOutcome, JoinReport
 
 if TYPE_CHECKING:
     import random
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.explain import Explanation, Phase
-    from engram_discovery.log import Logger
+    from engram_discovery.joining.explain import Explanation, Phase
     from engram_discovery.protocols import Membership
+    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.runtime.log import Logger
     from engram_discovery.settings.models import JoinSettings
     from engram_discovery.sources.chain import Discovery
     from engram_discovery.sources.snapshot import Change

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import kinship
 from kinship.blocking import Cluster
 
-from engram_discovery.address import Address, format_address, is_wildcard, parse_address
 from engram_discovery.errors import BindError, DiscoveryError, MembershipError
 from engram_discovery.hookspecs import MembershipConfig, PluginContext, hookimpl
 from engram_discovery.membership import metadata
-from engram_discovery.membership.contact import knock
-from engram_discovery.membership.naming import gossip_name, read_name
+from engram_discovery.membership.gossip_name import gossip_name, read_name
 from engram_discovery.membership.subscriptions import Subscription, Subscriptions
 from engram_discovery.membership.table import MemberTable
-from engram_discovery.resolve import resolve
+from engram_discovery.network.address import Address, format_address, is_wildcard, parse_address
+from engram_discovery.network.resolver import resolve
+from engram_discovery.network.tcp_probe import knock
 from engram_discovery.types import (
     EventKind,
     JoinAttempt,
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from concurrent.futures import Future
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.log import Logger
+    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.runtime.log import Logger
     from engram_discovery.types import Endpoint
 
 __all__ = ["KinshipMembership", "engram_create_membership"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from engram_discovery.address import is_loopback, is_wildcard, parse_address
+from engram_discovery.network.address import is_loopback, is_wildcard, parse_address
 from engram_discovery.settings.problems import Problem
 
 if TYPE_CHECKING:

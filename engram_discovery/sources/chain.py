@@ -11,17 +11,17 @@ import weakref
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from engram_discovery.sources.cache import CACHE_SOURCE
+from engram_discovery.runtime.supervisor import keep_running
 from engram_discovery.sources.changes import Changes
+from engram_discovery.sources.peer_cache import CACHE_SOURCE
 from engram_discovery.sources.snapshot import Snapshot, difference
-from engram_discovery.sources.supervision import keep_running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.log import Logger
-    from engram_discovery.sources.cache import PeerCache
+    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.runtime.log import Logger
+    from engram_discovery.sources.peer_cache import PeerCache
     from engram_discovery.sources.snapshot import Change
     from engram_discovery.sources.source import Source
     from engram_discovery.sources.status import SourceStatus

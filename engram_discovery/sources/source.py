@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.protocols import WatchingDiscoverer
-from engram_discovery.sources.answers import check_answer
-from engram_discovery.sources.backoff import Backoff
-from engram_discovery.sources.complaints import Complaints
+from engram_discovery.runtime.backoff import Backoff
+from engram_discovery.runtime.failure_log import Complaints
+from engram_discovery.runtime.plugin_call import Isolation
+from engram_discovery.runtime.supervisor import keep_running
 from engram_discovery.sources.durations import Durations
-from engram_discovery.sources.isolation import Isolation
-from engram_discovery.sources.known import KnownPeers
+from engram_discovery.sources.last_known_good import KnownPeers
 from engram_discovery.sources.schedule import Schedule
 from engram_discovery.sources.status import Outcome, SourceStatus
 from engram_discovery.sources.streams import close_stream, next_answer
-from engram_discovery.sources.supervision import keep_running
+from engram_discovery.sources.validation import check_answer
 from engram_discovery.types import Found
 
 if TYPE_CHECKING:
     import random
     from collections.abc import AsyncIterator, Callable
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.log import Logger
     from engram_discovery.protocols import Discoverer
+    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.runtime.log import Logger
     from engram_discovery.types import Empty, Endpoint
 
 __all__ = ["Source"]

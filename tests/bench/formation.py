@@ -22,8 +22,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from engram_discovery.clock import SystemClock
-from engram_discovery.log import get_logger
+from engram_discovery.runtime.clock import SystemClock
+from engram_discovery.runtime.log import get_logger
 from engram_discovery.sources import Source
 from engram_discovery.types import Endpoint, Found
 from tests.bench.startup import FLOOR

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from engram_discovery.address import Address
 from engram_discovery.http.connections import Bounds
 from engram_discovery.http.server import HttpServer, bind_socket
+from engram_discovery.network.address import Address
 from engram_discovery.testing import RecordingLogger
 
 REQUEST = b"GET /livez HTTP/1.1\r\nHost: n1\r\n\r\n"

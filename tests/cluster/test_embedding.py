@@ -19,10 +19,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from engram_discovery.cluster import initialize_cluster
-from engram_discovery.context import Distributed, SingleNode
 from engram_discovery.errors import BindError, JoinError
 from engram_discovery.http import cluster_app, cluster_routes
+from engram_discovery.node.node import Distributed, SingleNode
+from engram_discovery.node.startup import initialize_cluster
 from engram_discovery.settings import Settings, settings_from
 from engram_discovery.types import EventKind, NodeState
 from tests.cluster.nodes import all_see, free_port, make_nodes, running, wait_until
@@ -207,7 +207,7 @@ def test_a_blocked_event_loop_is_not_a_death(tmp_path: Path) -> None:
     program = textwrap.dedent(
         f"""
         import asyncio, time
-        from engram_discovery.cluster import initialize_cluster
+        from engram_discovery.node.startup import initialize_cluster
         from engram_discovery.settings import settings_from
 
         async def main():

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from engram_discovery.cluster import initialize_cluster
-from engram_discovery.context import Distributed
 from engram_discovery.errors import PluginError
-from engram_discovery.plugins import PluginHost
+from engram_discovery.host import PluginHost
+from engram_discovery.node.node import Distributed
+from engram_discovery.node.startup import initialize_cluster
 from engram_discovery.settings import settings_from
 from tests.cluster.nodes import free_port
 from tests.unit.plugins.installed import LEAKING, Site

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.address import Address
-from engram_discovery.clock import SystemClock
-from engram_discovery.context import Distributed
 from engram_discovery.http import cluster_app
 from engram_discovery.http.server import HttpServer, bind_socket
+from engram_discovery.network.address import Address
+from engram_discovery.node.node import Distributed
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.testing import RecordingLogger, make_member
 from engram_discovery.types import CheckResult, CheckStatus, Member, NodeState
 from tests.cluster import shelf

@@ -7,7 +7,7 @@ import shutil
 import signal
 from typing import TYPE_CHECKING
 
-from engram_discovery.address import Address
+from engram_discovery.network.address import Address
 from tests.servers.build import MissingServerError
 from tests.servers.process import ServerProcess, free_port
 from tests.servers.zones import ZoneFiles, ask

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engram_discovery.address import Address, canonical_host, format_address, is_loopback, parse_address
+from engram_discovery.network.address import (
+    Address,
+    canonical_host,
+    format_address,
+    is_loopback,
+    parse_address,
+)
 from engram_discovery.types import Endpoint
 
 LABEL = st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from engram_discovery.address import Address
-from engram_discovery.advertise import (
+from engram_discovery.errors import SettingsError
+from engram_discovery.network.address import Address
+from engram_discovery.node.advertise import (
     InterfaceAddress,
     SelfFilter,
     choose_advertise,
     interface_addresses,
     needs_seeds,
 )
-from engram_discovery.errors import SettingsError
 from engram_discovery.types import Endpoint
 
 LO = InterfaceAddress("127.0.0.1", "lo")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from engram_discovery.conflict import LASTING, ConflictGuard
-from engram_discovery.log import get_logger
+from engram_discovery.node.id_conflict import LASTING, ConflictGuard
+from engram_discovery.runtime.log import get_logger
 from engram_discovery.testing import FakeClock, FakeMembership, make_member
 from engram_discovery.types import EventKind, NodeState
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engram_discovery.health import ClusterHealth, judge
+from engram_discovery.health.monitor import ClusterHealth, judge
 from engram_discovery.settings.models import HealthSettings
 from engram_discovery.testing import FakeClock, FakeMembership, LogEvent, RecordingLogger, make_member
 from engram_discovery.types import CheckResult, CheckStatus, EventKind, HealthStatus, NodeState

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engram_discovery.errors import SettingsError
-from engram_discovery.identity import NODE_ID, DataDirLock, load_identity
-from engram_discovery.log import get_logger
+from engram_discovery.node.identity import NODE_ID, DataDirLock, load_identity
+from engram_discovery.runtime.log import get_logger
 from engram_discovery.testing import FakeClock
 from engram_discovery.types import NodeIdentity
 

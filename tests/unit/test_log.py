@@ -12,7 +12,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from engram_discovery.cli.logs import JsonFormatter, PeopleFormatter
-from engram_discovery.log import get_logger
+from engram_discovery.runtime.log import get_logger
 
 
 def test_events_go_to_the_standard_library(caplog: pytest.LogCaptureFixture) -> None:
@@ -41,7 +41,8 @@ def test_a_program_that_configured_structlog_gets_events_there() -> None:
 def test_an_unconfigured_program_prints_nothing_to_standard_output() -> None:
     """Warnings reach standard error, and importing the package configures no logging and no structlog."""
     code = (
-        "import logging, sys; from engram_discovery.log import get_logger; import engram_discovery.cluster;"
+        "import logging, sys; from engram_discovery.runtime.log import get_logger\n"
+        "import engram_discovery.node.startup\n"
         "get_logger('engram_discovery').warning('bad'); get_logger('engram_discovery').info('fine');"
         "print(logging.getLogger().handlers, 'structlog' in sys.modules)"
     )

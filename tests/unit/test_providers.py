@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from engram_discovery.hookspecs import hookimpl
-from engram_discovery.log import get_logger
-from engram_discovery.plugins import PluginHost
-from engram_discovery.providers import Providers
+from engram_discovery.host import PluginHost
+from engram_discovery.node.provider_factory import Providers
+from engram_discovery.runtime.log import get_logger
 from engram_discovery.settings import Secret, Table, settings_from
 from engram_discovery.testing import FakeClock
 from engram_discovery.types import Empty, ProviderInfo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engram_discovery.readiness import Requirement, readiness
+from engram_discovery.health.readiness import Requirement, readiness
 from engram_discovery.testing import make_member
 from engram_discovery.types import NodeState
 

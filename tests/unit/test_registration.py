@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from engram_discovery.address import Address
-from engram_discovery.clock import Clock
 from engram_discovery.errors import FailureKind, RegistrationError
-from engram_discovery.log import get_logger
-from engram_discovery.registration import Registration, RegistrationState
+from engram_discovery.network.address import Address
+from engram_discovery.registration.registration import Registration, RegistrationState
+from engram_discovery.runtime.clock import Clock
+from engram_discovery.runtime.log import get_logger
 from engram_discovery.testing import FakeClock
 from engram_discovery.types import Lease, NodeIdentity, NodeRecord
 from tests.unit.simulation.virtual_time import LoopClock, in_virtual_time

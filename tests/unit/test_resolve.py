@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from engram_discovery.address import Address
 from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.resolve import resolve
+from engram_discovery.network.address import Address
+from engram_discovery.network.resolver import resolve
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_hanging_look_up_does_not_hold_up_the_exit():
     program = """
 import asyncio, socket, time
 socket.getaddrinfo = lambda *_, **__: time.sleep(30)
-from engram_discovery.resolve import resolve
+from engram_discovery.network.resolver import resolve
 try:
     asyncio.run(resolve("slow.example", 1, timeout=0.05))
 except Exception as error:

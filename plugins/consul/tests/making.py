@@ -6,10 +6,10 @@ from dataclasses import replace
 from random import Random
 from typing import Any, Self
 
-from engram_discovery.address import Address
-from engram_discovery.clock import Clock, SystemClock
 from engram_discovery.hookspecs import PluginContext
-from engram_discovery.registration import Registration, RegistrationState
+from engram_discovery.network.address import Address
+from engram_discovery.registration.registration import Registration, RegistrationState
+from engram_discovery.runtime.clock import Clock, SystemClock
 from engram_discovery.sources.source import Source
 from engram_discovery.types import NodeIdentity, NodeRecord
 from engram_discovery_consul.client import ConsulClient

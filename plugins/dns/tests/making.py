@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from engram_discovery.address import Address
-from engram_discovery.clock import SystemClock
 from engram_discovery.hookspecs import PluginContext
+from engram_discovery.network.address import Address
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery_dns.client import DnsClient
 from engram_discovery_dns.discoverer import DnsDiscoverer
 from engram_discovery_dns.resolv_conf import ResolvConf, ResolverConfiguration

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aetcd import rpc
 
-from engram_discovery.address import Address
-from engram_discovery.clock import SystemClock
 from engram_discovery.hookspecs import PluginContext
-from engram_discovery.registration import Registration
+from engram_discovery.network.address import Address
+from engram_discovery.registration.registration import Registration
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.sources.source import Source
 from engram_discovery.types import NodeIdentity, NodeRecord
 from engram_discovery_etcd.client import EtcdClient
@@ -25,8 +25,8 @@ from tests.servers.process import wait_until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.registration import RegistrationState
+    from engram_discovery.registration.registration import RegistrationState
+    from engram_discovery.runtime.clock import Clock
     from engram_discovery.types import Empty, Found
 
 

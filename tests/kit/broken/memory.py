@@ -30,8 +30,8 @@ from engram_discovery.types import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from engram_discovery.address import Address
     from engram_discovery.hookspecs import PluginContext
+    from engram_discovery.network.address import Address
 
 SECRET = "s3cret-canary"
 TTL = 3.0

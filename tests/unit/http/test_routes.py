@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from engram_discovery.context import SingleNode
-from engram_discovery.health import ClusterHealth
+from engram_discovery.health.monitor import ClusterHealth
 from engram_discovery.http import cluster_app
 from engram_discovery.http.views import MOST_NODES, health_body
+from engram_discovery.node.node import SingleNode
 from engram_discovery.settings import settings_from
 from engram_discovery.settings.models import HealthSettings
 from engram_discovery.testing import FakeClock, FakeMembership, RecordingLogger, make_member

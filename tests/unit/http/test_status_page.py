@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from engram_discovery.context import Distributed, SingleNode
 from engram_discovery.http import cluster_app
 from engram_discovery.http.status_page import load_page
+from engram_discovery.node.node import Distributed, SingleNode
 from engram_discovery.settings import settings_from
 from engram_discovery.testing import FakeClock, make_member
 from engram_discovery.types import EventKind, NodeState

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engram_discovery.errors import JoinError
-from engram_discovery.joining.fanout import MOST_AT_ONCE, FanOut, enough_contacts
+from engram_discovery.joining.parallel_join import MOST_AT_ONCE, FanOut, enough_contacts
 from engram_discovery.types import Endpoint, JoinAttempt, JoinOutcome, JoinReport
 from tests.unit.simulation.network import Network, SimulatedMembership
 from tests.unit.simulation.scripted import peers

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engram_discovery.explain import Phase
-from engram_discovery.joining.outlook import Headcount
+from engram_discovery.joining.explain import Phase
+from engram_discovery.joining.progress import Headcount
 
 
 @pytest.mark.parametrize(

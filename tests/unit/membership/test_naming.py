@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engram_discovery.membership.naming import MAX_NODE_ID, gossip_name, read_name
+from engram_discovery.membership.gossip_name import MAX_NODE_ID, gossip_name, read_name
 
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}", fullmatch=True)
 

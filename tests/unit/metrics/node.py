@@ -7,17 +7,17 @@ from contextlib import AsyncExitStack
 from random import Random
 from typing import Any
 
-from engram_discovery.address import Address
-from engram_discovery.clock import Clock
-from engram_discovery.conflict import ConflictGuard
-from engram_discovery.context import Distributed
 from engram_discovery.errors import RegistrationError
-from engram_discovery.health import ClusterHealth
+from engram_discovery.health.monitor import ClusterHealth
+from engram_discovery.host import PluginHost
 from engram_discovery.joining import Joiner
-from engram_discovery.log import get_logger
-from engram_discovery.plugins import PluginHost
+from engram_discovery.network.address import Address
+from engram_discovery.node.id_conflict import ConflictGuard
+from engram_discovery.node.node import Distributed
 from engram_discovery.protocols import HealthCheck
-from engram_discovery.registration import Registration
+from engram_discovery.registration.registration import Registration
+from engram_discovery.runtime.clock import Clock
+from engram_discovery.runtime.log import get_logger
 from engram_discovery.settings import settings_from
 from engram_discovery.sources import Discovery, Source
 from engram_discovery.testing import FakeMembership, make_member

@@ -205,7 +205,7 @@ async def test_ten_thousand_changes_leave_nothing_behind(clock: FakeClock) -> No
 
 def test_nothing_of_prometheus_is_imported_without_a_registry() -> None:
     """Those who do not scrape do not pay."""
-    code = "import sys, engram_discovery.cluster, engram_discovery.http; print('prometheus_client' in sys.modules)"
+    code = "import sys, engram_discovery.node.startup, engram_discovery.http; print('prometheus_client' in sys.modules)"
 
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engram_discovery.clock import SystemClock
 from engram_discovery.hookspecs import PluginContext
+from engram_discovery.runtime.clock import SystemClock
 from tests.unit.plugins.installed import Site, working
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import json
 from click.testing import CliRunner
 
 from engram_discovery.cli.plugins import plugins_group
-from engram_discovery.plugins import PluginHost
+from engram_discovery.host import PluginHost
 
 SOURCE = """
 from enum import StrEnum

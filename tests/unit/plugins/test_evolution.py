@@ -9,8 +9,8 @@ import pytest
 
 from engram_discovery.errors import PluginError
 from engram_discovery.hookspecs import PROJECT_NAME, HookSpecs, hookspec
-from engram_discovery.plugins.calls import HookCalls
-from engram_discovery.plugins.catalogue import Catalogue
+from engram_discovery.host.calls import HookCalls
+from engram_discovery.host.catalogue import Catalogue
 from engram_discovery.protocols import Discoverer
 from engram_discovery.types import Empty
 

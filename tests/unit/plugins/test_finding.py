@@ -7,8 +7,8 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from engram_discovery.errors import PluginConflictError, ProviderNotFoundError
-from engram_discovery.plugins import PluginHost, PluginState
-from engram_discovery.plugins.unknown import first_party
+from engram_discovery.host import PluginHost, PluginState
+from engram_discovery.host.unknown import first_party
 
 
 def state(host: PluginHost, name: str) -> PluginState:

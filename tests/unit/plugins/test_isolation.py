@@ -12,7 +12,7 @@ from importlib import import_module
 import pytest
 
 from engram_discovery.errors import PluginError, PluginIncompatibleError, PluginLoadError
-from engram_discovery.plugins import PluginHost, PluginState
+from engram_discovery.host import PluginHost, PluginState
 
 NAMED = r'^plugin "acme" \(acme-discovery 1\.0\) '
 
@@ -313,7 +313,7 @@ def test_a_process_full_of_broken_plugins_ends_as_if_they_were_not_there(site, p
     program = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from engram_discovery.plugins import PluginHost
+from engram_discovery.host import PluginHost
 host = PluginHost(call_timeout=0.8)
 for record in host.load_all():
     print(record.name, record.state)

@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 from engram_discovery.errors import PluginError
-from engram_discovery.plugins import PluginHost
+from engram_discovery.host import PluginHost
 from engram_discovery.types import Empty
 
 LOUD = """

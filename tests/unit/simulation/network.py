@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.address import Address
+from engram_discovery.network.address import Address
 from engram_discovery.types import JoinAttempt, JoinOutcome, JoinReport, Member, NodeState
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from engram_discovery.address import Address
 from engram_discovery.joining import Joiner
+from engram_discovery.network.address import Address
 from engram_discovery.settings.models import JoinSettings
 from engram_discovery.sources import Discovery, Source
 from engram_discovery.types import Endpoint, JoinOutcome

@@ -172,7 +172,7 @@ async def test_a_disk_that_hangs_holds_nobody_up(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "open", hang)
-    monkeypatch.setattr("engram_discovery.sources.cache._PATIENCE", 0.01)
+    monkeypatch.setattr("engram_discovery.sources.peer_cache._PATIENCE", 0.01)
 
     try:
         assert await cache.load() == ()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from random import Random
 
 from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.log import get_logger
+from engram_discovery.health.source_check import source_checks
+from engram_discovery.runtime.log import get_logger
 from engram_discovery.sources import Discovery, Source
-from engram_discovery.sources.check import source_checks
 from engram_discovery.testing import FakeClock
 from engram_discovery.types import CheckStatus, Endpoint, Found
 

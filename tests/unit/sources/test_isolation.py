@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engram_discovery.clock import SystemClock
 from engram_discovery.errors import FailureKind
+from engram_discovery.runtime.clock import SystemClock
+from engram_discovery.runtime.plugin_call import Isolation
+from engram_discovery.runtime.task_leaks import end_leftovers
 from engram_discovery.sources import Outcome, Source, on_own_thread
-from engram_discovery.sources.isolation import Isolation
-from engram_discovery.sources.leftovers import end_leftovers
 from tests.unit.simulation.scripted import Scripted, ScriptedWatch, failure, found, peers
 from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, in_virtual_time
 

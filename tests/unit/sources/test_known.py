@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.sources.answers import check_answer
-from engram_discovery.sources.known import KnownPeers
+from engram_discovery.sources.last_known_good import KnownPeers
+from engram_discovery.sources.validation import check_answer
 from engram_discovery.types import Found
 from tests.unit.simulation.scripted import EMPTY, failure, found, peers
 

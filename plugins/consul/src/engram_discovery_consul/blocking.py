@@ -11,7 +11,7 @@ from engram_discovery.errors import FailureKind
 from engram_discovery_consul.failures import ConsulError
 
 if TYPE_CHECKING:
-    from engram_discovery.clock import Clock
+    from engram_discovery.runtime.clock import Clock
 
 __all__ = ["Pace", "deadline", "next_index", "parse_index"]
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engram_discovery.log import Logger
+    from engram_discovery.runtime.log import Logger
     from engram_discovery.settings.values import Secret
 
 __all__ = ["Credentials"]

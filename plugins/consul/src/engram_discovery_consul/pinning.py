@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from engram_discovery.errors import DiscoveryError
-from engram_discovery.resolve import resolve
+from engram_discovery.network.resolver import resolve
 
 if TYPE_CHECKING:
-    from engram_discovery.address import Address
+    from engram_discovery.network.address import Address
 
 __all__ = ["PinnedAgent"]
 

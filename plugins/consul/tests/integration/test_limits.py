@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.registration import RegistrationState
+from engram_discovery.registration.registration import RegistrationState
 from engram_discovery.sources.status import Outcome
 from plugins.consul.tests.integration.waiting import until_outcome, until_state
 from plugins.consul.tests.making import Maker, record

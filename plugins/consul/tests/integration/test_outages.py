@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.registration import Registration, RegistrationState
+from engram_discovery.registration.registration import Registration, RegistrationState
 from engram_discovery.sources.source import Source
 from engram_discovery.sources.status import Outcome
 from plugins.consul.tests.integration.waiting import until_outcome, until_state

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
-from engram_discovery.registration import RegistrationState
+from engram_discovery.registration.registration import RegistrationState
 from engram_discovery.settings.values import Secret
 from engram_discovery.sources.status import Outcome
 from engram_discovery.types import Found

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from engram_discovery.errors import FailureKind
-from engram_discovery.registration import Registration, RegistrationState
+from engram_discovery.registration.registration import Registration, RegistrationState
 from engram_discovery.sources.status import Outcome
 from plugins.consul.tests.integration.waiting import until_outcome, until_state
 from plugins.consul.tests.making import Maker, record

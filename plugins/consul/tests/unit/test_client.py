@@ -10,8 +10,8 @@ from contextlib import aclosing
 
 import pytest
 
-from engram_discovery.address import Address
 from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.network.address import Address
 from engram_discovery.settings.values import Secret
 from engram_discovery.testing import FakeClock
 from engram_discovery.types import Empty, Found

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from engram_discovery.address import Address
+from engram_discovery.network.address import Address
 from engram_discovery.testing import FakeClock
 from engram_discovery_consul.blocking import Pace, deadline, next_index, parse_index
 from engram_discovery_consul.failures import ConsulError

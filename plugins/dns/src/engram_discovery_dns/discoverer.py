@@ -6,8 +6,8 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from engram_discovery.address import canonical_host
 from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.network.address import canonical_host
 from engram_discovery.types import Empty, Endpoint, Found
 from engram_discovery_dns.kubernetes import readiness_hint
 from engram_discovery_dns.question import Form, question_for

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from engram_discovery.address import DEFAULT_GOSSIP_PORT, Address, format_address, parse_address
+from engram_discovery.network.address import DEFAULT_GOSSIP_PORT, Address, format_address, parse_address
 from engram_discovery.settings.fields import Kind, Phrase
 from engram_discovery.settings.values import Duration, Names, Port, Table, split_list
 from engram_discovery_dns.question import parse_service

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.clock import SystemClock
 from engram_discovery.errors import FailureKind
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.sources.source import Source
 from engram_discovery.sources.status import Outcome
 from plugins.dns.tests.making import Log, make_discoverer

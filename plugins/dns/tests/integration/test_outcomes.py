@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.clock import SystemClock
 from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.sources.source import Source
 from engram_discovery.types import Empty, Found
 from plugins.dns.tests.making import Log, addresses, make_discoverer

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from engram_discovery.providers import make_host
+from engram_discovery.node.provider_factory import make_host
 from engram_discovery.settings.load import settings_from
 from engram_discovery_dns.plugin import engram_providers
 from engram_discovery_dns.question import Form, Question, question_for

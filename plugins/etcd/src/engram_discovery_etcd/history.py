@@ -15,8 +15,8 @@ from engram_discovery_etcd.failures import EtcdError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.log import Logger
+    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.runtime.log import Logger
 
 __all__ = ["History", "Mark"]
 

@@ -11,7 +11,7 @@ from engram_discovery_etcd.records import decode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engram_discovery.log import Logger
+    from engram_discovery.runtime.log import Logger
     from engram_discovery_etcd.listing import Listing
 
 __all__ = ["View"]

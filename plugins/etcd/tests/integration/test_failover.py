@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from engram_discovery.clock import SystemClock
 from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.registration import RegistrationState
+from engram_discovery.registration.registration import RegistrationState
+from engram_discovery.runtime.clock import SystemClock
 from plugins.etcd.tests.making import (
     Log,
     discoverer,

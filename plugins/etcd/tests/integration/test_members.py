@@ -11,7 +11,7 @@ import pytest
 from aetcd import rpc
 
 from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
-from engram_discovery.registration import RegistrationState
+from engram_discovery.registration.registration import RegistrationState
 from engram_discovery_etcd.client import EtcdClient
 from engram_discovery_etcd.failures import EtcdError
 from plugins.etcd.tests.making import (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.registration import RegistrationState
+from engram_discovery.registration.registration import RegistrationState
 from plugins.etcd.tests.making import (
     Log,
     discoverer,

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from engram_discovery.registration import RegistrationState
+from engram_discovery.registration.registration import RegistrationState
 from plugins.etcd.tests.making import make_node, make_registration, registrar, until_state
 from tests.servers.etcd import Etcd
 from tests.servers.process import wait_until

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from engram_discovery.address import Address
-from engram_discovery.clock import SystemClock
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.hookspecs import PluginContext
-from engram_discovery.plugins import PluginHost
+from engram_discovery.host import PluginHost
+from engram_discovery.network.address import Address
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.types import Empty, Endpoint
 from engram_discovery_static.discoverer import StaticDiscoverer
 from engram_discovery_static.settings import StaticSettings
