@@ -132,7 +132,7 @@ class NodeIdentity:
     Attributes:
         node_id: 1 to 50 characters; the same over restarts.
         generation: Rises with every start; milliseconds of the wall clock at the earliest.
-        cluster: Name of the cluster, the fence against foreign ones.
+        cluster: Name of the cluster, which keeps foreign clusters apart.
     """
 
     node_id: str

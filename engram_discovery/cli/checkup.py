@@ -40,7 +40,7 @@ _REMEDIES: Mapping[FailureKind, str] = MappingProxyType(
         FailureKind.BAD_DATA: "something else listens there, or its data are damaged",
         FailureKind.CONFIG: "mend the file or setting that it names",
         FailureKind.TLS: "see that its certificate is signed by the CA in the settings and names its address",
-        FailureKind.REPLACED: "stop the other node that runs under our node id, or give one of them another",
+        FailureKind.SUPERSEDED: "stop the other node that runs under our node id, or give one of them another",
         FailureKind.PLUGIN_BUG: "upgrade the plugin or tell its authors",
     }
 )
@@ -113,7 +113,7 @@ async def probe(providers: Providers) -> list[Finding]:
     finally:
         await discovery.aclose()
     verdict = Verdict.ERROR if providers.host.strict else Verdict.WARNING
-    complaints = await providers.end_leftovers()
+    complaints = await providers.end_leaked_tasks()
     return [*found, *(Finding(f"plugin {one.plugin}", verdict, str(one)) for one in complaints)]
 
 
@@ -165,13 +165,13 @@ def _source(status: SourceStatus) -> Finding:
 
 
 async def _check(check: HealthCheck, providers: Providers) -> Finding:
-    from engram_discovery.runtime.plugin_call import Isolation
+    from engram_discovery.runtime.plugin_call import PluginCall
 
     subject = f"check {check.name}"
-    fence = Isolation(check.name, providers.clock, providers.logger)
-    providers.hold_to_account([fence])
+    plugin_call = PluginCall(check.name, providers.clock, providers.logger)
+    providers.track_tasks_of([plugin_call])
     try:
-        result: object = await fence.call(check.check, timeout=_PROBE_TIMEOUT)
+        result: object = await plugin_call.call(check.check, timeout=_PROBE_TIMEOUT)
     except DiscoveryError as error:
         return Finding(subject, Verdict.UNREACHABLE, str(error))
     if not isinstance(result, CheckResult):

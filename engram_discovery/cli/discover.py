@@ -100,7 +100,7 @@ async def _discovery(settings: Settings, host: PluginHost) -> AsyncIterator[Disc
         yield discovery
     finally:
         await discovery.aclose()
-        complaints = await providers.end_leftovers()
+        complaints = await providers.end_leaked_tasks()
     if complaints and host.strict:
         raise complaints[0]
 

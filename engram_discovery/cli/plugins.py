@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engram_discovery._text import printable
 from engram_discovery.cli.options import json_option, settings_options
 from engram_discovery.errors import PluginError, ProviderNotFoundError
 from engram_discovery.host import PluginHost
-from engram_discovery.settings.problems import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,4 +161,4 @@ def _print_provider(info: ProviderInfo, record: PluginRecord, keys: Sequence[dic
         )
         for key in keys
     ]
-    print_table(("KEY", "TAKES", "DEFAULT", "MEANING"), rows)
+    print_table(("KEY", "TYPE", "DEFAULT", "MEANING"), rows)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from engram_discovery.runtime.clock import Clock
     from engram_discovery.types import EventKind, HealthStatus, MembershipEvent
 
-__all__ = ["SPAN", "Happening", "History", "Moment"]
+__all__ = ["SPAN", "History", "MemberEvent", "Sample"]
 
 #: Seconds that are remembered.
 SPAN = 900.0
@@ -21,7 +21,7 @@ _MOST_HAPPENINGS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Sample:
     """The verdict that held from a moment on.
 
     Attributes:
@@ -34,7 +34,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class MemberEvent:
     """One change of one member.
 
     Attributes:
@@ -49,7 +49,7 @@ class Happening:
 
 
 class History:
-    """Remembers the last quarter of an hour, at one verdict a second at the most, and the last 50 happenings.
+    """Remembers the last quarter of an hour, at one verdict a second at the most, and the last 50 member_events.
 
     Attributes:
         transitions: How often each status was entered, as the log tells it: flapping is damped.
@@ -58,8 +58,8 @@ class History:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._moments: deque[Moment] = deque(maxlen=int(SPAN / _FINEST) + 1)
-        self._happenings: deque[Happening] = deque(maxlen=_MOST_HAPPENINGS)
+        self._moments: deque[Sample] = deque(maxlen=int(SPAN / _FINEST) + 1)
+        self._happenings: deque[MemberEvent] = deque(maxlen=_MOST_HAPPENINGS)
         self.transitions: Counter[HealthStatus] = Counter()
         self.largest = 0
 
@@ -71,7 +71,7 @@ class History:
             return
         if len(self._moments) > 1 and now - self._moments[-2].at < _FINEST:
             self._moments.pop()
-        self._moments.append(Moment(now, verdict))
+        self._moments.append(Sample(now, verdict))
         # The one before the window tells what held at its beginning.
         while len(self._moments) > 1 and self._moments[1].at <= now - SPAN:
             self._moments.popleft()
@@ -79,12 +79,12 @@ class History:
     def happened(self, event: MembershipEvent) -> None:
         """Take in what happened to a member."""
         node_id = event.member.node_id if event.member else ""
-        self._happenings.append(Happening(self._clock.monotonic(), event.kind, node_id))
+        self._happenings.append(MemberEvent(self._clock.monotonic(), event.kind, node_id))
 
-    def moments(self) -> tuple[Moment, ...]:
+    def samples(self) -> tuple[Sample, ...]:
         """Return the verdicts, oldest first; each held until the next."""
         return tuple(self._moments)
 
-    def happenings(self) -> tuple[Happening, ...]:
-        """Return the last happenings, newest first."""
+    def member_events(self) -> tuple[MemberEvent, ...]:
+        """Return the last member_events, newest first."""
         return tuple(reversed(self._happenings))

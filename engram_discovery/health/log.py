@@ -91,7 +91,9 @@ class HealthLog:
         self._told, self._told_since = verdict.status, self._seen_since
         self._changes.append(now)
         self._flips = self._looks = 0
-        self._tell(verdict, was=str(was), was_for_seconds=was_for, **({"flips": flips} if flips else {}))
+        self._tell(
+            verdict, previous_status=str(was), duration_seconds=was_for, **({"flips": flips} if flips else {})
+        )
         return True
 
     def _tell(self, verdict: Verdict, **change: object) -> None:

@@ -16,7 +16,7 @@ from engram_discovery.errors import DiscoveryError
 from engram_discovery.health.history import History
 from engram_discovery.health.log import HealthLog
 from engram_discovery.network.address import format_address
-from engram_discovery.runtime.plugin_call import Isolation
+from engram_discovery.runtime.plugin_call import PluginCall
 from engram_discovery.types import CheckResult, CheckStatus, HealthStatus, NodeState
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class ClusterHealth:
         self._settings = settings
         self._expected_size = expected_size
         self._checks = tuple(
-            (check, Isolation(check.name, clock, logger)) for check in (*checks, *own_checks)
+            (check, PluginCall(check.name, clock, logger)) for check in (*checks, *own_checks)
         )
         self._own_checks = frozenset(check.name for check in own_checks)
         self._clock = clock
@@ -174,9 +174,9 @@ class ClusterHealth:
         self._tasks = []
 
     @property
-    def fences(self) -> tuple[Isolation, ...]:
+    def plugin_calls(self) -> tuple[PluginCall, ...]:
         """What the checks are called through, by their names."""
-        return tuple(fence for _, fence in self._checks)
+        return tuple(plugin_call for _, plugin_call in self._checks)
 
     def verdict(self) -> Verdict:
         """Count the current view. Never waits; callable from any thread."""
@@ -215,14 +215,16 @@ class ClusterHealth:
             self._judged(self.verdict(), look=False)
 
     async def _run_checks(self) -> None:
-        results = await asyncio.gather(*(self._run(check, fence) for check, fence in self._checks))
+        results = await asyncio.gather(
+            *(self._run(check, plugin_call) for check, plugin_call in self._checks)
+        )
         names = (check.name for check, _ in self._checks)
         self._results = dict(zip(names, results, strict=True))
 
-    async def _run(self, check: HealthCheck, fence: Isolation) -> CheckResult:
+    async def _run(self, check: HealthCheck, plugin_call: PluginCall) -> CheckResult:
         """Look once, fenced: a check may raise anything, answer anything, or resist its end."""
         try:
-            result: object = await fence.call(check.check, timeout=_CHECK_TIMEOUT)
+            result: object = await plugin_call.call(check.check, timeout=_CHECK_TIMEOUT)
         except DiscoveryError as error:
             return CheckResult(CheckStatus.CRITICAL, str(error))
         if isinstance(result, CheckResult):

@@ -105,7 +105,7 @@ class Catalogue:
             try:
                 self._load(candidate)
             except PluginError as error:
-                self._log.warning("plugin_unusable", plugin=candidate.name, error=str(error))
+                self._log.warning("plugin.load_failed", plugin=candidate.name, error=str(error))
 
     def _only(
         self, kind: str, name: str, claimants: Sequence[Candidate], available: Collection[str]

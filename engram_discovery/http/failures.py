@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from engram_discovery.runtime.log import Logger
 
-__all__ = ["FailureGuard"]
+__all__ = ["ErrorMiddleware"]
 
 
-class FailureGuard:
+class ErrorMiddleware:
     """ASGI middleware that answers 500 with an id that is in the log too.
 
     Args:

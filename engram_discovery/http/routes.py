@@ -23,7 +23,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from engram_discovery.http import views
-from engram_discovery.http.failures import FailureGuard
+from engram_discovery.http.failures import ErrorMiddleware
 from engram_discovery.http.status import status_answer
 from engram_discovery.http.status_page import StatusPage, load_page
 from engram_discovery.runtime.log import get_logger
@@ -102,7 +102,7 @@ def cluster_app(
 
     return Starlette(
         routes=cluster_routes(context, registry=registry),
-        middleware=[Middleware(FailureGuard, logger=log)],
+        middleware=[Middleware(ErrorMiddleware, logger=log)],
         exception_handlers={HTTPException: refused},
     )
 

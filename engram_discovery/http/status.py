@@ -46,8 +46,8 @@ def _body(context: Distributed) -> dict[str, Any]:
         "members_total": len(members),
         "explanation": _explanation(context),
         "registrations": [registration_body(registration) for registration in context.registrations],
-        "history": {"span": SPAN, "moments": list(_moments(context.health.history, now))},
-        "happenings": list(_happenings(context.health.history, now)),
+        "history": {"span": SPAN, "samples": list(_moments(context.health.history, now))},
+        "member_events": list(_happenings(context.health.history, now)),
     }
 
 
@@ -78,7 +78,7 @@ def _member(member: Member, now: float) -> dict[str, Any]:
 
 
 def _moments(history: History, now: float) -> Iterator[dict[str, Any]]:
-    for moment in history.moments():
+    for moment in history.samples():
         verdict = moment.verdict
         yield {
             "age": round(now - moment.at, 3),
@@ -91,7 +91,7 @@ def _moments(history: History, now: float) -> Iterator[dict[str, Any]]:
 
 
 def _happenings(history: History, now: float) -> Iterator[dict[str, Any]]:
-    for happening in history.happenings():
+    for happening in history.member_events():
         yield {
             "age": round(now - happening.at, 3),
             "kind": happening.kind.value,

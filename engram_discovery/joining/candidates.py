@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engram_discovery.runtime.clock import Clock
     from engram_discovery.types import Endpoint
 
-__all__ = ["LIVE", "Contacts"]
+__all__ = ["LIVE", "JoinCandidates"]
 
 #: States of members that need not be contacted.
 LIVE = frozenset({NodeState.ALIVE, NodeState.SUSPECT})
@@ -23,8 +23,8 @@ LIVE = frozenset({NodeState.ALIVE, NodeState.SUSPECT})
 _NEVER = float("-inf")
 
 
-class Contacts:
-    """Tells strangers from members and from ourselves, and remembers the last attempt on each endpoint.
+class JoinCandidates:
+    """Tells non_members from members and from ourselves, and remembers the last attempt on each endpoint.
 
     An endpoint that proved to be ourselves is tried again all the same: behind a load balancer it may lead to
     somebody else the next time.
@@ -44,7 +44,7 @@ class Contacts:
         self._random = random
         self._attempts: dict[Endpoint, tuple[JoinAttempt, float]] = {}
 
-    def strangers(self, endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+    def non_members(self, endpoints: Iterable[Endpoint]) -> list[Endpoint]:
         """Return those that are neither ourselves nor live members, in the order given."""
         known = self._membership.members(LIVE)
         addresses = {member.addr for member in known}
@@ -81,11 +81,11 @@ class Contacts:
     def not_joined(self, endpoints: Iterable[Endpoint]) -> tuple[NotJoined, ...]:
         """Return what keeps us from each endpoint that is no live member, ourselves included."""
         endpoints = tuple(endpoints)
-        strangers = frozenset(self.strangers(endpoints))
+        non_members = frozenset(self.non_members(endpoints))
         return tuple(
             self._reason(endpoint)
             for endpoint in endpoints
-            if endpoint in strangers or self._is_self(endpoint)
+            if endpoint in non_members or self._is_self(endpoint)
         )
 
     def _reason(self, endpoint: Endpoint) -> NotJoined:

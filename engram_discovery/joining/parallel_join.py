@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from engram_discovery.errors import JoinError
-from engram_discovery.runtime.plugin_call import describe_crash
+from engram_discovery.runtime.plugin_call import describe_exception
 from engram_discovery.types import JoinAttempt, JoinOutcome, JoinReport
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from engram_discovery.protocols import Membership
     from engram_discovery.types import Endpoint
 
-__all__ = ["FanOut", "enough_contacts"]
+__all__ = ["ParallelJoin", "enough_contacts"]
 
-#: Contacts under way at most.
+#: JoinCandidates under way at most.
 MOST_AT_ONCE = 16
 
 #: Seconds after which a contact that has not answered no longer holds up the next one.
@@ -36,10 +36,10 @@ def enough_contacts(candidates: int, *, at_least: int) -> int:
     return max(at_least, 3 * math.ceil(math.log10(candidates + 1)))
 
 
-class FanOut:
+class ParallelJoin:
     """One joint effort to join ``target`` of some endpoints within ``timeout`` seconds.
 
-    Contacts run side by side, so that a seed behind a black hole costs only itself: no more are begun than
+    JoinCandidates run side by side, so that a seed behind a black hole costs only itself: no more are begun than
     could still be needed, but one that is slow no longer counts, and once ``at_least`` were joined it is not
     waited for.
     """
@@ -131,7 +131,8 @@ async def _contact(membership: Membership, endpoint: Endpoint, timeout: float) -
     try:
         report = await membership.join([endpoint], timeout=timeout)
     except JoinError as error:
-        return error.attempts or (JoinAttempt(endpoint, JoinOutcome.UNREACHABLE, str(error)),)
+        attempts = tuple(attempt for attempt in error.attempts if isinstance(attempt, JoinAttempt))
+        return attempts or (JoinAttempt(endpoint, JoinOutcome.UNREACHABLE, str(error)),)
     except Exception as error:  # noqa: BLE001  an engine's fault with one endpoint must not cost the others
-        return (JoinAttempt(endpoint, JoinOutcome.UNREACHABLE, f"the engine {describe_crash(error)}"),)
+        return (JoinAttempt(endpoint, JoinOutcome.UNREACHABLE, f"the engine {describe_exception(error)}"),)
     return report.attempts

@@ -14,11 +14,11 @@ from engram_discovery.types import Endpoint, JoinOutcome, NodeState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engram_discovery.joining.candidates import Contacts
+    from engram_discovery.joining.candidates import JoinCandidates
     from engram_discovery.protocols import Membership
     from engram_discovery.sources.chain import Discovery
 
-__all__ = ["Headcount", "Outlook"]
+__all__ = ["JoinProgress", "MemberCounts"]
 
 _SUSPECT = frozenset({NodeState.SUSPECT})
 _ONLY_OURSELVES = (
@@ -31,7 +31,7 @@ _ALL_FOREIGN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Headcount:
+class MemberCounts:
     """How many are here.
 
     Attributes:
@@ -73,14 +73,14 @@ class Headcount:
         return f"{self.known - self.alive} members that died" if phase is Phase.SPLIT else ""
 
 
-class Outlook:
+class JoinProgress:
     """Reads the membership and the sources; keeps nothing of its own."""
 
     def __init__(
         self,
         membership: Membership,
         discovery: Discovery,
-        contacts: Contacts,
+        contacts: JoinCandidates,
         *,
         expected_size: int | None,
     ) -> None:
@@ -89,16 +89,16 @@ class Outlook:
         self._contacts = contacts
         self._expected = expected_size
 
-    def count(self) -> Headcount:
+    def count(self) -> MemberCounts:
         """Count who is here and who should be."""
         states = [member.state for member in self._membership.members()]
-        return Headcount(
+        return MemberCounts(
             alive=sum(states.count(state) for state in LIVE),
             known=len(states) - states.count(NodeState.LEFT),
             expected=self._expected,
         )
 
-    def phase(self, count: Headcount) -> Phase:
+    def phase(self, count: MemberCounts) -> Phase:
         """Tell how far we are. A cluster of one is formed where one is what is expected."""
         if count.is_alone and self._expected != 1:
             asked = self._discovery.status()

@@ -26,7 +26,7 @@ from engram_discovery.membership.subscriptions import Subscription, Subscription
 from engram_discovery.membership.table import MemberTable
 from engram_discovery.network.address import Address, format_address, is_wildcard, parse_address
 from engram_discovery.network.resolver import resolve
-from engram_discovery.network.tcp_probe import knock
+from engram_discovery.network.tcp_probe import probe_tcp
 from engram_discovery.types import (
     EventKind,
     JoinAttempt,
@@ -234,7 +234,7 @@ class KinshipMembership:
         return JoinAttempt(endpoint, outcome, detail)
 
     async def _contact(self, address: Address, timeout: float) -> tuple[JoinOutcome, str]:
-        failure = await knock(address, timeout)
+        failure = await probe_tcp(address, timeout)
         if failure is not None:
             return failure
         text = format_address(address)
@@ -266,10 +266,10 @@ class KinshipMembership:
 
     def _show_live_runs(self, loop: asyncio.AbstractEventLoop) -> None:
         """Show whom a contact brought at once, ahead of the events: who has joined must not be told it is alone."""
-        # Only strangers, and never between an event and its entry: what the events told is never overwritten.
+        # Only non_members, and never between an event and its entry: what the events told is never overwritten.
         with self._reading:
-            strangers = [run for run in self._live_runs() if not self._table.knows(run)]
-            events = [event for run in strangers for event in self._table.apply(run)]
+            non_members = [run for run in self._live_runs() if not self._table.knows(run)]
+            events = [event for run in non_members for event in self._table.apply(run)]
         self._publish(loop, tuple(events))
 
     def _publish(self, loop: asyncio.AbstractEventLoop, events: tuple[MembershipEvent, ...]) -> bool:
@@ -301,7 +301,7 @@ class KinshipMembership:
         """Translate a run; None if its name is not of our making: nobody that we could tell anything of."""
         named = read_name(raw.name)
         if named is None:
-            self._logger.debug("membership.foreign_name", name=raw.name, addr=raw.addr)
+            self._logger.debug("membership.unknown_member_name", name=raw.name, addr=raw.addr)
             return None
         node_id, generation = named
         told = metadata.decode(raw.meta)

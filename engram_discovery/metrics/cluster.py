@@ -51,7 +51,7 @@ CHECKS = gauge(
 )
 READY = gauge("engram_ready", "1 if this node may be given work, else 0.")
 LATE = counter(
-    "engram_event_loop_late_seconds_total",
+    "engram_event_loop_lag_seconds_total",
     "Seconds by which looks at the health came late: the loop was blocked.",
 )
 WARNINGS = gauge(

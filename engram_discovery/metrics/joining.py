@@ -1,4 +1,4 @@
-"""Contacts with those who should be members."""
+"""JoinCandidates with those who should be members."""
 
 from __future__ import annotations
 

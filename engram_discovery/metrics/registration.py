@@ -18,7 +18,7 @@ __all__ = ["FAMILIES", "collect"]
 
 STATE = gauge(
     "engram_registration_state",
-    "1 for the state that our record has, else 0: pending, unverified, registered, lost, replaced, draining.",
+    "1 for the state that our record has, else 0: pending, unverified, registered, lost, superseded, draining.",
     "provider",
     "state",
 )

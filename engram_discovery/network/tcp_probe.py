@@ -15,10 +15,10 @@ from engram_discovery.types import JoinOutcome
 if TYPE_CHECKING:
     from engram_discovery.network.address import Address
 
-__all__ = ["knock"]
+__all__ = ["probe_tcp"]
 
 
-async def knock(address: Address, timeout: float) -> tuple[JoinOutcome, str] | None:
+async def probe_tcp(address: Address, timeout: float) -> tuple[JoinOutcome, str] | None:
     """Open and close a TCP connection.
 
     Returns:

@@ -10,10 +10,9 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import DiscoveryError, SettingsError
+from engram_discovery.errors import DiscoveryError, Problem, SettingsError
 from engram_discovery.network.address import Address, is_loopback, is_wildcard, parse_address
 from engram_discovery.network.resolver import resolve
-from engram_discovery.settings.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from engram_discovery.runtime.log import Logger
     from engram_discovery.types import Member
 
-__all__ = ["LASTING", "ConflictGuard"]
+__all__ = ["LASTING", "NodeIdConflictDetector"]
 
 #: Seconds for which a newer run must live before we give way to it.
 LASTING = 8.0
 
 
-class ConflictGuard:
+class NodeIdConflictDetector:
     """Waits for a newer run of our own node id, and then gives way once.
 
     Args:
@@ -88,11 +88,11 @@ class ConflictGuard:
         """Remember a living rival, forget one that does not live; nobody else can be at our own address."""
         if rival.state is NodeState.ALIVE and rival.addr != self._membership.local.addr:
             self._logger.warning(
-                "identity.rival",
+                "node_id.conflict_detected",
                 node_id=rival.node_id,
                 addr=format_address(rival.addr),
                 generation=rival.generation,
-                gives_way_in_seconds=LASTING,
+                steps_down_in_seconds=LASTING,
             )
             self._rivals[rival.generation] = rival
             if self._waiting is None or self._waiting.done():
@@ -120,9 +120,9 @@ class ConflictGuard:
             "stop one of the two, or give them different values of cluster.node_id or cluster.data_dir"
         )
         self._logger.error(
-            "identity.replaced",
+            "node_id.conflict_lost",
             node_id=newer.node_id,
-            by=format_address(newer.addr),
+            addr=format_address(newer.addr),
             generation=newer.generation,
             remedy="stop one of the two, or give them different values of cluster.node_id or cluster.data_dir",
         )

@@ -12,10 +12,9 @@ import re
 import uuid
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import SettingsError
+from engram_discovery.errors import Problem, SettingsError
 from engram_discovery.membership.gossip_name import MAX_NODE_ID
-from engram_discovery.runtime.atomic_file import write_durably
-from engram_discovery.settings.problems import Problem
+from engram_discovery.runtime.atomic_file import write_atomically
 from engram_discovery.types import NodeIdentity
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def load_identity(
         if not node_id:
             node_id = str(uuid.uuid4())
             logger.warning(
-                "identity.not_kept",
+                "node_id.ephemeral",
                 node_id=node_id,
                 remedy="set cluster.data_dir or cluster.node_id: this id is lost at the next start",
             )
@@ -58,7 +57,7 @@ def load_identity(
     try:
         node_id = node_id or _kept_node_id(data_dir, logger)
         generation = max(_kept_generation(data_dir) + 1, now)
-        write_durably(data_dir / "generation", str(generation).encode())
+        write_atomically(data_dir / "generation", str(generation).encode())
     except OSError as error:
         raise _unusable(data_dir, error) from error
     return NodeIdentity(node_id=node_id, generation=generation, cluster=cluster)
@@ -110,10 +109,10 @@ def _kept_node_id(data_dir: Path, logger: Logger) -> str:
             return kept
         damaged = path.with_name("node_id.damaged")
         path.replace(damaged)
-        logger.warning("identity.damaged", file=str(path), moved_to=str(damaged), remedy="a new id was made")
+        logger.warning("node_id.corrupt", path=str(path), moved_to=str(damaged), remedy="a new id was made")
     made = str(uuid.uuid4())
-    write_durably(path, made.encode())
-    logger.info("identity.made", node_id=made, file=str(path))
+    write_atomically(path, made.encode())
+    logger.info("node_id.created", node_id=made, path=str(path))
     return made
 
 

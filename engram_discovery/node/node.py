@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engram_discovery.health.monitor import ClusterHealth
     from engram_discovery.host import PluginHost
     from engram_discovery.joining import Joiner
-    from engram_discovery.node.id_conflict import ConflictGuard
+    from engram_discovery.node.id_conflict import NodeIdConflictDetector
     from engram_discovery.protocols import Membership
     from engram_discovery.registration.registration import Registration
     from engram_discovery.runtime.clock import Clock
@@ -70,7 +70,7 @@ class Distributed:
     identity: NodeIdentity
     joiner: Joiner
     registrations: tuple[Registration, ...]
-    conflict: ConflictGuard
+    conflict: NodeIdConflictDetector
     settings: Settings
     host: PluginHost
     clock: Clock

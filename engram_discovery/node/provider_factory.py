@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from engram_discovery._version import __version__
 from engram_discovery.hookspecs import MembershipConfig, PluginContext
 from engram_discovery.host import PluginHost
-from engram_discovery.runtime.plugin_call import Isolation
-from engram_discovery.runtime.task_leaks import end_leftovers
-from engram_discovery.sources import Discovery, PeerCache, Source, on_own_thread
+from engram_discovery.runtime.plugin_call import PluginCall
+from engram_discovery.runtime.task_leaks import end_leaked_tasks
+from engram_discovery.sources import Discovery, PeerCache, Source, on_separate_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +59,7 @@ class Providers:
     random: Random
     join: tuple[str, ...] = ()
     _tables: dict[str, object] = field(default_factory=dict, init=False, repr=False)
-    _fences: dict[Isolation, str] = field(default_factory=dict, init=False, repr=False)
+    _plugin_calls: dict[PluginCall, str] = field(default_factory=dict, init=False, repr=False)
     _checks: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def discovery(self) -> Discovery:
@@ -106,40 +106,40 @@ class Providers:
         """Make the membership engine."""
         return self.host.create_membership("kinship", config, self._context("kinship"))
 
-    def hold_to_account(self, fences: Iterable[Isolation]) -> None:
-        """Look at the end for tasks that calls through these left; each fence is named by its provider or check."""
-        for fence in fences:
-            provider = self._checks.get(fence.name, fence.name)
+    def track_tasks_of(self, plugin_calls: Iterable[PluginCall]) -> None:
+        """Register calls whose leaked tasks are reported at close, by provider or check name."""
+        for plugin_call in plugin_calls:
+            provider = self._checks.get(plugin_call.name, plugin_call.name)
             if provider in self.settings.cluster.discovery:
-                self._fences[fence] = provider
+                self._plugin_calls[plugin_call] = provider
 
-    async def end_leftovers(self) -> list[PluginError]:
+    async def end_leaked_tasks(self) -> list[PluginError]:
         """Cancel the tasks that plugins left running; call when all that was made is closed. Takes seconds at most.
 
         Returns:
             One complaint for each provider that left some, which is logged and in the host's record, too.
         """
-        await end_leftovers(self._fences)
+        await end_leaked_tasks(self._plugin_calls)
         left: dict[str, list[str]] = {}
-        for fence, provider in self._fences.items():
-            if fence.leftovers:
-                left.setdefault(provider, []).extend(fence.leftovers)
+        for plugin_call, provider in self._plugin_calls.items():
+            if plugin_call.leaked_tasks:
+                left.setdefault(provider, []).extend(plugin_call.leaked_tasks)
         return [self._complain(provider, tasks) for provider, tasks in left.items()]
 
     def _complain(self, provider: str, tasks: list[str]) -> PluginError:
         names = ", ".join(sorted(set(tasks)))
         count = "a task" if len(tasks) == 1 else f"{len(tasks)} tasks"
         complaint = self.host.complain(provider, f"left {count} running after aclose: {names}")
-        self.logger.warning("plugin.left_tasks", provider=provider, tasks=len(tasks), error=str(complaint))
+        self.logger.warning("plugin.tasks_leaked", provider=provider, tasks=len(tasks), error=str(complaint))
         return complaint
 
     def _source(self, name: str) -> Source:
         context = self._context(name)
         discoverer = self.host.create_discoverer(name, self._table(name), context)
         if self._is_foreign(name):
-            own = Isolation(name, self.clock, self.logger)
-            self.hold_to_account([own])
-            discoverer = on_own_thread(discoverer, own)
+            own = PluginCall(name, self.clock, self.logger)
+            self.track_tasks_of([own])
+            discoverer = on_separate_thread(discoverer, own)
         return self._keep_fresh(name, discoverer, context)
 
     def _command_line(self) -> Source:
@@ -157,7 +157,7 @@ class Providers:
             random=self.random,
             timeout=context.timeout,
         )
-        self.hold_to_account([source.fence])
+        self.track_tasks_of([source.plugin_call])
         return source
 
     def _is_foreign(self, name: str) -> bool:

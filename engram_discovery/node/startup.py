@@ -32,7 +32,7 @@ from engram_discovery.node.advertise import (
     needs_seeds,
     resolve_advertise,
 )
-from engram_discovery.node.id_conflict import ConflictGuard
+from engram_discovery.node.id_conflict import NodeIdConflictDetector
 from engram_discovery.node.identity import DataDirLock, load_identity
 from engram_discovery.node.node import Distributed, SingleNode
 from engram_discovery.node.provider_factory import Providers, make_host
@@ -89,11 +89,11 @@ async def initialize_cluster(
         SettingsError: The settings cannot work on this machine.
         PluginError: The selected provider is missing or broken.
         BindError: The gossip address cannot be bound.
-        JoinError: ``join.required_within`` passed and nobody was joined.
+        JoinError: ``join.startup_timeout`` passed and nobody was joined.
     """
     logger = logger or get_logger("engram_discovery")
     for problem in settings.warnings:
-        logger.warning("settings.warning", problem=str(problem))
+        logger.warning("settings.warning", error=str(problem))
     if not settings.cluster.enabled:
         logger.info("cluster.single_node")
         return SingleNode(settings)
@@ -135,7 +135,7 @@ class _Startup:
             random=self.random,
             join=self.join,
         )
-        stack.push_async_exit(functools.partial(self._end_leftovers, providers))
+        stack.push_async_exit(functools.partial(self._end_leaked_tasks, providers))
         discovery = providers.discovery()
         stack.push_async_callback(self._closing, "discovery", discovery.aclose)
         if not self.settings.cluster.join.rejoin_after_leave:
@@ -248,8 +248,8 @@ class _Startup:
         report = await joiner.join_once()
         discovery.start()
         joiner.start()
-        if cluster.join.required_within is not None:
-            await self._require_company(membership, report, cluster.join.required_within)
+        if cluster.join.startup_timeout is not None:
+            await self._require_company(membership, report, cluster.join.startup_timeout)
         return joiner
 
     async def _require_company(self, membership: Membership, report: JoinReport, within: float) -> None:
@@ -266,7 +266,7 @@ class _Startup:
         except TimeoutError:
             tried = "; ".join(f"{a.endpoint}: {a.outcome} ({a.detail})" for a in report.attempts)
             raise JoinError(
-                f"nobody was joined within cluster.join.required_within ({within:g} s); "
+                f"nobody was joined within cluster.join.startup_timeout ({within:g} s); "
                 f"tried {tried or 'nobody, because no source knows anybody'}",
                 report.attempts,
             ) from None
@@ -284,17 +284,17 @@ class _Startup:
             clock=self.clock,
             logger=self.logger,
         )
-        providers.hold_to_account(health.fences)
+        providers.track_tasks_of(health.plugin_calls)
         health.start()
         stack.push_async_callback(self._closing, "health", health.aclose)
         return health
 
-    def _guard(self, stack: AsyncExitStack, membership: Membership, joiner: Joiner) -> ConflictGuard:
+    def _guard(self, stack: AsyncExitStack, membership: Membership, joiner: Joiner) -> NodeIdConflictDetector:
         async def give_way() -> None:
             await joiner.aclose()
             await membership.leave(_LEAVE_TIMEOUT)
 
-        guard = ConflictGuard(membership, give_way, clock=self.clock, logger=self.logger)
+        guard = NodeIdConflictDetector(membership, give_way, clock=self.clock, logger=self.logger)
         guard.start()
         stack.push_async_callback(self._closing, "conflict guard", guard.aclose)
         return guard
@@ -318,9 +318,9 @@ class _Startup:
             registration = Registration(
                 provider, registrar, node, clock=self.clock, random=self.random, logger=logger
             )
-            providers.hold_to_account([registration.fence])
+            providers.track_tasks_of([registration.plugin_call])
             registration.start()
-            drain = cluster.registration.drain
+            drain = cluster.registration.drain_delay
             close = functools.partial(registration.aclose, drain=drain)
             stack.push_async_callback(self._closing, "registration", close, extra=drain)
             registrations.append(registration)
@@ -334,7 +334,7 @@ class _Startup:
         except Exception as error:  # noqa: BLE001  shutdown goes on whatever one part raises; it is logged
             self.logger.warning("cluster.close_failed", part=what, error=str(error) or type(error).__name__)
 
-    async def _end_leftovers(
+    async def _end_leaked_tasks(
         self, providers: Providers, failed: type[BaseException] | None, *_: object
     ) -> None:
         """Call plugins to account when all that they made is closed.
@@ -342,6 +342,6 @@ class _Startup:
         Raises:
             PluginError: One left tasks running, and ``plugins.strict`` is set; not if something else failed before.
         """
-        complaints = await providers.end_leftovers()
+        complaints = await providers.end_leaked_tasks()
         if complaints and self.host.strict and failed is None:
             raise complaints[0]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
 from engram_discovery.protocols import WatchingRegistrar
 from engram_discovery.runtime.backoff import Backoff
-from engram_discovery.runtime.plugin_call import Isolation
+from engram_discovery.runtime.plugin_call import PluginCall
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,7 +43,7 @@ class RegistrationState(StrEnum):
     """Accepted by the registry, but no read has shown it yet."""
     REGISTERED = "registered"
     LOST = "lost"
-    REPLACED = "replaced"
+    SUPERSEDED = "superseded"
     """A newer run of our node id holds the record; it is theirs now."""
     DRAINING = "draining"
 
@@ -55,7 +55,7 @@ _UNMADE = frozenset({RegistrationState.PENDING, RegistrationState.UNVERIFIED, Re
 class Registration:
     """Keeps one record in one registry.
 
-    Besides the times at which something is due, it acts when a registrar says that its record was disturbed.
+    Besides the times at which something is due, it acts when a registrar says that its record was wait_for_change.
 
     Args:
         provider: Name of the provider, for logs and metrics.
@@ -66,7 +66,7 @@ class Registration:
         logger: Told of every change of state.
 
     Attributes:
-        fence: What the registrar is called through.
+        plugin_call: What the registrar is called through.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Registration:
         self._random = random
         self._logger = logger
         self._backoff = Backoff(random, cap=_LONGEST_RETRY)
-        self.fence = Isolation(provider, clock, logger)
+        self.plugin_call = PluginCall(provider, clock, logger)
         self._state = RegistrationState.PENDING
         self._since = clock.monotonic()
         self._ttl: float | None = None
@@ -138,7 +138,10 @@ class Registration:
             self._logger.info("registration.removed", provider=self.provider)
         except RegistrationError as error:
             self._logger.warning(
-                "registration.left_behind", provider=self.provider, error=str(error), expires_in=self._ttl
+                "registration.deregister_failed",
+                provider=self.provider,
+                error=str(error),
+                expires_in_seconds=self._ttl,
             )
         finally:
             await self._release()
@@ -150,7 +153,7 @@ class Registration:
             self._logger.warning("registration.close_failed", provider=self.provider, error=str(error))
 
     async def _keep(self) -> None:
-        while self._state is not RegistrationState.REPLACED:
+        while self._state is not RegistrationState.SUPERSEDED:
             try:
                 await self._rest(await self._step())
                 continue
@@ -183,25 +186,25 @@ class Registration:
         return _CALL_TIMEOUT if self._ttl is None else min(_CALL_TIMEOUT, self._ttl / 3)
 
     async def _rest(self, due: float) -> None:
-        """Wait until something is due, or the registrar says that the record was disturbed."""
+        """Wait until something is due, or the registrar says that the record was wait_for_change."""
         if not isinstance(self._registrar, WatchingRegistrar):
             await self._clock.sleep(due)
             return
         calm = asyncio.ensure_future(self._clock.sleep(due))
-        disturbed = asyncio.ensure_future(self._disturbed(self._registrar))
+        wait_for_change = asyncio.ensure_future(self._disturbed(self._registrar))
         try:
-            await asyncio.wait({calm, disturbed}, return_when=asyncio.FIRST_COMPLETED)
-            if disturbed.done() and (error := disturbed.exception()) is not None:
-                self._logger.debug("registration.unwatched", provider=self.provider, error=str(error))
+            await asyncio.wait({calm, wait_for_change}, return_when=asyncio.FIRST_COMPLETED)
+            if wait_for_change.done() and (error := wait_for_change.exception()) is not None:
+                self._logger.debug("registration.watch_unavailable", provider=self.provider, error=str(error))
                 await calm  # the regular reading must do
         finally:
             calm.cancel()
-            disturbed.cancel()
-            await asyncio.gather(calm, disturbed, return_exceptions=True)
+            wait_for_change.cancel()
+            await asyncio.gather(calm, wait_for_change, return_exceptions=True)
 
     async def _disturbed(self, registrar: WatchingRegistrar) -> None:
         await self._clock.sleep(_CALM)  # however nervous the registrar, one look a second
-        await self._call(registrar.disturbed, timeout=None)
+        await self._call(registrar.wait_for_change, timeout=None)
 
     def _granted(self, lease: Lease) -> None:
         self._ttl = lease.ttl
@@ -227,7 +230,7 @@ class Registration:
                 state=str(self._state),
                 kind=str(error.kind),
                 error=str(error),
-                tries=self._failures,
+                attempts=self._failures,
             )
         delay = self._backoff.next(error.retry_after)
         if error.retry_after is None and self._ttl is not None:
@@ -236,8 +239,8 @@ class Registration:
 
     def _judge_loss(self, error: RegistrationError) -> None:
         """Decide whether the record is another's now, or lost and must be made anew."""
-        if error.kind is FailureKind.REPLACED:
-            self._enter(RegistrationState.REPLACED)
+        if error.kind is FailureKind.SUPERSEDED:
+            self._enter(RegistrationState.SUPERSEDED)
         if self._state is not RegistrationState.REGISTERED:
             return
         if error.kind is FailureKind.NOT_FOUND or self._expired:
@@ -246,12 +249,12 @@ class Registration:
             if reason == "lost":
                 self._backoff.reset()  # the registry answered: what it was away for is over
             self._enter(RegistrationState.LOST)
-            self._logger.warning("registration.lost", provider=self.provider, reason=reason)
+            self._logger.warning("registration.lost", provider=self.provider, kind=reason)
 
     def _recovered(self) -> None:
         if self._failures:
             after = round(self._clock.monotonic() - self._failing_since, 1)
-            self._logger.info("registration.recovered", provider=self.provider, after_seconds=after)
+            self._logger.info("registration.recovered", provider=self.provider, duration_seconds=after)
         self._failures = 0
         self._backoff.reset()
         self.last_error = None
@@ -268,7 +271,7 @@ class Registration:
                 return error
 
         try:
-            result = await self.fence.call(told, timeout=timeout)
+            result = await self.plugin_call.call(told, timeout=timeout)
         except DiscoveryError as error:
             raise RegistrationError(str(error), kind=error.kind) from None
         if isinstance(result, RegistrationError):
@@ -279,5 +282,5 @@ class Registration:
         if state is self._state:
             return
         if state is RegistrationState.REGISTERED:
-            self._logger.info("registration.made", provider=self.provider, ttl=self._ttl)
+            self._logger.info("registration.succeeded", provider=self.provider, ttl_seconds=self._ttl)
         self._state, self._since = state, self._clock.monotonic()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["write_durably"]
+__all__ = ["write_atomically"]
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write beside the file, sync, rename, sync the directory; mode 0600. Blocks for the disk.
 
     Raises:

@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from engram_discovery.runtime.clock import Clock
     from engram_discovery.runtime.log import Logger
 
-__all__ = ["Complaints"]
+__all__ = ["FailureLog"]
 
 _STEADY_INTERVAL = 300.0
 
 
-class Complaints:
+class FailureLog:
     """Warn of the first failure, of the 2nd, 4th, 8th … within five minutes, then every five minutes.
 
     One line tells of the recovery, with how long it took.
@@ -36,13 +36,15 @@ class Complaints:
         self._failures += 1
         if self._is_due(now):
             self._last_line = now
-            self._logger.warning(self._failed_event, failures=self._failures, **facts)
+            self._logger.warning(self._failed_event, attempts=self._failures, **facts)
 
     def recovered(self, **facts: Any) -> None:
         """Tell of the recovery, if there was a failure before."""
         if self._failures and self._recovered_event:
             seconds = round(self._clock.monotonic() - self._since, 3)
-            self._logger.info(self._recovered_event, after=seconds, failures=self._failures, **facts)
+            self._logger.info(
+                self._recovered_event, duration_seconds=seconds, attempts=self._failures, **facts
+            )
         self._failures = 0
 
     def _is_due(self, now: float) -> bool:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.runtime.failure_log import Complaints
-from engram_discovery.runtime.stepwise import Stepwise
-from engram_discovery.runtime.task_leaks import begun_by, context_of
+from engram_discovery.runtime.failure_log import FailureLog
+from engram_discovery.runtime.stepwise import BlockingDetector
+from engram_discovery.runtime.task_leaks import context_of, tasks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engram_discovery.runtime.clock import Clock
     from engram_discovery.runtime.log import Logger
 
-__all__ = ["Isolation", "describe_crash"]
+__all__ = ["PluginCall", "describe_exception"]
 
 T = TypeVar("T")
 
@@ -40,21 +40,21 @@ class _Returned(Generic[T]):
     value: T
 
 
-class Isolation:
+class PluginCall:
     """Runs the coroutines of one plugin object.
 
     Attributes:
         name: What is called, for messages.
-        leftovers: The coroutines of the tasks that calls began and nobody ended; known after ``end_leftovers``.
+        leaked_tasks: The coroutines of the tasks that calls began and nobody ended; known after ``end_leaked_tasks``.
     """
 
     def __init__(self, name: str, clock: Clock, logger: Logger) -> None:
         self.name = name
-        self.leftovers: tuple[str, ...] = ()
+        self.leaked_tasks: tuple[str, ...] = ()
         self._clock = clock
         self._logger = logger
         self._abandoned: set[asyncio.Task[object]] = set()
-        self._blocking = Complaints(logger, clock, failed="plugin.blocks")
+        self._blocking = FailureLog(logger, clock, failed="plugin.blocking_call")
         self._calls = 0
 
     @property
@@ -62,7 +62,7 @@ class Isolation:
         """How many calls still run although they were cancelled twice."""
         return len(self._abandoned)
 
-    def gave_up_on(self, task: asyncio.Task[object]) -> bool:
+    def is_abandoned(self, task: asyncio.Task[object]) -> bool:
         """Tell whether a task is such a call, which was named when it was given up on."""
         return task in self._abandoned
 
@@ -100,19 +100,21 @@ class Isolation:
             awaited = function()
             if not isinstance(awaited, Awaitable):
                 raise DiscoveryError("not a coroutine function", kind=FailureKind.PLUGIN_BUG)
-            return Stepwise(awaited, self._clock, self._notice)
+            return BlockingDetector(awaited, self._clock, self._notice)
 
         return timed
 
     def _notice(self, seconds: float) -> None:
         if seconds >= _LONG_STEP:
-            self._blocking.failed(source=self.name, seconds=round(seconds, 3))
+            self._blocking.failed(provider=self.name, duration_seconds=round(seconds, 3))
 
     def _count_tasks(self) -> None:
         """Tell of a plugin whose every other call leaves a task; told at the 64th call, the 128th and so on."""
-        tasks = len(begun_by(frozenset({self})))
+        tasks = len(tasks_of(frozenset({self})))
         if 2 * tasks >= self._calls:
-            self._logger.warning("plugin.piles_up_tasks", source=self.name, tasks=tasks, calls=self._calls)
+            self._logger.warning(
+                "plugin.task_leak_suspected", provider=self.name, tasks=tasks, calls=self._calls
+            )
 
     async def _cancel(self, task: asyncio.Task[_Returned[T] | DiscoveryError]) -> None:
         self._abandoned.add(task)
@@ -123,10 +125,10 @@ class Isolation:
             if task.done():
                 self._abandoned.discard(task)
                 return
-        self._logger.error("plugin.ignores_cancellation", source=self.name, waited=2 * _GRACE)
+        self._logger.error("plugin.ignores_cancellation", provider=self.name, duration_seconds=2 * _GRACE)
 
 
-def describe_crash(error: BaseException) -> str:
+def describe_exception(error: BaseException) -> str:
     """Say what was raised and where, without its message."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {_short(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
@@ -141,7 +143,7 @@ async def _contained(function: Callable[[], Awaitable[T]]) -> _Returned[T] | Dis
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  SystemExit and CancelledError end here too
-        return DiscoveryError(describe_crash(error), kind=FailureKind.PLUGIN_BUG)
+        return DiscoveryError(describe_exception(error), kind=FailureKind.PLUGIN_BUG)
 
 
 def _bounded(error: DiscoveryError) -> DiscoveryError:

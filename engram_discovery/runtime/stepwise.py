@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
     from engram_discovery.runtime.clock import Clock
 
-__all__ = ["Stepwise"]
+__all__ = ["BlockingDetector"]
 
 T = TypeVar("T")
 
 
-class Stepwise(Generic[T]):
+class BlockingDetector(Generic[T]):
     """Awaits something and measures each of its steps, from one wait to the next.
 
     A step that takes long blocked everybody on the loop, and this is the only place where it is known whose

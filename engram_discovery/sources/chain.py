@@ -11,7 +11,7 @@ import weakref
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from engram_discovery.runtime.supervisor import keep_running
+from engram_discovery.runtime.supervisor import supervise
 from engram_discovery.sources.changes import Changes
 from engram_discovery.sources.peer_cache import CACHE_SOURCE
 from engram_discovery.sources.snapshot import Snapshot, difference
@@ -127,9 +127,7 @@ class Discovery:
             ]
 
     def _in_background(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        return asyncio.create_task(
-            keep_running(name, work, clock=self._clock, logger=self._logger), name=name
-        )
+        return asyncio.create_task(supervise(name, work, clock=self._clock, logger=self._logger), name=name)
 
     async def forget(self) -> None:
         """Remove the memory on disk and write no more, after a graceful leave."""
@@ -222,7 +220,7 @@ class Discovery:
     def _compose(self) -> Snapshot:
         needed = self._needed()
         told = dict.fromkeys(endpoint for source in needed for endpoint in source.snapshot())
-        speaks_for_itself = told and not any(source.is_mute for source in needed)
+        speaks_for_itself = told and not any(source.never_answered for source in needed)
         remembered = () if speaks_for_itself else self._cached
         statuses = [source.status() for source in needed]
         draft = Snapshot(

@@ -16,13 +16,13 @@ from engram_discovery.types import Found
 
 if TYPE_CHECKING:
     from engram_discovery.errors import DiscoveryError, FailureKind
-    from engram_discovery.sources.validation import Checked
+    from engram_discovery.sources.validation import ValidatedAnswer
     from engram_discovery.types import Empty, Endpoint
 
-__all__ = ["KnownPeers"]
+__all__ = ["LastKnownGood"]
 
 
-class KnownPeers:
+class LastKnownGood:
     """The peers that one source told of, and how sure we are. Times are monotonic seconds.
 
     Attributes:
@@ -58,7 +58,7 @@ class KnownPeers:
         """Whether any round of this run was answered, found or empty."""
         return self._answered_at is not None
 
-    def answered(self, checked: Checked, now: float) -> None:
+    def answered(self, checked: ValidatedAnswer, now: float) -> None:
         """Apply an answer."""
         self._answered_at = now
         self._failing_since = None

@@ -15,9 +15,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from engram_discovery.errors import DiscoveryError
-from engram_discovery.runtime.atomic_file import write_durably
+from engram_discovery.runtime.atomic_file import write_atomically
 from engram_discovery.runtime.daemon_threads import DaemonThreads
-from engram_discovery.sources.validation import check_answer
+from engram_discovery.sources.validation import validate_answer
 from engram_discovery.types import Endpoint, Found
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class PeerCache:
         except FileNotFoundError:
             return ()
         except (OSError, ValueError, RecursionError, DiscoveryError) as error:
-            self._logger.warning("peers_cache.ignored", path=str(self._path), error=_reason(error))
+            self._logger.warning("peer_cache.ignored", path=str(self._path), error=_reason(error))
             return ()
 
     async def save(self, endpoints: Iterable[Endpoint]) -> bool:
@@ -90,7 +90,7 @@ class PeerCache:
                 await asyncio.get_running_loop().run_in_executor(self._threads, self._alone, action)
         except OSError as error:
             if self._writable:
-                self._logger.warning("peers_cache.not_written", path=str(self._path), error=_reason(error))
+                self._logger.warning("peer_cache.write_failed", path=str(self._path), error=_reason(error))
             self._writable = False
         else:
             self._writable = True
@@ -109,7 +109,7 @@ class PeerCache:
         if self._forgotten:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(self._path, content)
+        write_atomically(self._path, content)
 
     def _read(self) -> tuple[Endpoint, ...]:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -136,7 +136,7 @@ def _checked(peers: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
     endpoints = tuple(peers)
     if not endpoints:
         return ()
-    answer = check_answer(Found(endpoints), source=CACHE_SOURCE).answer
+    answer = validate_answer(Found(endpoints), source=CACHE_SOURCE).answer
     return answer.endpoints if isinstance(answer, Found) else ()
 
 

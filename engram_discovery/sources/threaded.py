@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.protocols import WatchingDiscoverer
 from engram_discovery.runtime.daemon_threads import start_daemon_thread
-from engram_discovery.runtime.task_leaks import end_leftovers
+from engram_discovery.runtime.task_leaks import end_leaked_tasks
 from engram_discovery.sources.streams import close_stream, next_answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from engram_discovery.protocols import Discoverer
-    from engram_discovery.runtime.plugin_call import Isolation
+    from engram_discovery.runtime.plugin_call import PluginCall
     from engram_discovery.types import Empty, Found
 
-__all__ = ["on_own_thread"]
+__all__ = ["on_separate_thread"]
 
 T = TypeVar("T")
 
 
-def on_own_thread(discoverer: Discoverer, plugin: Isolation) -> Discoverer:
+def on_separate_thread(discoverer: Discoverer, plugin: PluginCall) -> Discoverer:
     """Return a discoverer that does the same on an event loop and daemon thread of its own.
 
     While the thread is blocked by a call that was given up on, new calls fail at once: it costs one thread,
@@ -45,7 +45,7 @@ def on_own_thread(discoverer: Discoverer, plugin: Isolation) -> Discoverer:
 
 
 class _Elsewhere:
-    def __init__(self, discoverer: Discoverer, plugin: Isolation) -> None:
+    def __init__(self, discoverer: Discoverer, plugin: PluginCall) -> None:
         self._discoverer = discoverer
         self._plugin = plugin
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -72,7 +72,7 @@ class _Elsewhere:
         try:
             await self._plugin.call(self._discoverer.aclose, timeout=None)
         finally:
-            await end_leftovers([self._plugin])
+            await end_leaked_tasks([self._plugin])
 
     async def _on_thread(self, work: Coroutine[Any, Any, T]) -> T:
         loop = self._started()
@@ -96,7 +96,7 @@ class _Elsewhere:
 
 
 class _WatchingElsewhere(_Elsewhere):
-    def __init__(self, discoverer: WatchingDiscoverer, plugin: Isolation) -> None:
+    def __init__(self, discoverer: WatchingDiscoverer, plugin: PluginCall) -> None:
         super().__init__(discoverer, plugin)
         self._watchable = discoverer
 

@@ -13,7 +13,7 @@ from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.network.address import is_wildcard
 from engram_discovery.types import Empty, Endpoint, Found
 
-__all__ = ["LARGEST_ANSWER", "Checked", "check_answer"]
+__all__ = ["LARGEST_ANSWER", "ValidatedAnswer", "validate_answer"]
 
 #: More endpoints than this are cut off: no cluster of ours is larger, and a source must not eat the memory.
 LARGEST_ANSWER = 10_000
@@ -23,7 +23,7 @@ _METADATA_SERVICES = frozenset({"169.254.169.254", "fd00:ec2::254"})
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class ValidatedAnswer:
     """An answer that is safe to use.
 
     Attributes:
@@ -37,14 +37,14 @@ class Checked:
     rejected: Mapping[str, int] = field(default_factory=dict)
 
 
-def check_answer(answer: object, *, source: str) -> Checked:
+def validate_answer(answer: object, *, source: str) -> ValidatedAnswer:
     """Check what ``source`` answered; endpoints keep their order and lose their doubles.
 
     Raises:
         DiscoveryError: It is no answer at all, or not one of its records can be used.
     """
     if isinstance(answer, Empty):
-        return Checked(Empty(_text(answer.reason), _ttl(answer.ttl)))
+        return ValidatedAnswer(Empty(_text(answer.reason), _ttl(answer.ttl)))
     if not isinstance(answer, Found) or not isinstance(answer.endpoints, Iterable):
         raise DiscoveryError(
             f"answered with {type(answer).__name__} instead of Found or Empty", kind=FailureKind.PLUGIN_BUG
@@ -52,7 +52,7 @@ def check_answer(answer: object, *, source: str) -> Checked:
     return _check_found(answer, source)
 
 
-def _check_found(answer: Found, source: str) -> Checked:
+def _check_found(answer: Found, source: str) -> ValidatedAnswer:
     records: list[Any] = list(islice(answer.endpoints, LARGEST_ANSWER + 1))
     partial = "limit" if len(records) > LARGEST_ANSWER else "" if answer.complete else "source"
     good: dict[Endpoint, None] = {}
@@ -68,7 +68,7 @@ def _check_found(answer: Found, source: str) -> Checked:
     if rejected["malformed"]:
         partial = partial or "malformed"
     found = Found(tuple(good), complete=not partial, ttl=_ttl(answer.ttl), detail=_text(answer.detail))
-    return Checked(found, partial, rejected)
+    return ValidatedAnswer(found, partial, rejected)
 
 
 def _objection(record: object) -> str:

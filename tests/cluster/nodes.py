@@ -149,7 +149,7 @@ class Node:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"{self.node_id} did not stop within {timeout:g} s") from None
-        assert self.events("plugin.left_tasks") == []
+        assert self.events("plugin.tasks_leaked") == []
         return status
 
     def end(self) -> None:

@@ -201,7 +201,7 @@ def test_a_node_named_on_the_command_line_is_joined(tmp_path: Path) -> None:
 
 def test_a_second_signal_hurries(tmp_path: Path) -> None:
     """A node that drains for a minute ends at once when told twice."""
-    (node,) = make_nodes(tmp_path, 1, **{"cluster.registration.drain": "60s"})
+    (node,) = make_nodes(tmp_path, 1, **{"cluster.registration.drain_delay": "60s"})
     with running([node]):
         wait_until(all_see([node], {"n0": "alive"}), 20, "the node runs")
         process = node.process

@@ -131,7 +131,7 @@ async def test_a_failed_start_closes_what_it_opened(tmp_path: Path) -> None:
 
 async def test_required_within_makes_loneliness_fatal(tmp_path: Path) -> None:
     """Only where the settings say so does a node that found nobody refuse to run; the error says what was tried."""
-    made = settings(tmp_path, "one", ["127.0.0.1:9"], join={"required_within": "1s"})
+    made = settings(tmp_path, "one", ["127.0.0.1:9"], join={"startup_timeout": "1s"})
 
     with pytest.raises(JoinError, match=r"127\.0\.0\.1:9"):
         await start(made)
@@ -253,4 +253,4 @@ async def test_a_node_that_joined_knows_it_at_once(tmp_path: Path) -> None:
                 views.append([member.node_id for member in other.membership.members(ALIVE)])
 
     assert views == [[f"node-{number}", "one"] for number in range(10)]
-    assert logger.events("cluster.incomplete") == []
+    assert logger.events("cluster.not_formed") == []

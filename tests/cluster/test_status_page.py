@@ -147,7 +147,7 @@ def test_a_killed_node_is_shown_without_reloading_and_so_is_its_return(
     assert (health[1]["status"], health[1]["dead_nodes"]) == ("degraded", 1)
     assert 'engram_cluster_nodes{state="dead"} 1.0' in metrics[1]
     assert "n2 is dead." in announced
-    assert "n2 is dead" in page.text("#happenings")
+    assert "n2 is dead" in page.text("#member_events")
     assert "degraded for" in page.text("#history-words")
     assert page.run("window.notReloaded") is True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from engram_discovery.node.id_conflict import LASTING, ConflictGuard
+from engram_discovery.node.id_conflict import LASTING, NodeIdConflictDetector
 from engram_discovery.runtime.log import get_logger
 from engram_discovery.testing import FakeClock, FakeMembership, make_member
 from engram_discovery.types import EventKind, NodeState
@@ -20,7 +20,7 @@ class Guarded:
         self.clock = FakeClock()
         self.membership = FakeMembership()
         self.gave_way = 0
-        self.guard = ConflictGuard(
+        self.guard = NodeIdConflictDetector(
             self.membership, self._give_way, clock=self.clock, logger=get_logger("engram_discovery.test")
         )
 

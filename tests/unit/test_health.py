@@ -125,7 +125,7 @@ async def test_a_status_that_flaps_is_no_storm() -> None:
     await ratio.flap(600)
     await ratio.health.aclose()
 
-    changes = [event for event in ratio.told() if "was" in event.facts]
+    changes = [event for event in ratio.told() if "previous_status" in event.facts]
     assert 3 <= len(changes) <= 600 / 20 + 2
     assert changes[1].event == "health.healthy"
     assert changes[2].facts["flips"] > 30
@@ -140,14 +140,14 @@ async def test_after_flapping_the_log_ends_with_what_is() -> None:
     ratio.membership.see(EventKind.SUSPECTED, make_member("n1", SUSPECT, port=2))
 
     await ratio.clock.advance(60)
-    degraded = [event for event in ratio.told() if "was" in event.facts][-1]
+    degraded = [event for event in ratio.told() if "previous_status" in event.facts][-1]
     ratio.membership.see(EventKind.RECOVERED, make_member("n1", ALIVE, port=2))
     await ratio.clock.advance(60)
     await ratio.health.aclose()
 
     assert degraded.event == "health.degraded"
     assert ratio.told()[-1].event == "health.healthy"
-    assert ratio.told()[-1].facts["was_for_seconds"] == pytest.approx(60, abs=1)
+    assert ratio.told()[-1].facts["duration_seconds"] == pytest.approx(60, abs=1)
 
 
 async def test_critical_is_never_damped() -> None:

@@ -270,7 +270,7 @@ class Watched(Registry):
         self.disturbance = asyncio.Event()
         self.cannot_watch: Exception | None = None
 
-    async def disturbed(self) -> None:
+    async def wait_for_change(self) -> None:
         await self.disturbance.wait()
         if self.cannot_watch:
             raise self.cannot_watch
@@ -331,13 +331,15 @@ async def test_a_record_that_a_newer_run_holds_is_left_alone(clock: FakeClock) -
     registration = keep(registry, clock)
     await clock.advance(0)
 
-    registry.failure = RegistrationError("generation 2 holds it", kind=FailureKind.REPLACED, retryable=False)
+    registry.failure = RegistrationError(
+        "generation 2 holds it", kind=FailureKind.SUPERSEDED, retryable=False
+    )
     await clock.advance(30)
     registry.failure = None
     calls = len(registry.calls)
     await clock.advance(600)
 
-    assert registration.state is RegistrationState.REPLACED
+    assert registration.state is RegistrationState.SUPERSEDED
     assert len(registry.calls) == calls
     await registration.aclose()
     assert registry.closed

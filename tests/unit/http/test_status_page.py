@@ -83,8 +83,8 @@ async def test_the_data_is_of_one_moment_and_bounded(clock: FakeClock) -> None:
 
     assert (len(body["members"]), body["members_total"]) == (1_000, 1_500)
     assert body["health"]["total_nodes"] == 1_500
-    assert body["happenings"] == [{"age": 5.0, "kind": "died", "node_id": "node-7"}]
-    assert [(m["age"], m["alive"], m["dead"]) for m in body["history"]["moments"]] == [
+    assert body["member_events"] == [{"age": 5.0, "kind": "died", "node_id": "node-7"}]
+    assert [(m["age"], m["alive"], m["dead"]) for m in body["history"]["samples"]] == [
         (6.0, 1_500, 0),
         (5.0, 1_499, 1),
     ]

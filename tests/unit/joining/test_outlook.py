@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engram_discovery.joining.explain import Phase
-from engram_discovery.joining.progress import Headcount
+from engram_discovery.joining.progress import MemberCounts
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_a_head_count_is_judged_by_what_is_known_and_expected(
     alive: int, known: int, expected: int | None, alone: bool, split: bool, urgent: bool, incomplete: bool
 ) -> None:
     """Half of the known is a split, half of the expected is urgent, and only the expected size is complete."""
-    count = Headcount(alive, known, expected)
+    count = MemberCounts(alive, known, expected)
 
     assert (count.is_alone, count.is_split) == (alone, split)
     assert (count.is_urgent, count.is_incomplete) == (urgent, incomplete)

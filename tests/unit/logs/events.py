@@ -13,7 +13,7 @@ from engram_discovery.types import EventKind, HealthStatus
 ROOT = Path(__file__).parents[3]
 _LEVELS = {name: name for name in ("debug", "info", "warning", "error")}
 _WRAPPERS = {"_warn": "warning", "_warn_once": "warning"}
-_COMPLAINTS = {"failed": "warning", "recovered": "info"}
+_FAILURE_LOG = {"failed": "warning", "recovered": "info"}
 _NAME = re.compile(r"[a-z_]+(\.[a-z_]+)?")
 #: Names that are put together, by what they begin with. A gap is told by an event of its own.
 _VARIANTS = {
@@ -46,10 +46,10 @@ def find_events() -> dict[str, Event]:
 
 def _events_of(call: ast.Call) -> Iterator[tuple[str, str, set[str]]]:
     facts = {keyword.arg for keyword in call.keywords if keyword.arg}
-    if isinstance(call.func, ast.Name) and call.func.id == "Complaints":
+    if isinstance(call.func, ast.Name) and call.func.id == "FailureLog":
         for keyword in call.keywords:
-            if keyword.arg in _COMPLAINTS and isinstance(keyword.value, ast.Constant):
-                yield str(keyword.value.value), _COMPLAINTS[keyword.arg], set()
+            if keyword.arg in _FAILURE_LOG and isinstance(keyword.value, ast.Constant):
+                yield str(keyword.value.value), _FAILURE_LOG[keyword.arg], set()
         return
     first = call.args[0] if call.args else None
     if isinstance(first, ast.JoinedStr) and isinstance(first.values[0], ast.Constant):

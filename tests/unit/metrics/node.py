@@ -12,7 +12,7 @@ from engram_discovery.health.monitor import ClusterHealth
 from engram_discovery.host import PluginHost
 from engram_discovery.joining import Joiner
 from engram_discovery.network.address import Address
-from engram_discovery.node.id_conflict import ConflictGuard
+from engram_discovery.node.id_conflict import NodeIdConflictDetector
 from engram_discovery.node.node import Distributed
 from engram_discovery.protocols import HealthCheck
 from engram_discovery.registration.registration import Registration
@@ -138,7 +138,7 @@ def make_node(
         identity=IDENTITY,
         joiner=joiner,
         registrations=registrations,
-        conflict=ConflictGuard(membership, give_way, clock=clock, logger=LOGGER),
+        conflict=NodeIdConflictDetector(membership, give_way, clock=clock, logger=LOGGER),
         settings=settings,
         host=PluginHost(entry_points=[]),
         clock=clock,

@@ -198,8 +198,8 @@ async def test_ten_thousand_changes_leave_nothing_behind(clock: FakeClock) -> No
     history = node.health.history
     await node.health.aclose()
 
-    assert len(history.moments()) <= 901
-    assert len(history.happenings()) == 50
+    assert len(history.samples()) <= 901
+    assert len(history.member_events()) == 50
     assert len(Scrape(node).series()) < 250
 
 

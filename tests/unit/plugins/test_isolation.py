@@ -292,7 +292,7 @@ def test_what_nobody_selected_is_logged_once(site, host, log, plugin_source):
     warned = [
         facts["plugin"]
         for level, event, facts in log.events
-        if (level, event) == ("warning", "plugin_unusable")
+        if (level, event) == ("warning", "plugin.load_failed")
     ]
     assert warned.count("acme") == 1
 

@@ -140,4 +140,4 @@ async def test_a_broken_wrapper_is_left_out(site, context, plugin_source, log):
     discoverer = host.create_discoverer("acme", None, context)
 
     assert await discoverer.discover() == Empty("nobody")
-    assert [facts["plugin"] for _, event, facts in log.events if event == "plugin_unusable"] == ["loud"]
+    assert [facts["plugin"] for _, event, facts in log.events if event == "plugin.load_failed"] == ["loud"]

@@ -107,7 +107,7 @@ def check_telling(node: Node, alone_since: dict[str, float]) -> None:
     if len(node.engine.live) > 1:
         alone_since.pop(node.engine.node_id, None)
     elif now - alone_since.setdefault(node.engine.node_id, now) > 13:
-        told = [at for at, _, event, _ in node.logger.lines if event == "cluster.incomplete"]
+        told = [at for at, _, event, _ in node.logger.lines if event == "cluster.not_formed"]
         assert told
         assert now - told[-1] <= 12.1
 

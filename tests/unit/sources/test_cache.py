@@ -91,7 +91,7 @@ async def test_what_cannot_be_read_is_ignored_with_a_warning(
     (tmp_path / "data" / "peers.json").write_bytes(content)
 
     assert await cache.load() == ()
-    assert [event for _, _, event, _ in lines.lines] == ["peers_cache.ignored"]
+    assert [event for _, _, event, _ in lines.lines] == ["peer_cache.ignored"]
 
 
 def _others_may_write(path: Path) -> None:
@@ -129,7 +129,7 @@ async def test_what_another_user_could_have_written_is_ignored(
         pytest.skip("only root can give a file away")
 
     assert await cache.load() == ()
-    assert lines.lines[0][2] == "peers_cache.ignored"
+    assert lines.lines[0][2] == "peer_cache.ignored"
 
 
 async def test_a_disk_that_cannot_be_written_is_told_once_and_survived(
@@ -142,7 +142,7 @@ async def test_a_disk_that_cannot_be_written_is_told_once_and_survived(
     assert not await cache.save(peers(1))
     assert not await cache.save(peers(1))
 
-    assert [event for _, _, event, _ in lines.lines] == ["peers_cache.not_written"]
+    assert [event for _, _, event, _ in lines.lines] == ["peer_cache.write_failed"]
 
 
 async def test_a_write_that_fails_leaves_the_old_file(

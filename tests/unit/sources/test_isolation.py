@@ -11,9 +11,9 @@ import pytest
 
 from engram_discovery.errors import FailureKind
 from engram_discovery.runtime.clock import SystemClock
-from engram_discovery.runtime.plugin_call import Isolation
-from engram_discovery.runtime.task_leaks import end_leftovers
-from engram_discovery.sources import Outcome, Source, on_own_thread
+from engram_discovery.runtime.plugin_call import PluginCall
+from engram_discovery.runtime.task_leaks import end_leaked_tasks
+from engram_discovery.sources import Outcome, Source, on_separate_thread
 from tests.unit.simulation.scripted import Scripted, ScriptedWatch, failure, found, peers
 from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, in_virtual_time
 
@@ -46,9 +46,9 @@ async def test_a_plugin_that_blocks_the_loop_is_named() -> None:
     for _ in range(3):
         await source.refresh()
 
-    assert logger.events("plugin.blocks") == [
-        {"source": "dns", "seconds": 3.0, "failures": 1},
-        {"source": "dns", "seconds": 3.0, "failures": 2},
+    assert logger.events("plugin.blocking_call") == [
+        {"provider": "dns", "duration_seconds": 3.0, "attempts": 1},
+        {"provider": "dns", "duration_seconds": 3.0, "attempts": 2},
     ]
     assert source.snapshot() == peers(1)
     await source.aclose()
@@ -62,17 +62,17 @@ async def test_a_plugin_that_leaves_a_task_at_every_call_is_told_of_in_time() ->
     async def leave_one() -> None:
         left.append(asyncio.create_task(asyncio.sleep(3600)))
 
-    fence = Isolation("mine", LoopClock(), logger)
+    plugin_call = PluginCall("mine", LoopClock(), logger)
 
     for _ in range(130):
-        await fence.call(leave_one, timeout=5)
+        await plugin_call.call(leave_one, timeout=5)
 
-    assert logger.events("plugin.piles_up_tasks") == [
-        {"source": "mine", "tasks": 63, "calls": 64},
-        {"source": "mine", "tasks": 127, "calls": 128},
+    assert logger.events("plugin.task_leak_suspected") == [
+        {"provider": "mine", "tasks": 63, "calls": 64},
+        {"provider": "mine", "tasks": 127, "calls": 128},
     ]
-    await end_leftovers([fence])
-    assert len(fence.leftovers) == len(left) == 130
+    await end_leaked_tasks([plugin_call])
+    assert len(plugin_call.leaked_tasks) == len(left) == 130
 
 
 @in_virtual_time
@@ -84,16 +84,16 @@ async def test_a_plugin_that_keeps_a_few_tasks_is_not_blamed() -> None:
         if len(readers) < 3:
             readers.append(asyncio.create_task(asyncio.sleep(3600)))
 
-    fence = Isolation("mine", LoopClock(), logger)
+    plugin_call = PluginCall("mine", LoopClock(), logger)
 
     for _ in range(130):
-        await fence.call(read, timeout=5)
+        await plugin_call.call(read, timeout=5)
 
-    assert logger.events("plugin.piles_up_tasks") == []
+    assert logger.events("plugin.task_leak_suspected") == []
     for reader in readers:
         reader.cancel()
-    await end_leftovers([fence])
-    assert fence.leftovers == ()
+    await end_leaked_tasks([plugin_call])
+    assert plugin_call.leaked_tasks == ()
 
 
 @in_virtual_time
@@ -124,7 +124,7 @@ def release() -> Iterator[threading.Event]:
 
 def threaded(discoverer: Scripted, logger: RecordingLogger, timeout: float = 0.2) -> Source:
     clock = SystemClock()
-    wrapped = on_own_thread(discoverer, Isolation("mine", clock, logger))
+    wrapped = on_separate_thread(discoverer, PluginCall("mine", clock, logger))
     return Source("mine", wrapped, clock=clock, logger=logger, random=random.Random(1), timeout=timeout)
 
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.sources.last_known_good import KnownPeers
-from engram_discovery.sources.validation import check_answer
+from engram_discovery.sources.last_known_good import LastKnownGood
+from engram_discovery.sources.validation import validate_answer
 from engram_discovery.types import Found
 from tests.unit.simulation.scripted import EMPTY, failure, found, peers
 
@@ -26,7 +26,7 @@ rounds = st.lists(
 @given(rounds)
 def test_peers_go_only_by_a_complete_answer_or_two_empty_ones(outcomes: list[object]) -> None:
     """Complete answers replace, partial ones add, failures do nothing, and two empty ones in a row clear."""
-    known = KnownPeers("dns")
+    known = LastKnownGood("dns")
     expected: set[object] = set()
     empties = 0
 
@@ -34,7 +34,7 @@ def test_peers_go_only_by_a_complete_answer_or_two_empty_ones(outcomes: list[obj
         if isinstance(outcome, DiscoveryError):
             known.failed(outcome, now)
         else:
-            known.answered(check_answer(outcome, source="dns"), now)
+            known.answered(validate_answer(outcome, source="dns"), now)
         empties = empties + 1 if outcome is EMPTY else 0
         if isinstance(outcome, Found):
             expected = set(outcome.endpoints) | (set() if outcome.complete else expected)
@@ -47,8 +47,8 @@ def test_peers_go_only_by_a_complete_answer_or_two_empty_ones(outcomes: list[obj
 
 def test_staleness_counts_from_the_first_failure() -> None:
     """The age of what is shown is told from the last answer, the outage from its first failure."""
-    known = KnownPeers("dns")
-    known.answered(check_answer(found(1), source="dns"), 10.0)
+    known = LastKnownGood("dns")
+    known.answered(validate_answer(found(1), source="dns"), 10.0)
     known.failed(failure(), 15.0)
     known.failed(failure(), 25.0)
 

@@ -13,7 +13,7 @@ from engram_discovery_consul.failures import ConsulError
 if TYPE_CHECKING:
     from engram_discovery.runtime.clock import Clock
 
-__all__ = ["Pace", "deadline", "next_index", "parse_index"]
+__all__ = ["RateLimiter", "deadline", "next_index", "parse_index"]
 
 _GRACE = 10.0
 _LARGEST_INDEX = 2**64 - 1
@@ -44,7 +44,7 @@ def next_index(asked: int, answered: int) -> int:
     return 0 if answered < asked else answered
 
 
-class Pace:
+class RateLimiter:
     """Lets two requests through at once and then one a second, whatever the server does.
 
     Args:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty, Found
-from engram_discovery_consul.blocking import Pace, next_index
-from engram_discovery_consul.doubt import Doubt
+from engram_discovery_consul.blocking import RateLimiter, next_index
+from engram_discovery_consul.doubt import RecoveryWindow
 from engram_discovery_consul.failures import ConsulError, translated
 from engram_discovery_consul.instances import newest_of_each_node
 
@@ -46,7 +46,7 @@ class ConsulDiscoverer:
         self._seen_ourselves = False
         self._seen_passing = False
         self._found_once = False
-        self._doubt = Doubt(context.clock)
+        self._doubt = RecoveryWindow(context.clock)
         self._warned: dict[str, int] = {}
 
     async def discover(self) -> Found | Empty:
@@ -66,7 +66,7 @@ class ConsulDiscoverer:
         Raises:
             DiscoveryError: As ``discover`` does.
         """
-        pace = Pace(self._clock)
+        pace = RateLimiter(self._clock)
         index, told, missing = 0, None, False
         while True:
             await pace.wait()

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engram_discovery.runtime.clock import Clock
 
-__all__ = ["Doubt"]
+__all__ = ["RecoveryWindow"]
 
 #: Nodes read their records back every 30 s and a fifth, and then have some tries.
 _LASTS = 60.0
 
 
-class Doubt:
+class RecoveryWindow:
     """Begins with every sign that Consul may have lost records, and ends by itself.
 
     Args:
@@ -25,7 +25,7 @@ class Doubt:
         self._until = clock.monotonic()
 
     def begin(self) -> None:
-        """Doubt the lists of the next minute."""
+        """RecoveryWindow the lists of the next minute."""
         self._until = self._clock.monotonic() + _LASTS
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engram_discovery.errors import FailureKind, RegistrationError
 from engram_discovery.types import Lease
-from engram_discovery_consul.blocking import Pace
+from engram_discovery_consul.blocking import RateLimiter
 from engram_discovery_consul.failures import ConsulError, translated
 from engram_discovery_consul.record import check_id, definition, service_id
 
@@ -82,13 +82,13 @@ class ConsulRegistrar:
             and found.endpoint.address == node.addr
         )
 
-    async def disturbed(self) -> None:
+    async def wait_for_change(self) -> None:
         """Return when the agent's record of us has changed, is gone, or the agent is.
 
         Where we may not look, never return: the regular reading must do.
         """
         id_ = service_id(self._settings, self._registered().identity)
-        pace = Pace(self._clock)
+        pace = RateLimiter(self._clock)
         try:
             known = digest = (await self._client.local_record(id_)).digest
             while digest == known:
@@ -130,7 +130,7 @@ class ConsulRegistrar:
         for id_, record in (await self._client.local_records(node.identity.node_id)).items():
             if record.generation > node.identity.generation:
                 raise ConsulError(
-                    f"a newer run of node {node.identity.node_id} is registered", FailureKind.REPLACED
+                    f"a newer run of node {node.identity.node_id} is registered", FailureKind.SUPERSEDED
                 )
             if id_ != own and record.generation < node.identity.generation:
                 await self._client.deregister(id_)

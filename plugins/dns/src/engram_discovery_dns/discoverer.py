@@ -64,7 +64,7 @@ class DnsDiscoverer:
         with self._client.round(self._timeout) as asking:
             answer = await self._answer(asking)
         hint = readiness_hint(self._question.name, answer)
-        self._warn_once("dns.readiness_deadlock", hint, hint=hint)
+        self._warn_once("dns.readiness_deadlock", hint, remedy=hint)
         if hint and isinstance(answer, Empty):
             return Empty(f"{answer.reason}; {hint}", ttl=answer.ttl)
         return answer

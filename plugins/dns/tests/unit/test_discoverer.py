@@ -298,7 +298,7 @@ async def test_the_readiness_deadlock_is_named(host: str | None) -> None:
         answers = [await discoverer.discover() for _ in range(2)]
 
     assert log.events == ["dns.readiness_deadlock"]
-    assert "publishNotReadyAddresses: true" in log.warnings[0][1]["hint"]
+    assert "publishNotReadyAddresses: true" in log.warnings[0][1]["remedy"]
     if isinstance(answers[0], Empty):
         assert "publishNotReadyAddresses" in answers[0].reason
 

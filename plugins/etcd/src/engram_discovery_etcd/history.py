@@ -96,7 +96,7 @@ class History:
             "etcd.history_reset",
             before=before and before._asdict(),
             now=now._asdict(),
-            problem="every endpoint answers from before what etcd said earlier: it was wiped or restored",
+            error="every endpoint answers from before what etcd said earlier: it was wiped or restored",
         )
 
 

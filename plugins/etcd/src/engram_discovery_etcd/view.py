@@ -111,4 +111,4 @@ class View:
             self._unreadable[key] = revision
             if warned != revision:
                 shown = key.decode("utf-8", "backslashreplace")
-                self._logger.warning("etcd.record_skipped", key=shown, problem=str(error))
+                self._logger.warning("etcd.record_skipped", key=shown, error=str(error))

@@ -120,7 +120,7 @@ async def test_a_newer_run_of_us_is_left_alone(etcd: Etcd) -> None:
             await old.register(make_node(generation=1))
         await old.deregister()
 
-        assert failure.value.kind is FailureKind.REPLACED
+        assert failure.value.kind is FailureKind.SUPERSEDED
         assert await new.verify()
 
 

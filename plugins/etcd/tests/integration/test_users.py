@@ -67,7 +67,7 @@ async def test_a_watch_with_an_expired_token_logs_in_once(guarded: Etcd) -> None
         await guarded.ctl("del", "/engram/c/n1", flags=ROOT)
         await asyncio.sleep(5)
 
-        await asyncio.wait_for(registry.disturbed(), 15)
+        await asyncio.wait_for(registry.wait_for_change(), 15)
 
     assert log.events.count("etcd.logged_in") == 2
 

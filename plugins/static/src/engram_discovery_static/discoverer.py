@@ -120,9 +120,11 @@ class StaticDiscoverer:
         for seed in self._seeds:
             if seed in failures and seed not in self._unresolved:
                 reason = str(failures[seed])
-                logger.warning("seed_unresolved", seed=str(seed), error=reason, retry="on every refresh")
+                logger.warning(
+                    "static.seed_unresolved", seed=str(seed), error=reason, retry="on every refresh"
+                )
             elif seed in self._unresolved and seed not in failures:
-                logger.info("seed_resolved", seed=str(seed))
+                logger.info("static.seed_resolved", seed=str(seed))
         self._unresolved = set(failures)
 
 
