@@ -21,8 +21,8 @@ from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.testing import FakeClock, make_member
 from engram_discovery.types import EventKind, NodeState
 from tests.bench.health import measure
-from tests.unit.metrics.node import make_node, many_members
-from tests.unit.simulation.scripted import Scripted, found
+from tests.support.in_memory_node import make_node, many_members
+from tests.support.scripted import Scripted, found
 
 CHANGES = 10_000
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import Node, make_nodes, running, seeds_table, wait_until
-from tests.faults.recorder import Recorder
 from tests.servers.process import free_port
+from tests.support.node_processes import Node, make_nodes, running, seeds_table, wait_until
+from tests.support.recorder import Recorder
 
 ADVICE = "every address found is this node itself"
 

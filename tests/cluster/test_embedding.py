@@ -25,8 +25,8 @@ from engram_discovery.node.node import Distributed, SingleNode
 from engram_discovery.node.startup import initialize_cluster
 from engram_discovery.settings import Settings, settings_from
 from engram_discovery.types import EventKind, NodeState
-from tests.cluster.nodes import all_see, free_port, make_nodes, running, wait_until
-from tests.unit.simulation.virtual_time import RecordingLogger
+from tests.support.node_processes import all_see, free_port, make_nodes, running, wait_until
+from tests.support.virtual_time import RecordingLogger
 
 ALIVE = frozenset({NodeState.ALIVE})
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import all_see, running, seeds_table, wait_until
-from tests.faults.namespaces import GOSSIP_PORT, MachineNode, Namespace, make_islands, node_on
+from tests.support.namespaces import GOSSIP_PORT, MachineNode, Namespace, make_islands, node_on
+from tests.support.node_processes import all_see, running, seeds_table, wait_until
 
 HEAL_INTERVAL = 5.0
 BOTH = {"there": "alive", "starting": "alive"}

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.nodes import wait_until
+from tests.support.node_processes import wait_until
 
 PHONE = (390, 844)
 DESKTOP = (1280, 900)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.nodes import free_port, wait_until
+from tests.support.node_processes import free_port, wait_until
 
 OPS = Path(__file__).parents[2] / "ops" / "prometheus"
 

@@ -17,7 +17,7 @@ from engram_discovery.settings import settings_from
 from engram_discovery.settings.models import HealthSettings
 from engram_discovery.testing import FakeClock, FakeMembership, RecordingLogger, make_member
 from engram_discovery.types import CheckResult, CheckStatus, NodeState
-from tests.unit.metrics.node import Check, make_node
+from tests.support.in_memory_node import Check, make_node
 
 HOSTILE = "</script>\u2028\x00\ud800 \x1b[31m"
 

@@ -16,7 +16,7 @@ from engram_discovery.node.node import Distributed, SingleNode
 from engram_discovery.settings import settings_from
 from engram_discovery.testing import FakeClock, make_member
 from engram_discovery.types import EventKind, NodeState
-from tests.unit.metrics.node import make_node, many_members
+from tests.support.in_memory_node import make_node, many_members
 
 PAGE = load_page()
 OFF = {"network": {"status_page": False}}

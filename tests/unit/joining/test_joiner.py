@@ -14,9 +14,9 @@ from engram_discovery.joining import Joiner
 from engram_discovery.settings.models import JoinSettings
 from engram_discovery.sources import Discovery, PeerCache, Source
 from engram_discovery.types import Endpoint, Found, JoinOutcome
-from tests.unit.simulation.network import Network, SimulatedMembership
-from tests.unit.simulation.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
-from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, in_virtual_time
+from tests.support.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
+from tests.support.simulated_network import Network, SimulatedMembership
+from tests.support.virtual_time import LoopClock, RecordingLogger, in_virtual_time
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ from engram_discovery.errors import FailureKind, RegistrationError
 from engram_discovery.metrics import register
 from engram_discovery.testing import FakeClock, make_member
 from engram_discovery.types import EventKind, JoinOutcome, NodeState
-from tests.unit.metrics.node import Registry, make_node, many_members
-from tests.unit.simulation.scripted import Scripted, failure, found
+from tests.support.in_memory_node import Registry, make_node, many_members
+from tests.support.scripted import Scripted, failure, found
 
 HOSTILE = 'a"b\nc\\d'
 

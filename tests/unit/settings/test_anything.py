@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engram_discovery.settings.load import try_load
 from engram_discovery.settings.render import explain, rows, wants_of
-from tests.unit.settings.providers import DnsSettings, Installed
+from tests.support.sample_providers import DnsSettings, Installed
 
 MODELS: Any = {"dns": DnsSettings}
 KEYS = sorted(wants_of(MODELS))

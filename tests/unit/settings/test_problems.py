@@ -12,7 +12,7 @@ from engram_discovery.errors import SettingsError
 from engram_discovery.settings import settings_from
 from engram_discovery.settings.load import try_load
 from engram_discovery.settings.models import RESERVED_TABLES
-from tests.unit.settings.providers import Installed
+from tests.support.sample_providers import Installed
 
 if TYPE_CHECKING:
     from pathlib import Path

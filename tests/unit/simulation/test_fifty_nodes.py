@@ -17,9 +17,9 @@ from engram_discovery.network.address import Address
 from engram_discovery.settings.models import JoinSettings
 from engram_discovery.sources import Discovery, Source
 from engram_discovery.types import Endpoint, JoinOutcome
-from tests.unit.simulation.faulty import FaultyDiscoverer
-from tests.unit.simulation.network import Network, SimulatedMembership
-from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, run_in_virtual_time
+from tests.support.faulty import FaultyDiscoverer
+from tests.support.simulated_network import Network, SimulatedMembership
+from tests.support.virtual_time import LoopClock, RecordingLogger, run_in_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

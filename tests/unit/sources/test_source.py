@@ -12,8 +12,8 @@ import pytest
 from engram_discovery.errors import FailureKind
 from engram_discovery.sources import Outcome, Source
 from engram_discovery.types import Endpoint, Found
-from tests.unit.simulation.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
-from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, in_virtual_time
+from tests.support.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
+from tests.support.virtual_time import LoopClock, RecordingLogger, in_virtual_time
 
 
 def make_source(discoverer: Any, logger: RecordingLogger | None = None, **settings: Any) -> Source:

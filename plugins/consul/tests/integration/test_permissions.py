@@ -11,8 +11,8 @@ from engram_discovery.registration.registration import RegistrationState
 from engram_discovery.settings.values import Secret
 from engram_discovery.sources.status import Outcome
 from engram_discovery.types import Found
+from plugins.consul.tests.factories import ENOUGH, Maker, record
 from plugins.consul.tests.integration.waiting import until_outcome, until_state
-from plugins.consul.tests.making import ENOUGH, Maker, record
 from tests.servers.consul import Consul, acl_configuration
 from tests.servers.process import wait_until
 

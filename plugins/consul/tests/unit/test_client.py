@@ -16,8 +16,8 @@ from engram_discovery.settings.values import Secret
 from engram_discovery.testing import FakeClock
 from engram_discovery.types import Empty, Found
 from engram_discovery_consul import pinning
-from plugins.consul.tests.lag import loop_lag
-from plugins.consul.tests.making import Maker, record
+from plugins.consul.tests.factories import Maker, record
+from plugins.consul.tests.loop_lag import loop_lag
 from plugins.consul.tests.scripted import Agent, Script, answer, entry, scripted
 from tests.servers.process import wait_until
 

@@ -24,7 +24,7 @@ from engram_discovery_consul.failures import ConsulError
 from engram_discovery_consul.instances import Instance, InstanceReader, newest_of_each_node
 from engram_discovery_consul.record import definition
 from engram_discovery_consul.settings import ConsulSettings
-from plugins.consul.tests.making import ENOUGH, record
+from plugins.consul.tests.factories import ENOUGH, record
 from plugins.consul.tests.scripted import entry
 
 

@@ -11,7 +11,7 @@ import pytest
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery_dns.client import DnsClient, Reply
 from engram_discovery_dns.wire import Kind, Rcode
-from plugins.dns.tests.making import make_client
+from plugins.dns.tests.factories import make_client
 from plugins.dns.tests.scripted import Script, reply, serve
 from tests.servers.process import free_port
 

@@ -9,7 +9,7 @@ import pytest
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty, Found
 from engram_discovery_dns.wire import Rcode
-from plugins.dns.tests.making import Log, addresses, make_discoverer
+from plugins.dns.tests.factories import Log, addresses, make_discoverer
 from plugins.dns.tests.scripted import reply, serve
 
 SERVICE = "_g._tcp.engram.test."

@@ -9,7 +9,7 @@ import pytest
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.registration.registration import RegistrationState
 from engram_discovery.runtime.clock import SystemClock
-from plugins.etcd.tests.making import (
+from plugins.etcd.tests.factories import (
     Log,
     discoverer,
     etcd_client,

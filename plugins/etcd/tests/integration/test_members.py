@@ -14,7 +14,7 @@ from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationErr
 from engram_discovery.registration.registration import RegistrationState
 from engram_discovery_etcd.client import EtcdClient
 from engram_discovery_etcd.failures import EtcdError
-from plugins.etcd.tests.making import (
+from plugins.etcd.tests.factories import (
     Log,
     discoverer,
     etcd_client,

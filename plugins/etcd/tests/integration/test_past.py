@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engram_discovery.registration.registration import RegistrationState
-from plugins.etcd.tests.making import (
+from plugins.etcd.tests.factories import (
     Log,
     discoverer,
     ids,

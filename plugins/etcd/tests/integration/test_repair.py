@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from engram_discovery.registration.registration import RegistrationState
-from plugins.etcd.tests.making import make_node, make_registration, registrar, until_state
+from plugins.etcd.tests.factories import make_node, make_registration, registrar, until_state
 from tests.servers.etcd import Etcd
 from tests.servers.process import wait_until
 

@@ -9,8 +9,8 @@ import pytest
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.settings.secrets import Secret
+from plugins.etcd.tests.factories import Log, Watching, discoverer, ids, make_context, make_node, registrar
 from plugins.etcd.tests.integration.certificates import make_certificates
-from plugins.etcd.tests.making import Log, Watching, discoverer, ids, make_context, make_node, registrar
 from tests.servers.etcd import Etcd
 
 pytestmark = pytest.mark.server

@@ -14,8 +14,8 @@ from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.runtime.plugin_call import PluginCall
 from engram_discovery.runtime.task_leaks import end_leaked_tasks
 from engram_discovery.sources import Outcome, Source, on_separate_thread
-from tests.unit.simulation.scripted import Scripted, ScriptedWatch, failure, found, peers
-from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, in_virtual_time
+from tests.support.scripted import Scripted, ScriptedWatch, failure, found, peers
+from tests.support.virtual_time import LoopClock, RecordingLogger, in_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import pytest
 
 from engram_discovery.hookspecs import PluginContext
 from engram_discovery.runtime.clock import SystemClock
-from tests.unit.plugins.installed import Site, working
+from tests.support.installed_plugins import Site, working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.sources.last_known_good import LastKnownGood
 from engram_discovery.sources.validation import validate_answer
 from engram_discovery.types import Found
-from tests.unit.simulation.scripted import EMPTY, failure, found, peers
+from tests.support.scripted import EMPTY, failure, found, peers
 
 numbers = st.sets(st.integers(1, 9), min_size=1)
 rounds = st.lists(

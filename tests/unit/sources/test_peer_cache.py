@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engram_discovery.sources import PeerCache
-from tests.unit.simulation.scripted import peers
-from tests.unit.simulation.virtual_time import RecordingLogger
+from tests.support.scripted import peers
+from tests.support.virtual_time import RecordingLogger
 
 if TYPE_CHECKING:
     from collections.abc import Callable

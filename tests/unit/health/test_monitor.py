@@ -13,7 +13,7 @@ from engram_discovery.health.monitor import ClusterHealth, judge
 from engram_discovery.settings.models import HealthSettings
 from engram_discovery.testing import FakeClock, FakeMembership, LogEvent, RecordingLogger, make_member
 from engram_discovery.types import CheckResult, CheckStatus, EventKind, HealthStatus, NodeState
-from tests.unit.simulation.virtual_time import in_virtual_time
+from tests.support.virtual_time import in_virtual_time
 
 ALIVE, SUSPECT, DEAD, LEFT = NodeState.ALIVE, NodeState.SUSPECT, NodeState.DEAD, NodeState.LEFT
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engram_discovery.types import EventKind, HealthStatus
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 _LEVELS = {name: name for name in ("debug", "info", "warning", "error")}
 _WRAPPERS = {"_warn": "warning", "_warn_once": "warning"}
 _FAILURE_LOG = {"failed": "warning", "recovered": "info"}

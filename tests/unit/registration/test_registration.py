@@ -17,7 +17,7 @@ from engram_discovery.runtime.clock import Clock
 from engram_discovery.runtime.log import get_logger
 from engram_discovery.testing import FakeClock
 from engram_discovery.types import Lease, NodeIdentity, NodeRecord
-from tests.unit.simulation.virtual_time import LoopClock, in_virtual_time
+from tests.support.virtual_time import LoopClock, in_virtual_time
 
 NODE = NodeRecord(
     identity=NodeIdentity(node_id="n1", generation=1, cluster="c"),

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from textwrap import dedent
 
-from tests.cluster.nodes import Node, make_nodes
+from tests.support.node_processes import Node, make_nodes
 
 _PLUGIN = '''
 from pathlib import Path

@@ -12,9 +12,9 @@ import pytest
 from engram_discovery.errors import JoinError
 from engram_discovery.joining.parallel_join import MOST_AT_ONCE, ParallelJoin, enough_contacts
 from engram_discovery.types import Endpoint, JoinAttempt, JoinOutcome, JoinReport
-from tests.unit.simulation.network import Network, SimulatedMembership
-from tests.unit.simulation.scripted import peers
-from tests.unit.simulation.virtual_time import in_virtual_time
+from tests.support.scripted import peers
+from tests.support.simulated_network import Network, SimulatedMembership
+from tests.support.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.nodes import Node
+from tests.support.node_processes import Node
 
 GOSSIP_PORT, API_PORT = 7946, 8080
 
