@@ -187,7 +187,7 @@ def test_two_islands_are_a_split_until_they_meet(tmp_path: Path) -> None:
     """Each island is healthy by its own view; only the one who scrapes both can tell."""
     environment = file_registry.install(tmp_path / "site")
     nodes = make_nodes(tmp_path, 2)
-    registries = [file_registry.make_shelf(tmp_path / f"registry{i}", []) for i in range(2)]
+    registries = [file_registry.make_file_registry(tmp_path / f"registry{i}", []) for i in range(2)]
     for node, registry in zip(nodes, registries, strict=True):
         node.settings, node.environment = file_registry.settings(registry), environment
     with running(nodes), prometheus(tmp_path / "prometheus", [node.url for node in nodes]) as server:

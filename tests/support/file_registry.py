@@ -29,7 +29,7 @@ class Settings(BaseModel):
     folder: Path
 
 
-class Shelf:
+class FileRegistry:
     def __init__(self, folder):
         self.folder = folder
         self.record = None
@@ -44,7 +44,7 @@ class Shelf:
         self.check(DiscoveryError)
         lines = (self.folder / "seeds").read_text().split()
         found = [line.rpartition(":") for line in lines]
-        endpoints = tuple(Endpoint(host, int(port), source="shelf") for host, _, port in found)
+        endpoints = tuple(Endpoint(host, int(port), source="file_registry") for host, _, port in found)
         return Found(endpoints, ttl=1.0) if endpoints else Empty("no seeds", ttl=1.0)
 
     async def register(self, node):
@@ -74,31 +74,31 @@ class Shelf:
 @hookimpl
 def engram_providers():
     what = frozenset({"discover", "register"})
-    return [ProviderInfo(name="shelf", settings_model=Settings, summary="a folder", capabilities=what)]
+    return [ProviderInfo(name="file_registry", settings_model=Settings, summary="a folder", capabilities=what)]
 
 
 @hookimpl
 def engram_create_discoverer(provider, settings, context):
-    return Shelf(settings.folder) if provider == "shelf" else None
+    return FileRegistry(settings.folder) if provider == "file_registry" else None
 
 
 @hookimpl
 def engram_create_registrar(provider, settings, context):
-    return Shelf(settings.folder) if provider == "shelf" else None
+    return FileRegistry(settings.folder) if provider == "file_registry" else None
 '''
 
 
 def install(site: Path) -> dict[str, str]:
     """Install the provider into a folder; return the environment in which a process finds it."""
-    info = site / "engram_test_shelf-1.0.dist-info"
+    info = site / "engram_test_file_registry-1.0.dist-info"
     info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: engram-test-shelf\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[engram_discovery]\nshelf = engram_test_shelf\n")
-    (site / "engram_test_shelf.py").write_text(dedent(_PLUGIN))
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: engram-test-file-registry\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[engram_discovery]\nfile_registry = engram_test_file_registry\n")
+    (site / "engram_test_file_registry.py").write_text(dedent(_PLUGIN))
     return {**os.environ, "PYTHONPATH": str(site)}
 
 
-def make_shelf(folder: Path, seeds: list[str]) -> Path:
+def make_file_registry(folder: Path, seeds: list[str]) -> Path:
     """Make a registry that lists these addresses."""
     folder.mkdir()
     (folder / "seeds").write_text("\n".join(seeds))
@@ -109,21 +109,21 @@ def make_cluster(folder: Path, count: int = 3) -> tuple[list[Node], Path]:
     """Make nodes that share one registry, and return it with them."""
     environment = install(folder / "site")
     nodes = make_nodes(folder, count)
-    registry = make_shelf(folder / "registry", [node.gossip for node in nodes])
+    registry = make_file_registry(folder / "registry", [node.gossip for node in nodes])
     for node in nodes:
         node.settings, node.environment = settings(registry), environment
     return nodes, registry
 
 
-def settings(shelf: Path, name: str = "test") -> str:
+def settings(file_registry: Path, name: str = "test") -> str:
     """Write the settings of a node that uses a registry."""
     return dedent(f"""\
         [cluster]
         enabled = true
         name = "{name}"
-        discovery = "shelf"
-        [cluster.shelf]
-        folder = "{shelf}"
+        discovery = "file_registry"
+        [cluster.file_registry]
+        folder = "{file_registry}"
         [cluster.join]
         heal_interval = "2s"
         [cluster.health]
