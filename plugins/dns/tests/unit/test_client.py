@@ -20,8 +20,8 @@ RECORD = f"{NAME} 5 IN A 10.0.0.1"
 
 
 async def ask(client: DnsClient, name: str = NAME, within: float = 3.0) -> Reply:
-    with client.round(within) as asking:
-        return await asking.ask(name, Kind.A)
+    with client.session(within) as session:
+        return await session.ask(name, Kind.A)
 
 
 def good(query: dns.message.Message) -> Sequence[bytes]:
@@ -125,9 +125,9 @@ async def test_a_server_that_was_silent_is_asked_last_in_the_same_round() -> Non
 
     async with serve(silent) as dead, serve(good) as alive:
         client = make_client(dead, alive, patience=0.3)
-        with client.round(3.0) as asking:
+        with client.session(3.0) as session:
             for _ in range(10):
-                await asking.ask(NAME, Kind.A)
+                await session.ask(NAME, Kind.A)
 
     assert time.monotonic() - started < 2.0
 
@@ -196,7 +196,7 @@ async def test_a_name_is_missing_only_if_every_variant_is(
             with pytest.raises(DiscoveryError, match="SERVFAIL"):
                 await ask(client, "n1")
         else:
-            assert (await ask(client, "n1")).no == expected
+            assert (await ask(client, "n1")).negative == expected
 
 
 async def test_a_cancelled_question_leaves_no_socket() -> None:

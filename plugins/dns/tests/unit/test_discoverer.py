@@ -290,7 +290,7 @@ async def test_several_ports_of_which_none_is_ours_are_warned_of_once() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", None])
 async def test_the_readiness_deadlock_is_named(host: str | None) -> None:
-    """A cluster-local name that lists nobody, or only this host: the remedy is said, once."""
+    """A cluster-local name that has no addresses, or only those of this host: the remedy is logged once."""
     name, log = "engram.default.svc.cluster.local.", Log()
     zone = Zone(*([f"{name} 5 IN A {host}"] if host else []))
     async with serve(zone) as server:
