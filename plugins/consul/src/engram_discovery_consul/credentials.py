@@ -13,11 +13,11 @@ __all__ = ["Credentials"]
 
 
 class Credentials:
-    """Gives the token for the next request.
+    """Provides the token for the next request.
 
     Args:
         token: From the settings.
-        logger: Told when the file cannot be read; the last good token stays in use.
+        logger: Logs when the file cannot be read; the last good token stays in use.
     """
 
     def __init__(self, token: Secret | None, logger: Logger) -> None:

@@ -65,8 +65,8 @@ async def test_a_missing_permission_is_named(consul: Consul) -> None:
     ("rules", "cause"),
     [
         (None, "denies by default and cluster.consul.token is not set"),
-        ('key_prefix "" { policy = "read" }', "left out what the token may not see"),
-        ('service "engram" { policy = "read" }', "left out what the token may not see"),
+        ('key_prefix "" { policy = "read" }', "lacks read permission"),
+        ('service "engram" { policy = "read" }', "lacks read permission"),
     ],
 )
 async def test_a_list_emptied_by_acls_is_no_empty_list(consul: Consul, rules: str | None, cause: str) -> None:

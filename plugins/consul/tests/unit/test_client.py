@@ -276,7 +276,7 @@ async def test_lists_are_doubted_for_a_minute_after_consul_was_away() -> None:
         with pytest.raises(DiscoveryError, match="No cluster leader"):
             await discoverer.discover()
         short = await discoverer.discover()
-        with pytest.raises(DiscoveryError, match="keeping the peers"):
+        with pytest.raises(DiscoveryError, match="keeping the last known peers"):
             await discoverer.discover()
         await clock.advance(61)
         later, nobody = await discoverer.discover(), await discoverer.discover()
