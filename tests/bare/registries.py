@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Registries", "find_registries"]
+__all__ = ["Registries", "client_environment", "find_registries"]
 
 _WANTED = re.compile(
     r"(?:https?|all|no)_proxy"
@@ -50,12 +50,8 @@ class Registries:
 
 def find_registries(suite: str) -> Registries:
     """Collect the configuration of this machine's clients; runs apt's own queries, which take no network."""
-    home = Path.home()
-    environment = {
-        **_pip_settings([Path("/etc/pip.conf"), home / ".pip/pip.conf", home / ".config/pip/pip.conf"]),
-        **_go_settings(home / ".config/go/env"),
-        **_wanted(os.environ),
-    }
+    system = _pip_settings([Path("/etc/pip.conf")])
+    environment = {**system, **client_environment(Path.home(), os.environ)}
     bundles = [Path(value) for name, value in environment.items() if re.search("CERT|CA_BUNDLE", name)]
     configuration = [Path("/etc/uv/uv.toml"), Path("/etc/hosts"), Path("/etc/resolv.conf")]
     files = {_BUNDLE, *bundles, *_LOCAL_AUTHORITIES.glob("**/*.crt"), *configuration}
@@ -66,6 +62,20 @@ def find_registries(suite: str) -> Registries:
         apt_options="\n".join(_APT_OPTIONS.findall(_output(["apt-config", "dump"]))),
         mirror=next(iter(_output(index).split()), None),
     )
+
+
+def client_environment(home: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return what an account's files and variables set for the clients, as variables.
+
+    Args:
+        home: The account's home directory.
+        variables: Its environment, which wins over the files.
+    """
+    return {
+        **_pip_settings([home / ".pip/pip.conf", home / ".config/pip/pip.conf"]),
+        **_go_settings(home / ".config/go/env"),
+        **_wanted(variables),
+    }
 
 
 def _pip_settings(files: Iterable[Path]) -> dict[str, str]:

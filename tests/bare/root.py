@@ -71,7 +71,14 @@ class Root:
         if not self.is_made():
             include = f"--include={','.join(PACKAGES)}"
             mirror = [self.registries.mirror] if self.registries.mirror else []
-            command = ["debootstrap", "--variant=minbase", include, SUITE, self.path, *mirror]
+            command: list[str | Path] = [
+                "debootstrap",
+                "--variant=minbase",
+                include,
+                SUITE,
+                self.path,
+                *mirror,
+            ]
             run_shown(command, f"{self.path}: Debian {SUITE} with {', '.join(PACKAGES)}")
         self._configure_clients()
 
@@ -86,7 +93,7 @@ class Root:
             if directory.exists():
                 shutil.rmtree(directory)
         home.mkdir(parents=True, mode=0o700)
-        command = ["git", "clone", "--quiet", "--no-hardlinks", checkout, clone]
+        command: list[str | Path] = ["git", "clone", "--quiet", "--no-hardlinks", checkout, clone]
         run_shown(command, f"{clone}: clone of {checkout}")
 
     def update(self, checkout: Path) -> None:
@@ -95,7 +102,7 @@ class Root:
         Raises:
             CommandError: git failed, or there is no clone.
         """
-        git = ["git", "-C", self._inside(_CHECKOUT)]
+        git: list[str | Path] = ["git", "-C", self._inside(_CHECKOUT)]
         run_shown([*git, "fetch", "--quiet", checkout, "HEAD"], f"{self.path}: fetch from {checkout}")
         run_shown([*git, "checkout", "--quiet", "--detach", "FETCH_HEAD"], f"{self.path}: check out")
 

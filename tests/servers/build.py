@@ -192,7 +192,16 @@ def _build_into(server: Server, go: Path) -> None:
 
 def _run_build(server: Server, go: Path, package: str, output: Path) -> None:
     # -trimpath and -s -w leave out paths and debug symbols: two thirds of the size
-    command = [go, "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", output, package]
+    command: list[str | Path] = [
+        go,
+        "build",
+        "-mod=readonly",
+        "-trimpath",
+        "-ldflags=-s -w",
+        "-o",
+        output,
+        package,
+    ]
     run_shown(
         ["nice", "-n", "10", *command],
         f"{server.name} {server.version}: building {package}",
