@@ -1,31 +1,31 @@
 """Every job of the project: ``nox -l`` lists them, ``nox`` runs all tests, ``nox -s NAME`` runs one.
 
-Each job makes its own environment, so that Python and nox are all a machine needs.
+Each job makes its own environment and what else it needs, so that Python and nox are all a machine needs.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import nox
+
+#: What ``nox`` runs, after ``prepare``.
+DEFAULT_JOBS = ["lint", "typing", "tests", "kit", "packaging", "docs", "cluster", "faults", "integration"]
+#: What needs no server, no Debian package and no root: the jobs to run after every change.
+QUICK_JOBS = ["lint", "typing", "tests"]
 
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = [
-    "lint",
-    "typing",
-    "tests",
-    "kit",
-    "packaging",
-    "docs",
-    "cluster",
-    "faults",
-    "integration",
-]
+nox.options.sessions = ["prepare", *DEFAULT_JOBS]
 
 PLUGINS = ["static", "dns", "consul", "etcd"]
 #: Plugins that are tested against real servers.
 SERVED = ["dns", "consul", "etcd"]
 BENCHMARKS = ["startup", "health", "settings", "plugins", "scrape", "formation", "dns", "consul", "etcd"]
+#: Exit status of ``tests.servers.prepare`` where this account may not install what a job needs.
+REFUSED = 2
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -35,12 +35,29 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install("-e", ".", *editable, *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
+def make_ready(session: nox.Session, *arguments: str) -> None:
+    """Make what jobs need beyond Python; a refusal ends the whole run, with the refusal as its last line."""
+    # not session.run: nox would go on with the next session, and exit with status 1
+    command = [sys.executable, "-m", "tests.servers.prepare", *arguments]
+    status = subprocess.run(command, check=False).returncode  # noqa: S603  our own program
+    if status == REFUSED:
+        sys.exit(REFUSED)
+    if status:
+        session.error(f"cannot prepare {' '.join(arguments)}, see above")
+
+
 def pytest(session: nox.Session, *arguments: str) -> None:
     """Run pytest with warnings as errors, as pyproject.toml says."""
     compiled_once = {
         "PYTHONDONTWRITEBYTECODE": None
     }  # some machines forbid it; it halves the start of a worker
     session.run("pytest", *arguments, *session.posargs, env=compiled_once)
+
+
+@nox.session(venv_backend="none")
+def prepare(session: nox.Session) -> None:
+    """Install the Debian packages of all jobs, or refuse before anything long begins."""
+    make_ready(session, "--packages", *DEFAULT_JOBS)
 
 
 @nox.session
@@ -70,10 +87,12 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the unit tests of host and plugins: no server, no process, a fake clock."""
+    """Run the unit tests of host and plugins: no server, no Debian package, no root, under a minute."""
     install(session, "test")
     units = ["tests/unit", *(f"plugins/{name}/tests/unit" for name in PLUGINS)]
     pytest(session, "-n", "2", "--dist", "worksteal", *units)
+    others = [job for job in DEFAULT_JOBS if job not in QUICK_JOBS]
+    session.log(f"not run by this job: {', '.join(others)}; nox runs them all")
 
 
 @nox.session
@@ -86,14 +105,15 @@ def kit(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run providers against real servers, which are built or installed first."""
+    make_ready(session, "integration")
     install(session, "test")
-    session.run("python", "-m", "tests.servers.build", "--all")
     pytest(session, *(f"plugins/{name}/tests/integration" for name in SERVED), "--timeout=300")
 
 
 @nox.session
 def cluster(session: nox.Session) -> None:
     """Run real node processes: they find each other, are killed, come back, get bad input."""
+    make_ready(session, "cluster")
     install(session, "test")
     pytest(session, "tests/cluster", "--timeout=180")
 
@@ -101,6 +121,7 @@ def cluster(session: nox.Session) -> None:
 @nox.session
 def faults(session: nox.Session) -> None:
     """Cut, slow down and attack real nodes in network namespaces."""
+    make_ready(session, "faults")
     install(session, "test")
     pytest(session, "tests/faults", "--timeout=300")
 
@@ -123,7 +144,17 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed beside a peer or a floor, as ratios."""
+    make_ready(session, "bench")
     install(session, "test", "bench")
-    session.run("python", "-m", "tests.servers.build", "--all")
     for name in session.posargs or BENCHMARKS:
         session.run("python", "-m", f"tests.bench.{name}")
+
+
+@nox.session(venv_backend="none")
+def bare(session: nox.Session) -> None:
+    """Run the README's commands in a new minimal Debian, as on a machine that has Python and git alone."""
+    make_ready(session, "bare")
+    # after Ctrl-C it ends its processes and removes the root: that takes longer than nox waits by default
+    session.run(
+        sys.executable, "-m", "tests.bare", *session.posargs, interrupt_timeout=60, terminate_timeout=60
+    )
