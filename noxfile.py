@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import nox
 
@@ -26,6 +27,13 @@ SERVED = ["dns", "consul", "etcd"]
 BENCHMARKS = ["startup", "health", "settings", "plugins", "scrape", "formation", "dns", "consul", "etcd"]
 #: Exit status of ``tests.servers.prepare`` where this account may not install what a job needs.
 REFUSED = 2
+REFERENCE = Path("docs/reference")
+#: Pages that a command prints, by name.
+GENERATED_PAGES = {
+    "commands": ("python", "-m", "engram_discovery.cli.reference"),
+    "metrics": ("python", "-m", "engram_discovery.metrics.reference"),
+    "settings": ("engram-discovery", "config", "reference"),
+}
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -139,6 +147,62 @@ def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     install(session, "docs")
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session(venv_backend="none")
+def dev(session: nox.Session) -> None:
+    """Install everything for working on the project into the environment that runs nox: editors find it there."""
+    editable = [argument for name in PLUGINS for argument in ("-e", f"plugins/{name}")]
+    groups = nox.project.dependency_groups(PYPROJECT, "dev", "docs", "bench")
+    session.run(sys.executable, "-m", "pip", "install", "-q", "-e", ".", *editable, *groups)
+
+
+@nox.session
+def fix(session: nox.Session) -> None:
+    """Mend style and format in place."""
+    install(session, "lint")
+    session.run("ruff", "check", "--fix", ".")
+    session.run("ruff", "format", ".")
+
+
+@nox.session
+def generate(session: nox.Session) -> None:
+    """Write the generated pages again: commands, settings, metrics, hooks, and the dashboard."""
+    install(session, "test")
+    for page, command in GENERATED_PAGES.items():
+        with (REFERENCE / f"{page}.md").open("w") as output:
+            session.run(*command, stdout=output)
+    session.run("python", "-m", "docs.hooks_page")
+    session.run("python", "ops/grafana/dashboard.py")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure how much of the code the unit, kit and process tests run; fail below the gate."""
+    make_ready(session, "cluster")
+    install(session, "test")
+    session.run("coverage", "erase")
+    units = ["tests/unit", *(f"plugins/{name}/tests/unit" for name in PLUGINS)]
+    session.run("coverage", "run", "-m", "pytest", *units)
+    session.run("coverage", "run", "-m", "pytest", "tests/kit", "tests/cluster", "--timeout=180")
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report", "--skip-covered")
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Mutate the rooms that decide, by sample, and count what the tests notice."""
+    install(session, "test", "mutation")
+    session.run("python", "-m", "tests.mutation.sample", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build wheels and source distributions of host and plugins into dist/."""
+    session.install("build", "twine")
+    for folder in [".", *(f"plugins/{name}" for name in PLUGINS)]:
+        session.run("python", "-m", "build", "--outdir", "dist", folder)
+    session.run("twine", "check", "--strict", *sorted(map(str, Path("dist").glob("*"))))
 
 
 @nox.session

@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a sample; exit status 1 if fewer mutants than wanted were killed."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation.sample", description=__doc__)
     parser.add_argument("--size", type=int, default=150, help="how many mutants to run")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="which ones (default: random)")
+    parser.add_argument(
+        "--seed", type=int, default=random.randrange(10**6), help="which ones (default: random)"
+    )
     parser.add_argument("--wanted", type=float, default=0.9, help="share that must be killed")
     options = parser.parse_args(arguments)
     _mutmut("no mutant has this name")  # makes all mutants and learns which test covers which function
@@ -35,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in survivors:
         print(f"survived: {name}")
     killed = 1 - len(survivors) / len(sample)
-    print(f"{len(sample) - len(survivors)} of {len(sample)} mutants killed ({killed:.0%}), seed {options.seed}")
+    print(
+        f"{len(sample) - len(survivors)} of {len(sample)} mutants killed ({killed:.0%}), seed {options.seed}"
+    )
     return 0 if killed >= options.wanted else 1
 
 
