@@ -9,6 +9,44 @@ from __future__ import annotations
 
 # --- runtime: guarded calls, back-off, supervisors, failure log ----------------------------------------------
 
+#: Seconds for one call to the outside: a discovery round, a registry request, a health check. Long enough for a
+#: retransmitted packet and a slow server, short enough that a start with one dead source stays within its 5 s.
+CALL_TIMEOUT = 5.0
+
+#: Seconds in which a cancelled plugin call must end, twice; then it is abandoned and named (ADR 31). A close of a
+#: socket fits; more would delay the shutdown of a node whose plugin ignores cancellation.
+CANCEL_TIMEOUT = 1.0
+
+#: Seconds that one step of a plugin may hold the event loop before ``plugin.blocking_call`` is logged. asyncio's
+#: debug mode warns at 0.1; a quarter of a second is where probes of peers start to suffer.
+SLOW_CALLBACK_DURATION = 0.25
+
+#: Guarded calls after which a plugin is checked for leaked tasks for the first time, then at each power of two. Fewer
+#: would suspect a plugin that keeps a few tasks by design.
+LEAK_CHECK_CALLS = 64
+
+#: Seconds that tasks have to end after ``aclose``; the contract suites wait as long (ADR 24).
+TASK_LEAK_GRACE = 1.0
+
+#: Characters of a plugin's message that are kept: the sentence of a server, not its whole HTML page.
+MAX_PLUGIN_MESSAGE_LENGTH = 500
+
+#: Seconds between two log lines about a failure that has lasted for as long. Powers of two before that keep the start
+#: of an outage visible; five minutes afterwards keep ten minutes of outage below 30 lines.
+FAILURE_LOG_INTERVAL = 300.0
+
+#: First and longest back-off in seconds (doubled each time, jittered). Half a second after the first failure a restart
+#: of a server is found soon; 30 s bound the load of a thousand nodes on a server that stays away.
+BACKOFF_BASE = 0.25
+MAX_BACKOFF = 30.0
+
+#: Seconds to wait at most when a server asks for more (``Retry-After``): no server can silence a node for a day.
+MAX_RETRY_AFTER = 3600.0
+
+#: First and longest seconds before a crashed background task of this package is started again.
+RESTART_INTERVAL = 1.0
+MAX_RESTART_INTERVAL = 60.0
+
 # --- network: resolver, probes -------------------------------------------------------------------------------
 
 # --- settings: files, environment, secrets -------------------------------------------------------------------

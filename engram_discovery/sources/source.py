@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.protocols import WatchingDiscoverer
 from engram_discovery.runtime.backoff import Backoff
 from engram_discovery.runtime.failure_log import FailureLog
-from engram_discovery.runtime.plugin_call import PluginCall
+from engram_discovery.runtime.plugin_call import PluginCall, PluginCallError
 from engram_discovery.runtime.supervisor import supervise
 from engram_discovery.sources.durations import Durations
 from engram_discovery.sources.last_known_good import LastKnownGood
@@ -23,7 +23,7 @@ from engram_discovery.types import Found
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from engram_discovery.protocols import Discoverer
     from engram_discovery.runtime.clock import Clock
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from engram_discovery.types import Empty, Endpoint
 
 __all__ = ["Source"]
+
+_T = TypeVar("_T")
 
 _CLOSING_TIME = 2.0
 _PAUSE_BETWEEN_CHANGES = 0.05
@@ -159,9 +161,20 @@ class Source:
         self._closed = True
         await self.stop()
         try:
-            await self.plugin_call.call(self._discoverer.aclose, timeout=_CLOSING_TIME)
+            await self._call(self._discoverer.aclose, timeout=_CLOSING_TIME)
         except DiscoveryError as error:
             self._logger.warning("discovery.close_failed", provider=self.name, error=str(error))
+
+    async def _call(self, function: Callable[[], Awaitable[_T]], *, timeout: float | None) -> _T:
+        """Run a guarded call of the discoverer.
+
+        Raises:
+            DiscoveryError: It failed, in whatever way.
+        """
+        try:
+            return await self.plugin_call.call(function, timeout=timeout)
+        except PluginCallError as error:
+            raise DiscoveryError.of(error) from None
 
     async def _supervised(self) -> None:
         work = self._poll_for_ever if self._watchable is None else self._watch_for_ever
@@ -180,7 +193,7 @@ class Source:
     async def _ask(self) -> None:
         began = self._clock.monotonic()
         try:
-            answer = await self.plugin_call.call(self._discoverer.discover, timeout=self._timeout)
+            answer = await self._call(self._discoverer.discover, timeout=self._timeout)
             wait = self._apply(answer)
         except DiscoveryError as error:
             wait = self._fail(error)
@@ -253,7 +266,7 @@ class Source:
 
     async def _watch_until_it_fails(self) -> DiscoveryError:
         try:
-            stream = await self.plugin_call.call(self._open, timeout=self._timeout)
+            stream = await self._call(self._open, timeout=self._timeout)
         except DiscoveryError as error:
             return error
         try:
@@ -272,7 +285,7 @@ class Source:
 
     async def _follow(self, stream: AsyncIterator[Found | Empty]) -> None:
         """Apply what the watch yields until it ends; the first answer has a deadline, changes have none."""
-        first = await self.plugin_call.call(partial(next_answer, stream), timeout=self._timeout)
+        first = await self._call(partial(next_answer, stream), timeout=self._timeout)
         began = self._clock.monotonic()
         answer = first
         while answer is not None:
@@ -282,13 +295,13 @@ class Source:
             self._tell()
             # A provider that never stops yielding must not keep the loop from everybody else.
             await self._clock.sleep(_PAUSE_BETWEEN_CHANGES)
-            answer = await self.plugin_call.call(partial(next_answer, stream), timeout=None)
+            answer = await self._call(partial(next_answer, stream), timeout=None)
             if self._clock.monotonic() - began >= _PROVEN_AFTER:
                 self._rewatching.reset()
                 self._unwatched.recovered(provider=self.name)
 
     async def _close(self, stream: AsyncIterator[Found | Empty]) -> None:
         try:
-            await self.plugin_call.call(partial(close_stream, stream), timeout=_CLOSING_TIME)
+            await self._call(partial(close_stream, stream), timeout=_CLOSING_TIME)
         except DiscoveryError as error:
             self._logger.warning("discovery.close_failed", provider=self.name, error=str(error))

@@ -65,14 +65,14 @@ class _Elsewhere:
 
     async def _elsewhere(self, function: Callable[[], Awaitable[T]], *, even_if_blocked: bool = False) -> T:
         if self._blocked and not even_if_blocked:
-            raise DiscoveryError("its thread is still blocked by an earlier call", kind=FailureKind.TIMEOUT)
+            raise DiscoveryError("the thread is still blocked by an earlier call", kind=FailureKind.TIMEOUT)
         return await self._on_thread(self._plugin.call(function, timeout=None))
 
     async def _close(self) -> None:
         try:
             await self._plugin.call(self._discoverer.aclose, timeout=None)
         finally:
-            await end_leaked_tasks([self._plugin])
+            await end_leaked_tasks([self._plugin.owner])
 
     async def _on_thread(self, work: Coroutine[Any, Any, T]) -> T:
         loop = self._started()

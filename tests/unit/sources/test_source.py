@@ -193,7 +193,7 @@ async def test_a_call_that_resists_cancellation_is_abandoned_and_named() -> None
 
     assert logger.events("plugin.ignores_cancellation") == [{"provider": "dns", "duration_seconds": 2.0}]
     assert len(discoverer.asked_at) == 1
-    assert "still runs" in source.status().error
+    assert "still running" in source.status().error
     release.set()
     await asyncio.sleep(0.01)
     await source.refresh()
