@@ -55,6 +55,57 @@ MAX_RESTART_INTERVAL = 60.0
 
 # --- sources: polling, watching, validation, peer cache ------------------------------------------------------
 
+#: Longest seconds between two rounds of a working source; a shorter TTL wins, down to the next constant. Prometheus
+#: refreshes DNS every 30 s, too.
+REFRESH_INTERVAL = 30.0
+MIN_REFRESH_INTERVAL = 1.0
+
+#: Seconds between two full reads beside a watch: a watch is an optimisation, the full read bounds how long a missed
+#: change stays unnoticed.
+FULL_READ_INTERVAL = 300.0
+
+#: Empty answers in a row before known endpoints are dropped: one proves nothing (ADR 30).
+EMPTY_CONFIRMATIONS = 2
+
+#: First and longest back-off before the first endpoints are found (ADR 90), and of a plugin that crashes.
+EAGER_BACKOFF_BASE = 0.1
+MAX_EAGER_BACKOFF = 5.0
+CRASH_BACKOFF_BASE = 10.0
+MAX_CRASH_BACKOFF = 300.0
+
+#: Shortest seconds to the next try after an error that only an operator can mend, such as a denied token.
+OPERATOR_RETRY_INTERVAL = 15.0
+
+#: Crashes or timeouts in a row that open the circuit breaker of a plugin.
+CIRCUIT_BREAKER_FAILURES = 5
+
+#: Seconds to close a discoverer, and between two answers of a watch, so that an eager one cannot starve the loop.
+SOURCE_CLOSE_TIMEOUT = 2.0
+WATCH_INTERVAL = 0.05
+
+#: Seconds after which an open watch counts as stable and its back-off starts anew.
+WATCH_STABLE_AFTER = 10.0
+
+#: Seconds between two changes that one subscriber receives.
+CHANGE_INTERVAL = 1.0
+
+#: In mode ``first``, seconds before the next source is called as well: a silent first source must not use up the start.
+CHAIN_TIMEOUT = 1.0
+
+#: Endpoints of one answer that are used: no cluster is larger, and a source must not exhaust the memory.
+MAX_ENDPOINTS = 10_000
+
+#: Characters of a reason or detail that are kept.
+MAX_DETAIL_LENGTH = 200
+
+#: Seconds between two writes of the peer cache, and for one read or write: a hanging mount must not delay a start.
+CACHE_SAVE_INTERVAL = 5.0
+DISK_TIMEOUT = 2.0
+
+#: Bounds of the peer cache.
+MAX_CACHED_PEERS = 1000
+MAX_CACHE_FILE_SIZE = 1024 * 1024
+
 # --- joining: fan-out, healing -------------------------------------------------------------------------------
 
 # --- membership: the gossip engine ---------------------------------------------------------------------------
