@@ -108,13 +108,85 @@ MAX_CACHE_FILE_SIZE = 1024 * 1024
 
 # --- joining: fan-out, healing -------------------------------------------------------------------------------
 
+#: Joins under way at once; each holds a thread of the engine.
+MAX_CONCURRENT_JOINS = 16
+
+#: Seconds after which an attempt counts as slow and no longer delays the next one (ADR 33), and seconds beyond the
+#: deadline in which late answers are still taken.
+SLOW_JOIN_AFTER = 1.0
+JOIN_GRACE = 0.25
+
+#: Seconds between two healing rounds while alone or in a minority; otherwise ``join.heal_interval`` holds.
+URGENT_HEAL_INTERVAL = 10.0
+
+#: Endpoints that one healing round contacts while other members are live: bounds the load of a large stale list.
+HEAL_CONTACTS = 3
+
+#: Seconds between two explanations in the log while members are missing, and between two checks whether one is due.
+EXPLAIN_INTERVAL = 10.0
+JOIN_CHECK_INTERVAL = 2.0
+
+#: Seconds over which the members spread their first contact with a new endpoint, against a thundering herd.
+NEW_ENDPOINT_SPREAD = 2.0
+
+#: Endpoints that an explanation lists, in JSON and in text.
+MAX_ENDPOINTS_IN_BODY = 1000
+MAX_ENDPOINTS_IN_TEXT = 10
+
 # --- membership: the gossip engine ---------------------------------------------------------------------------
+
+#: Seconds between two exchanges of the whole view with another member, by profile (ADR 91). They repair what gossip
+#: missed; with kinship's own 30 s and 60 s a node that starts with all others sometimes lacked one for half a minute.
+PUSH_PULL_INTERVALS = {"lan": 10.0, "wan": 30.0, "local": 5.0}
+
+#: Members that the engine accepts, events that it buffers, and inbound streams (from one address as well: nodes that
+#: start together on one machine share it).
+MAX_MEMBERS = 10_000
+ENGINE_EVENT_BUFFER = 16_384
+MAX_INBOUND_STREAMS = 512
+
+#: Events that wait for one consumer; then the oldest are dropped and the consumer receives ``lost``.
+MAX_QUEUED_EVENTS = 4096
+
+#: Seconds for the engine to close its sockets and threads.
+ENGINE_CLOSE_TIMEOUT = 2.0
 
 # --- registration --------------------------------------------------------------------------------------------
 
+#: Seconds between two reads of our own record (jittered by a fifth): how long a lost record stays unnoticed.
+VERIFY_INTERVAL = 30.0
+
+#: Longest back-off in seconds, so that the record is back within ten seconds of the registry; and the shortest wait
+#: after an error that only an operator can mend (OPERATOR_RETRY_INTERVAL above).
+MAX_REGISTRATION_BACKOFF = 8.0
+
+#: Seconds between two verifications that a registrar's ``wait_for_change`` can cause.
+CHANGE_VERIFY_INTERVAL = 1.0
+
 # --- health --------------------------------------------------------------------------------------------------
 
+#: Damping of a status that flaps around a threshold: so many changes are logged in so many checks each.
+FLAPPING_CHANGES = 2
+FLAPPING_CHECKS = 2
+
+#: Seconds of history on the status page, seconds between two samples, and member events that are kept: a quarter of an
+#: hour covers a rolling restart; 900 samples and 50 events cost about 100 kB.
+HISTORY_LENGTH = 900.0
+HISTORY_RESOLUTION = 1.0
+MAX_MEMBER_EVENTS = 50
+
 # --- node: start, node-id conflict, close --------------------------------------------------------------------
+
+#: Seconds for which a newer run of this node id must be alive before this one steps down: a run that does not exist is
+#: suspected within five (ADR 3).
+CONFLICT_CONFIRM_TIME = 8.0
+
+#: Seconds to resolve a host name in ``cluster.advertise``.
+ADVERTISE_RESOLVE_TIMEOUT = 2.0
+
+#: Seconds for the leave message to spread, and for one part of the node to close.
+LEAVE_TIMEOUT = 2.0
+CLOSE_TIMEOUT = 5.0
 
 # --- http and metrics ----------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from engram_discovery.types import CheckResult, CheckStatus
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from engram_discovery.node.provider_factory import Providers
+    from engram_discovery.node.provider_factory import ProviderFactory
     from engram_discovery.protocols import HealthCheck
     from engram_discovery.settings import Settings
     from engram_discovery.settings.models import PluginsSettings
@@ -78,7 +78,7 @@ class Finding:
         return f"{text}; {self.remedy}" if self.remedy else text
 
 
-def examine(files: Sequence[str], overrides: Sequence[str]) -> tuple[list[Finding], Providers | None]:
+def examine(files: Sequence[str], overrides: Sequence[str]) -> tuple[list[Finding], ProviderFactory | None]:
     """Load the settings and every enabled plugin.
 
     Returns:
@@ -99,7 +99,7 @@ def examine(files: Sequence[str], overrides: Sequence[str]) -> tuple[list[Findin
     return findings, _providers(settings)
 
 
-async def probe(providers: Providers) -> list[Finding]:
+async def probe(providers: ProviderFactory) -> list[Finding]:
     """Ask every selected source and health check once. Joins and registers nobody; takes some seconds at most."""
     try:
         discovery = providers.discovery()
@@ -117,14 +117,14 @@ async def probe(providers: Providers) -> list[Finding]:
     return [*found, *(Finding(f"plugin {one.plugin}", verdict, str(one)) for one in complaints)]
 
 
-def _providers(settings: Settings) -> Providers:
+def _providers(settings: Settings) -> ProviderFactory:
     from random import Random
 
-    from engram_discovery.node.provider_factory import Providers, make_host
+    from engram_discovery.node.provider_factory import ProviderFactory, make_host
     from engram_discovery.runtime.clock import SystemClock
     from engram_discovery.runtime.log import get_logger
 
-    return Providers(
+    return ProviderFactory(
         settings=settings,
         host=make_host(settings.cluster.plugins, SilentLogger()),
         identity=None,
@@ -164,7 +164,7 @@ def _source(status: SourceStatus) -> Finding:
     return Finding(subject, Verdict.OK, status.sentence())
 
 
-async def _check(check: HealthCheck, providers: Providers) -> Finding:
+async def _check(check: HealthCheck, providers: ProviderFactory) -> Finding:
     from engram_discovery.runtime.plugin_call import PluginCall, PluginCallError
 
     subject = f"check {check.name}"

@@ -83,11 +83,11 @@ async def _watch(settings: Settings, host: PluginHost, *, as_json: bool) -> None
 
 @asynccontextmanager
 async def _discovery(settings: Settings, host: PluginHost) -> AsyncIterator[Discovery]:
-    from engram_discovery.node.provider_factory import Providers
+    from engram_discovery.node.provider_factory import ProviderFactory
     from engram_discovery.runtime.clock import SystemClock
     from engram_discovery.runtime.log import get_logger
 
-    providers = Providers(
+    providers = ProviderFactory(
         settings=settings,
         host=host,
         identity=None,

@@ -1,4 +1,4 @@
-"""What the cluster looked like over the last minutes: for whoever comes to look after something happened."""
+"""Keep the verdicts and member events of the last minutes, for the status page."""
 
 from __future__ import annotations
 
@@ -6,23 +6,19 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engram_discovery.defaults import HISTORY_LENGTH, HISTORY_RESOLUTION, MAX_MEMBER_EVENTS
+
 if TYPE_CHECKING:
-    from engram_discovery.health.monitor import Verdict
+    from engram_discovery.health.summary import Verdict
     from engram_discovery.runtime.clock import Clock
     from engram_discovery.types import EventKind, HealthStatus, MembershipEvent
 
-__all__ = ["SPAN", "History", "MemberEvent", "Sample"]
-
-#: Seconds that are remembered.
-SPAN = 900.0
-
-_FINEST = 1.0
-_MOST_HAPPENINGS = 50
+__all__ = ["History", "MemberEvent", "Sample"]
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The verdict that held from a moment on.
+    """A verdict, valid until the next sample.
 
     Attributes:
         at: Monotonic seconds.
@@ -39,8 +35,8 @@ class MemberEvent:
 
     Attributes:
         at: Monotonic seconds.
-        kind: What happened.
-        node_id: To whom; empty if events were lost.
+        kind: The kind of event.
+        node_id: The member; empty if events were lost.
     """
 
     at: float
@@ -49,42 +45,42 @@ class MemberEvent:
 
 
 class History:
-    """Remembers the last quarter of an hour, at one verdict a second at the most, and the last 50 member_events.
+    """Keeps a quarter of an hour, with at most one verdict a second, and the last 50 member events.
 
     Attributes:
-        transitions: How often each status was entered, as the log tells it: flapping is damped.
-        largest: Most members alive at once.
+        transitions: Number of changes to each status, as logged: flapping is damped.
+        largest: Largest number of members alive at once.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._moments: deque[Sample] = deque(maxlen=int(SPAN / _FINEST) + 1)
-        self._happenings: deque[MemberEvent] = deque(maxlen=_MOST_HAPPENINGS)
+        self._samples: deque[Sample] = deque(maxlen=int(HISTORY_LENGTH / HISTORY_RESOLUTION) + 1)
+        self._events: deque[MemberEvent] = deque(maxlen=MAX_MEMBER_EVENTS)
         self.transitions: Counter[HealthStatus] = Counter()
         self.largest = 0
 
-    def judged(self, verdict: Verdict) -> None:
-        """Take in a verdict. One that only repeats the last is not kept again."""
-        self.largest = max(self.largest, verdict.alive)
+    def record_verdict(self, verdict: Verdict) -> None:
+        """Keep a verdict that differs from the last one."""
+        self.largest = max(self.largest, verdict.counts.alive)
         now = self._clock.monotonic()
-        if self._moments and self._moments[-1].verdict == verdict:
+        if self._samples and self._samples[-1].verdict == verdict:
             return
-        if len(self._moments) > 1 and now - self._moments[-2].at < _FINEST:
-            self._moments.pop()
-        self._moments.append(Sample(now, verdict))
-        # The one before the window tells what held at its beginning.
-        while len(self._moments) > 1 and self._moments[1].at <= now - SPAN:
-            self._moments.popleft()
+        if len(self._samples) > 1 and now - self._samples[-2].at < HISTORY_RESOLUTION:
+            self._samples.pop()
+        self._samples.append(Sample(now, verdict))
+        # the sample before the window holds the verdict at its start
+        while len(self._samples) > 1 and self._samples[1].at <= now - HISTORY_LENGTH:
+            self._samples.popleft()
 
-    def happened(self, event: MembershipEvent) -> None:
-        """Take in what happened to a member."""
+    def record_event(self, event: MembershipEvent) -> None:
+        """Keep an event of a member."""
         node_id = event.member.node_id if event.member else ""
-        self._happenings.append(MemberEvent(self._clock.monotonic(), event.kind, node_id))
+        self._events.append(MemberEvent(self._clock.monotonic(), event.kind, node_id))
 
     def samples(self) -> tuple[Sample, ...]:
-        """Return the verdicts, oldest first; each held until the next."""
-        return tuple(self._moments)
+        """Return the verdicts, oldest first."""
+        return tuple(self._samples)
 
     def member_events(self) -> tuple[MemberEvent, ...]:
-        """Return the last member_events, newest first."""
-        return tuple(reversed(self._happenings))
+        """Return the last member events, newest first."""
+        return tuple(reversed(self._events))

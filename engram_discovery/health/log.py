@@ -1,75 +1,73 @@
-"""What health says in the log: changes at once, a lasting bad status ever more seldom, flapping damped."""
+"""Log health changes at once, repeat a lasting bad status with exponential spacing, damp flapping."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING
 
+from engram_discovery.defaults import FLAPPING_CHANGES, FLAPPING_CHECKS
 from engram_discovery.network.address import format_address
 from engram_discovery.runtime.failure_log import is_power_of_two
 from engram_discovery.types import EventKind, HealthStatus
 
 if TYPE_CHECKING:
-    from engram_discovery.health.monitor import Verdict
+    from engram_discovery.health.summary import Verdict
     from engram_discovery.runtime.clock import Clock
     from engram_discovery.runtime.log import Logger
     from engram_discovery.types import MembershipEvent
 
 __all__ = ["HealthLog"]
 
-_MOST_CHANGES = 2
-_EVERY_LOOKS = 2
-
 
 class HealthLog:
-    """Tells the changes of status and of members.
+    """Logs changes of the status and of members.
 
-    A fall and its recovery are told when they happen. When a ratio flaps around a threshold, more changes follow; they
-    are told once in two looks on the average, with how many there were, but a fall to critical always at once.
+    A first change and its recovery are logged at once. While the ratio flaps around a threshold, further changes are
+    logged once in two checks on average, with their number; a change to critical is always logged at once.
 
     Args:
-        interval: Seconds between two looks.
-        expected_size: How many nodes there should be, if known.
-        clock: Times what it tells.
-        logger: Told.
+        interval: Seconds between two checks.
+        expected_size: The setting ``cluster.expected_size``.
+        clock: The source of time.
+        logger: Receives the events.
     """
 
     def __init__(self, interval: float, expected_size: int | None, clock: Clock, logger: Logger) -> None:
         self._expected_size = expected_size
         self._clock = clock
         self._logger = logger
-        self._damped_for = _MOST_CHANGES * _EVERY_LOOKS * interval
-        self._changes: deque[float] = deque(maxlen=_MOST_CHANGES)
-        self._told = HealthStatus.HEALTHY
-        self._told_since = clock.monotonic()
-        self._seen = HealthStatus.HEALTHY
-        self._seen_since = self._told_since
+        self._damped_for = FLAPPING_CHANGES * FLAPPING_CHECKS * interval
+        self._changes: deque[float] = deque(maxlen=FLAPPING_CHANGES)
+        self._logged = HealthStatus.HEALTHY
+        self._logged_since = clock.monotonic()
+        self._current = HealthStatus.HEALTHY
+        self._current_since = self._logged_since
         self._flips = 0
-        self._looks = 0
+        self._checks = 0
 
-    def judged(self, verdict: Verdict, *, look: bool) -> bool:
-        """Tell a change of status, and a bad one again at the 1st, 2nd, 4th, 8th … look.
+    def record_verdict(self, verdict: Verdict, *, regular: bool) -> bool:
+        """Log a change of status, and a bad status again at the 1st, 2nd, 4th, 8th … check.
 
         Args:
-            verdict: What was seen.
-            look: Whether it was seen by a regular look, not after an event.
+            verdict: The evaluation.
+            regular: Whether it comes from the regular check, not from an event.
 
         Returns:
-            Whether a change was told.
+            Whether a change was logged.
         """
         now = self._clock.monotonic()
-        if verdict.status is not self._seen:
-            self._seen, self._seen_since = verdict.status, now
+        if verdict.status is not self._current:
+            self._current, self._current_since = verdict.status, now
             self._flips += 1
-        self._looks += look
-        if verdict.status is not self._told:
+        self._checks += regular
+        if verdict.status is not self._logged:
             return self._change(verdict, now)
-        if verdict.status is not HealthStatus.HEALTHY and look and is_power_of_two(self._looks):
-            self._tell(verdict)
+        if verdict.status is not HealthStatus.HEALTHY and regular and is_power_of_two(self._checks):
+            self._write(verdict)
         return False
 
-    def happened(self, event: MembershipEvent) -> None:
-        """Tell what happened to a member."""
+    def record_event(self, event: MembershipEvent) -> None:
+        """Log an event of a member."""
         member = event.member
         if member is None:
             self._logger.warning("member.events_lost", count=event.count)
@@ -84,20 +82,23 @@ class HealthLog:
         )
 
     def _change(self, verdict: Verdict, now: float) -> bool:
-        damped = len(self._changes) == _MOST_CHANGES and now - self._changes[0] < self._damped_for
+        damped = len(self._changes) == FLAPPING_CHANGES and now - self._changes[0] < self._damped_for
         if damped and verdict.status is not HealthStatus.CRITICAL:
             return False
-        was_for = round(self._seen_since - self._told_since, 1)
-        was, flips = self._told, self._flips - 1
-        self._told, self._told_since = verdict.status, self._seen_since
+        duration = round(self._current_since - self._logged_since, 1)
+        previous, flips = self._logged, self._flips - 1
+        self._logged, self._logged_since = verdict.status, self._current_since
         self._changes.append(now)
-        self._flips = self._looks = 0
-        self._tell(
-            verdict, previous_status=str(was), duration_seconds=was_for, **({"flips": flips} if flips else {})
+        self._flips = self._checks = 0
+        self._write(
+            verdict,
+            previous_status=str(previous),
+            duration_seconds=duration,
+            **({"flips": flips} if flips else {}),
         )
         return True
 
-    def _tell(self, verdict: Verdict, **change: object) -> None:
+    def _write(self, verdict: Verdict, **change: object) -> None:
         log = {
             HealthStatus.HEALTHY: self._logger.info,
             HealthStatus.DEGRADED: self._logger.warning,
@@ -106,10 +107,10 @@ class HealthLog:
         log[verdict.status](
             f"health.{verdict.status}",
             status=str(verdict.status),
-            alive=verdict.alive,
-            suspect=verdict.suspect,
-            dead=verdict.dead,
-            total=verdict.total,
+            alive=verdict.counts.alive,
+            suspect=verdict.counts.suspect,
+            dead=verdict.counts.departed,
+            total=verdict.counts.total,
             expected=self._expected_size,
             **change,
         )

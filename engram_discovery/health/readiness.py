@@ -1,11 +1,11 @@
-"""May this node be given work? The answer of ``/readyz``, with its reason."""
+"""Evaluate whether this node may receive traffic: the answer of ``/readyz``, with its reason."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from engram_discovery.types import NodeState
+from engram_discovery.membership.counts import MemberCounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,11 +19,11 @@ Requirement = Literal["started", "joined", "expected_size"]
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The answer.
+    """Whether the node is ready.
 
     Attributes:
-        ready: Whether the node may be given work.
-        reason: Why, for people.
+        ready: Whether the node may receive traffic.
+        reason: Why, in words.
     """
 
     ready: bool
@@ -31,13 +31,15 @@ class Readiness:
 
 
 def readiness(members: Sequence[Member], requirement: Requirement, expected_size: int | None) -> Readiness:
-    """Judge a view by the setting ``cluster.ready_requires``."""
-    alive = sum(member.state is NodeState.ALIVE for member in members)
+    """Evaluate a view by the setting ``cluster.ready_requires``. A suspect counts as present until it is dead."""
+    counts = MemberCounts.of(members, expected_size)
+    suspects = f" ({counts.suspect} suspect)" if counts.suspect else ""
     if requirement == "started":
         return Readiness(ready=True, reason="started")
     if requirement == "joined":
-        if alive > 1:
-            return Readiness(ready=True, reason=f"joined, {alive} nodes are alive")
-        return Readiness(ready=False, reason="alone: no other node is alive in our view")
+        if counts.live > 1:
+            return Readiness(ready=True, reason=f"joined, {counts.live} nodes are live{suspects}")
+        return Readiness(ready=False, reason="alone: no other node is live in this view")
     wanted = expected_size or 1
-    return Readiness(ready=alive >= wanted, reason=f"{alive} of {wanted} expected nodes are alive")
+    reason = f"{counts.live} of {wanted} expected nodes are live{suspects}"
+    return Readiness(ready=counts.live >= wanted, reason=reason)

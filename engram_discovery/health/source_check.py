@@ -1,4 +1,4 @@
-"""The health check of a source: does it answer, is it told of changes, and how old is what we hold?"""
+"""The host's health check of a source: its last outcome, its watch, and the age of its endpoints."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["SourceCheck", "source_checks"]
 
 
 class SourceCheck:
-    """Shows one source under ``checks`` of ``/cluster/health``; asks nobody. A stale one never makes a node critical.
+    """Shows one source under ``checks`` of ``/cluster/health``, without I/O. A stale source is a warning.
 
     Args:
         discovery: The sources.
-        source: Name of the one.
+        source: Name of the source.
     """
 
     def __init__(self, discovery: Discovery, source: str) -> None:
@@ -27,7 +27,7 @@ class SourceCheck:
         self.name = f"{source}-source"
 
     async def check(self) -> CheckResult:
-        """Read the source's own account of itself."""
+        """Read the status of the source."""
         status = next(status for status in self._discovery.status() if status.name == self._source)
         fine = status.outcome in {Outcome.FOUND, Outcome.EMPTY} and status.stale_for is None
         return CheckResult(
@@ -43,5 +43,5 @@ class SourceCheck:
 
 
 def source_checks(discovery: Discovery) -> list[SourceCheck]:
-    """Make the check of every source."""
+    """Create the check of every source."""
     return [SourceCheck(discovery, status.name) for status in discovery.status()]

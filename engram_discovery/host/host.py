@@ -156,7 +156,7 @@ class PluginHost:
         membership: Membership = made[0]
         return membership
 
-    def complain(self, provider: str, what: str) -> PluginError:
+    def record_error(self, provider: str, what: str) -> PluginError:
         """Note in its record that a provider's plugin misbehaved though it was loaded, and return that as an error."""
         owner, _ = self._catalogue.owner(provider)
         complaint = owner.complaint(f"{what}{remedy(owner)}", PluginError)

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from engram_discovery._version import __version__
-from engram_discovery.health.history import SPAN
+from engram_discovery.defaults import HISTORY_LENGTH
 from engram_discovery.http.views import MOST_NODES, health_body, registration_body
 from engram_discovery.network.address import format_address
 from engram_discovery.node.node import Distributed
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engram_discovery.health.history import History
-    from engram_discovery.health.monitor import HealthReport
+    from engram_discovery.health.summary import HealthReport
     from engram_discovery.http.views import Answer
     from engram_discovery.node.node import ClusterContext
     from engram_discovery.types import Member
@@ -46,7 +46,7 @@ def _body(context: Distributed) -> dict[str, Any]:
         "members_total": len(members),
         "explanation": _explanation(context),
         "registrations": [registration_body(registration) for registration in context.registrations],
-        "history": {"span": SPAN, "samples": list(_moments(context.health.history, now))},
+        "history": {"span": HISTORY_LENGTH, "samples": list(_moments(context.health.history, now))},
         "member_events": list(_happenings(context.health.history, now)),
     }
 
@@ -83,10 +83,10 @@ def _moments(history: History, now: float) -> Iterator[dict[str, Any]]:
         yield {
             "age": round(now - moment.at, 3),
             "status": verdict.status.value,
-            "alive": verdict.alive,
-            "suspect": verdict.suspect,
-            "dead": verdict.dead - verdict.left,
-            "left": verdict.left,
+            "alive": verdict.counts.alive,
+            "suspect": verdict.counts.suspect,
+            "dead": verdict.counts.dead,
+            "left": verdict.counts.left,
         }
 
 

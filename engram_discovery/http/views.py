@@ -12,7 +12,7 @@ from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.types import HealthStatus
 
 if TYPE_CHECKING:
-    from engram_discovery.health.monitor import HealthReport, NodeHealth
+    from engram_discovery.health.summary import HealthReport, NodeHealth
     from engram_discovery.node.node import ClusterContext
     from engram_discovery.registration.registration import Registration
     from engram_discovery.runtime.clock import Clock
@@ -79,17 +79,17 @@ class Views:
 
 def health_body(report: HealthReport) -> dict[str, Any]:
     """Write a report as the JSON body of ``/cluster/health``."""
-    verdict = report.verdict
+    verdict, counts = report.verdict, report.verdict.counts
     body: dict[str, Any] = {
         "status": verdict.status.value,
-        "total_nodes": verdict.total,
-        "alive_nodes": verdict.alive,
-        "suspect_nodes": verdict.suspect,
-        "dead_nodes": verdict.dead,
-        "left_nodes": verdict.left,
+        "total_nodes": counts.total,
+        "alive_nodes": counts.alive,
+        "suspect_nodes": counts.suspect,
+        "dead_nodes": counts.departed,
+        "left_nodes": counts.left,
     }
-    if report.expected_size is not None:
-        body["expected_nodes"] = report.expected_size
+    if counts.expected is not None:
+        body["expected_nodes"] = counts.expected
     body["nodes"] = [_node(node) for node in report.nodes[:MOST_NODES]]
     if len(report.nodes) > MOST_NODES:
         body["truncated"] = True

@@ -1,11 +1,12 @@
-"""Whom we could still contact, and what came of it so far."""
+"""The endpoints that could be joined, and the last attempt on each."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from engram_discovery.joining.explain import NotJoined
-from engram_discovery.types import JoinAttempt, JoinOutcome, NodeState
+from engram_discovery.membership.counts import LIVE
+from engram_discovery.types import JoinAttempt, JoinOutcome
 
 if TYPE_CHECKING:
     import random
@@ -15,19 +16,15 @@ if TYPE_CHECKING:
     from engram_discovery.runtime.clock import Clock
     from engram_discovery.types import Endpoint
 
-__all__ = ["LIVE", "JoinCandidates"]
-
-#: States of members that need not be contacted.
-LIVE = frozenset({NodeState.ALIVE, NodeState.SUSPECT})
+__all__ = ["JoinCandidates"]
 
 _NEVER = float("-inf")
 
 
 class JoinCandidates:
-    """Tells non_members from members and from ourselves, and remembers the last attempt on each endpoint.
+    """Separates endpoints into members, this node and others, and keeps the last attempt on each.
 
-    An endpoint that proved to be ourselves is tried again all the same: behind a load balancer it may lead to
-    somebody else the next time.
+    An endpoint that proved to be this node is retried: behind a load balancer it may lead to another node next time.
     """
 
     def __init__(
@@ -45,7 +42,7 @@ class JoinCandidates:
         self._attempts: dict[Endpoint, tuple[JoinAttempt, float]] = {}
 
     def non_members(self, endpoints: Iterable[Endpoint]) -> list[Endpoint]:
-        """Return those that are neither ourselves nor live members, in the order given."""
+        """Return the endpoints that are neither this node nor live members, in the order given."""
         known = self._membership.members(LIVE)
         addresses = {member.addr for member in known}
         names = {member.node_id for member in known}
@@ -58,28 +55,28 @@ class JoinCandidates:
         ]
 
     def by_priority(self, endpoints: Iterable[Endpoint]) -> list[Endpoint]:
-        """Put the least priority value first (RFC 2782), shuffled inside equal ones to spread the load."""
+        """Sort by priority, lowest value first (RFC 2782); shuffled inside equal ones to spread the load."""
         shuffled = list(endpoints)
         self._random.shuffle(shuffled)
         return sorted(shuffled, key=lambda endpoint: endpoint.priority)
 
-    def longest_untried(self, endpoints: Iterable[Endpoint]) -> list[Endpoint]:
-        """Sort so that round by round every one has its turn, those that never joined first."""
-        return sorted(endpoints, key=self._turn)
+    def least_recently_tried(self, endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+        """Sort so that every endpoint has its turn, those that never joined first."""
+        return sorted(endpoints, key=self._turn_key)
 
     def record(self, attempts: Iterable[JoinAttempt]) -> None:
-        """Remember what came of these attempts."""
+        """Keep the outcome of these attempts."""
         now = self._clock.monotonic()
         for attempt in attempts:
             self._attempts[attempt.endpoint] = (attempt, now)
 
     def keep_only(self, endpoints: Iterable[Endpoint]) -> None:
-        """Forget the attempts on endpoints that no source tells of any more."""
+        """Drop the attempts on endpoints that no source lists any more."""
         wanted = frozenset(endpoints)
         self._attempts = {key: value for key, value in self._attempts.items() if key in wanted}
 
     def not_joined(self, endpoints: Iterable[Endpoint]) -> tuple[NotJoined, ...]:
-        """Return what keeps us from each endpoint that is no live member, ourselves included."""
+        """Return why each endpoint is not a live member, this node included."""
         endpoints = tuple(endpoints)
         non_members = frozenset(self.non_members(endpoints))
         return tuple(
@@ -96,6 +93,6 @@ class JoinCandidates:
         attempt, at = self._attempts[endpoint]
         return NotJoined(endpoint, attempt.outcome, attempt.detail, age=self._clock.monotonic() - at)
 
-    def _turn(self, endpoint: Endpoint) -> tuple[bool, float]:
+    def _turn_key(self, endpoint: Endpoint) -> tuple[bool, float]:
         attempt, at = self._attempts.get(endpoint, (None, _NEVER))
         return (attempt is not None and attempt.outcome is JoinOutcome.JOINED, at)

@@ -1,7 +1,7 @@
-"""Why the cluster is as it is: one structure for the log, the command line and ``/cluster/discovery``.
+"""Explain why a node has, or has not, joined its cluster: for the log, the CLI and ``/cluster/discovery`` alike.
 
-The model is Elasticsearch's report on a cluster that has not formed: what is awaited, what was tried, what
-each source said, what happens next.
+The model is the report of Elasticsearch on a cluster that has not formed: what is awaited, what was tried, what each
+source answered, what happens next.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from engram_discovery.defaults import MAX_ENDPOINTS_IN_BODY, MAX_ENDPOINTS_IN_TEXT
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engram_discovery.membership.counts import MemberCounts
     from engram_discovery.network.address import Address
     from engram_discovery.sources.status import SourceStatus
     from engram_discovery.types import Endpoint, JoinOutcome
 
 __all__ = ["Explanation", "NotJoined", "Phase"]
 
-_MOST_PEERS = 1000
-_MOST_PEERS_IN_TEXT = 10
-
 
 class Phase(StrEnum):
-    """How far the cluster has come, as this node sees it, from best to worst."""
+    """The progress of cluster formation as this node sees it, from best to worst."""
 
     FORMED = "formed"
     FORMING = "forming"
-    """Others are here, but fewer than expected."""
+    """Other members are live, but fewer than expected."""
     SPLIT = "split"
-    """Not more than half of the members that we know are here."""
+    """At most half of the known members are live."""
     ALONE = "alone"
     RESOLVING = "resolving"
     """Alone, and no source has answered yet."""
@@ -43,11 +43,11 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NotJoined:
-    """An endpoint that is no live member.
+    """An endpoint that is not a live member.
 
     Attributes:
-        endpoint: Where it should be.
-        outcome: What came of the last attempt; None if there was none.
+        endpoint: The endpoint.
+        outcome: Outcome of the last attempt; None if there was none.
         detail: The same in words.
         age: Seconds since that attempt.
     """
@@ -59,7 +59,7 @@ class NotJoined:
 
     @property
     def is_self(self) -> bool:
-        """Whether it turned out to be this node: worth telling only to one who is alone."""
+        """Whether it is this node, which is of interest only while it is alone."""
         return self.outcome == "self"
 
     def __str__(self) -> str:
@@ -77,68 +77,65 @@ class Explanation:
     """The state of joining at one moment. All times are seconds.
 
     Attributes:
-        phase: How far we are.
+        phase: The progress.
         awaiting: What is awaited, in words; empty if nothing.
         node_id: This node.
         addr: Its gossip address.
-        alive: Live members, this node and suspected ones included.
-        suspect: How many of them are suspected.
-        expected: How many there should be, by the settings; None if they do not say.
-        known: Members known that have not left, this node included.
-        sources: Each source's state, in order.
-        remembered: How many endpoints come from the memory on disk.
-        not_joined: Endpoints that are no live members, and why not.
+        counts: Members by state, this node included.
+        sources: The status of each source, in order.
+        cached: Number of endpoints from the peer cache.
+        not_joined: Endpoints that are not live members, and why.
         next_action: What happens next, in words.
-        next_in: When.
-        advice: What a human could do about it.
+        next_in: Seconds until then.
+        advice: What an operator can do.
     """
 
     phase: Phase
     awaiting: str
     node_id: str
     addr: Address
-    alive: int
-    suspect: int
-    expected: int | None
-    known: int
+    counts: MemberCounts
     sources: tuple[SourceStatus, ...]
-    remembered: int
+    cached: int
     not_joined: tuple[NotJoined, ...]
     next_action: str
     next_in: float
     advice: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the same as plain JSON types, with the first thousand of those who are not joined."""
+        """Return it as plain JSON types, with at most a thousand endpoints that are not joined."""
         return {
             "phase": self.phase.value,
             "text": self.paragraph(),
             "sentences": list(self.sentences()),
             "awaiting": self.awaiting,
             "self": {"node_id": self.node_id, "addr": str(self.addr)},
-            "alive": self.alive,
-            "suspect": self.suspect,
-            "expected": self.expected,
-            "known": self.known,
+            "alive": self.counts.alive,
+            "suspect": self.counts.suspect,
+            "live": self.counts.live,
+            "expected": self.counts.expected,
+            "known": self.counts.known,
             "sources": [status.as_dict() for status in self.sources],
-            "remembered": self.remembered,
-            "not_joined": [_not_joined_as_dict(peer) for peer in self.not_joined[:_MOST_PEERS]],
+            "cached": self.cached,
+            "not_joined": [_not_joined_as_dict(peer) for peer in self.not_joined[:MAX_ENDPOINTS_IN_BODY]],
             "not_joined_total": len(self.not_joined),
             "next": {"action": self.next_action, "in": round(self.next_in, 3)},
             "advice": list(self.advice),
         }
 
     def paragraph(self) -> str:
-        """Return it as a paragraph for people: one line, a few sentences."""
+        """Return it as one line of a few sentences."""
         return ". ".join(self.sentences())
 
     def sentences(self) -> tuple[str, ...]:
-        """Return it as sentences for people, without capitals and full stops."""
+        """Return it as sentences, without capitals and full stops."""
         sentences = [self._headline(), *(status.sentence() for status in self.sources)]
-        if self.remembered:
-            sentences.append(f"the memory on disk has {self.remembered} from an earlier run")
+        if self.cached:
+            sentences.append(f"the peer cache holds {self.cached} from an earlier run")
         missing = (
-            self.not_joined if self.alive <= 1 else [peer for peer in self.not_joined if not peer.is_self]
+            self.not_joined
+            if self.counts.live <= 1
+            else [peer for peer in self.not_joined if not peer.is_self]
         )
         if missing:
             sentences.append(f"not joined: {_list_some(missing)}")
@@ -147,18 +144,18 @@ class Explanation:
         return tuple(sentences)
 
     def _headline(self) -> str:
-        me = f"this node ({self.node_id}, {self.addr})"
+        node = f"this node ({self.node_id}, {self.addr})"
         awaiting = f", waiting for {self.awaiting}" if self.awaiting else ""
-        if self.alive <= 1:
-            return f"{me} is alone{awaiting}"
-        members = f"{self.alive} live members of {max(self.known, self.expected or 0)}"
-        suspected = f" ({self.suspect} of them suspected)" if self.suspect else ""
-        return f"{me} sees {members}{suspected}{awaiting}"
+        if self.counts.live <= 1:
+            return f"{node} is alone{awaiting}"
+        members = f"{self.counts.live} live members of {self.counts.wanted}"
+        suspects = f" ({self.counts.suspect} suspect)" if self.counts.suspect else ""
+        return f"{node} sees {members}{suspects}{awaiting}"
 
 
 def _list_some(peers: Sequence[NotJoined]) -> str:
-    shown = "; ".join(str(peer) for peer in peers[:_MOST_PEERS_IN_TEXT])
-    more = len(peers) - _MOST_PEERS_IN_TEXT
+    shown = "; ".join(str(peer) for peer in peers[:MAX_ENDPOINTS_IN_TEXT])
+    more = len(peers) - MAX_ENDPOINTS_IN_TEXT
     return f"{shown}; and {more} more" if more > 0 else shown
 
 

@@ -1,4 +1,4 @@
-"""Join the cluster, and go on looking for whoever is not in it."""
+"""Join the cluster, and heal splits for as long as the node runs (ADR 33)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from engram_discovery.defaults import (
+    EXPLAIN_INTERVAL,
+    HEAL_CONTACTS,
+    JOIN_CHECK_INTERVAL,
+    NEW_ENDPOINT_SPREAD,
+    URGENT_HEAL_INTERVAL,
+)
 from engram_discovery.joining.candidates import JoinCandidates
 from engram_discovery.joining.parallel_join import ParallelJoin, enough_contacts
 from engram_discovery.joining.progress import JoinProgress
@@ -29,19 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Joiner"]
 
-#: Seconds between two looks while alone or in a minority.
-HASTE = 10.0
-
-#: Endpoints contacted by one look while others are with us.
-FEW = 3
-
-#: Seconds between two paragraphs in the log while something is missing.
-_TELL_EVERY = 10.0
-
-_LOOK_UP_EVERY = 2.0
-
-_NEWCOMERS_TIME = 2.0
-
 
 class Joiner:
     """Brings this node into its cluster and heals splits, for as long as the node runs.
@@ -51,10 +45,10 @@ class Joiner:
 
     Args:
         membership: The engine, started before anything here is called.
-        discovery: Where endpoints come from.
-        is_self: Tells whether an endpoint is this node; called often, must not block.
-        settings: Deadlines and numbers.
-        expected_size: How many nodes there should be, if that is known.
+        discovery: Provides the endpoints.
+        is_self: Returns whether an endpoint is this node; called often, must not block.
+        settings: The table ``[cluster.join]``.
+        expected_size: The setting ``cluster.expected_size``.
         clock: For every wait and age.
         logger: For the events ``join.*`` and ``cluster.*``.
         random: For jitter and for the order of contacts.
@@ -78,29 +72,26 @@ class Joiner:
         self._clock = clock
         self._logger = logger
         self._random = random
-        self._contacts = JoinCandidates(membership, is_self, clock=clock, random=random)
-        self._outlook = JoinProgress(membership, discovery, self._contacts, expected_size=expected_size)
+        self._candidates = JoinCandidates(membership, is_self, clock=clock, random=random)
+        self._progress = JoinProgress(membership, discovery, self._candidates, expected_size=expected_size)
         self._counts: Counter[str] = Counter()
         self._foreign = FailureLog(logger, clock, failed="join.foreign_cluster")
-        self._busy = asyncio.Lock()
-        self._looked_at = clock.monotonic()
-        self._pace_factor = 1.0
-        self._impatience = Backoff(random)
-        self._patience_alone = self._impatience.next()
-        self._told_at = float("-inf")
-        self._told_severity = 0
+        self._joining = asyncio.Lock()
+        self._healed_at = clock.monotonic()
+        self._jitter = 1.0
+        self._alone_backoff = Backoff(random)
+        self._alone_wait = self._alone_backoff.next()
+        self._explained_at = float("-inf")
+        self._logged_severity = 0
         self._changes: AsyncIterator[Change] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    # --- start-up ----------------------------------------------------------------------------------------
-
     async def join_once(self) -> JoinReport:
-        """Discover and join within ``settings.timeout`` seconds. Finding nobody is said loudly, not raised.
+        """Discover and join within ``settings.timeout`` seconds. A node that stays alone logs a warning.
 
-        A source that hangs leaves at least half of the time to the contacts; its round goes on behind our
-        back.
+        A source that hangs leaves at least half of the time to the joins; its round continues in the background.
         """
-        now = asyncio.get_running_loop().time
+        now = self._clock.monotonic
         deadline = now() + self._settings.timeout
         try:
             async with asyncio.timeout(self._settings.timeout / 2):
@@ -108,28 +99,26 @@ class Joiner:
         except TimeoutError:
             snapshot = self._discovery.snapshot()
         self._changes = self._discovery.changes()
-        async with self._busy:
-            non_members = self._contacts.non_members(snapshot.endpoints)
+        async with self._joining:
+            non_members = self._candidates.non_members(snapshot.endpoints)
             report = await self._contact_enough(non_members, timeout=deadline - now())
-        self._tell_if_wanted()
+        self._log_progress()
         return report
 
-    # --- for ever ----------------------------------------------------------------------------------------
-
     def start(self) -> None:
-        """Go on looking, and telling, in the background."""
+        """Heal and log the progress in the background."""
         if self._tasks:
             return
-        self._looked_at = self._clock.monotonic()
-        self._pace_factor = self._random.uniform(0.0, 1.0)
+        self._healed_at = self._clock.monotonic()
+        self._jitter = self._random.uniform(0.0, 1.0)
         self._tasks = [
-            self._in_background("healing", self._heal_for_ever),
+            self._in_background("healing", self._heal_regularly),
             self._in_background("healing on change", self._heal_on_change),
-            self._in_background("cluster report", self._tell_for_ever),
+            self._in_background("cluster report", self._log_progress_regularly),
         ]
 
     async def aclose(self) -> None:
-        """Stop looking, within a second or so."""
+        """Stop healing, within about a second."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -137,50 +126,52 @@ class Joiner:
         self._tasks = []
 
     async def heal(self) -> JoinReport:
-        """Look once: contact some of those who are known and not with us. Never raises for what they do."""
-        async with self._busy:
-            self._looked_at = self._clock.monotonic()
-            self._pace_factor = self._random.uniform(0.9, 1.1)
+        """Run one healing round: try to join a few known endpoints that are not live members. Never raises for them."""
+        async with self._joining:
+            self._healed_at = self._clock.monotonic()
+            self._jitter = self._random.uniform(0.9, 1.1)
             endpoints = self._discovery.snapshot().endpoints
-            self._contacts.keep_only(endpoints)
-            self._discovery.remember(self._outlook.live_endpoints())
-            non_members = self._contacts.non_members(endpoints)
-            if self._outlook.count().is_alone:
-                self._patience_alone = self._impatience.next()
+            self._candidates.keep_only(endpoints)
+            self._discovery.remember(self._progress.live_endpoints())
+            non_members = self._candidates.non_members(endpoints)
+            if self._progress.need().is_alone:
+                self._alone_wait = self._alone_backoff.next()
                 return await self._contact_enough(non_members, timeout=self._settings.timeout)
-            self._impatience.reset()
-            few = self._contacts.longest_untried(self._contacts.by_priority(non_members))[:FEW]
-            return await self._contact(few, target=FEW, timeout=self._settings.timeout)
-
-    # --- telling -----------------------------------------------------------------------------------------
+            self._alone_backoff.reset()
+            chosen = self._candidates.least_recently_tried(self._candidates.by_priority(non_members))[
+                :HEAL_CONTACTS
+            ]
+            return await self._contact(chosen, target=HEAL_CONTACTS, timeout=self._settings.timeout)
 
     def explain(self) -> Explanation:
-        """Say where we are, what is awaited, what each source and each peer answered, and what comes next."""
-        return self._outlook.explain(next_in=max(0.0, self._next_look - self._clock.monotonic()))
+        """Explain the progress: what is awaited, what each source and endpoint answered, and what happens next."""
+        return self._progress.explain(next_in=max(0.0, self._next_heal - self._clock.monotonic()))
 
     def phase(self) -> Phase:
-        """Say how far we are, in one word."""
-        return self._outlook.phase(self._outlook.count())
+        """Return the phase of joining."""
+        return self._progress.phase(self._progress.need())
 
     def counts(self) -> Mapping[str, int]:
-        """Return how many contacts had which outcome, by the names of ``JoinOutcome``."""
+        """Return the number of attempts by outcome; the keys are values of ``JoinOutcome``."""
         return MappingProxyType(dict(self._counts))
-
-    # --- contacts ----------------------------------------------------------------------------------------
 
     async def _contact_enough(self, non_members: Sequence[Endpoint], *, timeout: float) -> JoinReport:
         target = enough_contacts(len(non_members), at_least=self._settings.min_peers)
-        order = self._contacts.by_priority(non_members)
+        order = self._candidates.by_priority(non_members)
         return await self._contact(order, target=target, timeout=timeout)
 
     async def _contact(self, endpoints: Sequence[Endpoint], *, target: int, timeout: float) -> JoinReport:
         if not endpoints:
             return JoinReport()
-        effort = ParallelJoin(
-            self._membership, target=target, at_least=self._settings.min_peers, timeout=timeout
+        attempt = ParallelJoin(
+            self._membership,
+            target=target,
+            at_least=self._settings.min_peers,
+            timeout=timeout,
+            clock=self._clock,
         )
-        report = await effort.run(endpoints)
-        self._contacts.record(report.attempts)
+        report = await attempt.run(endpoints)
+        self._candidates.record(report.attempts)
         self._counts.update(attempt.outcome.value for attempt in report.attempts)
         self._log(report)
         return report
@@ -194,25 +185,23 @@ class Joiner:
         if report.joined:
             self._logger.info("join.joined", contacted=len(report.attempts), joined=report.joined)
 
-    # --- loops -------------------------------------------------------------------------------------------
-
     def _in_background(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         return asyncio.create_task(supervise(name, work, clock=self._clock, logger=self._logger), name=name)
 
     @property
-    def _next_look(self) -> float:
+    def _next_heal(self) -> float:
         usual = self._settings.heal_interval
-        count = self._outlook.count()
-        wait = (min(HASTE, usual) if count.is_urgent else usual) * self._pace_factor
-        # Who starts together with all the others finds the first doors closed: they open within a second or two.
-        return self._looked_at + (min(wait, self._patience_alone) if count.is_alone else wait)
+        need = self._progress.need()
+        wait = (min(URGENT_HEAL_INTERVAL, usual) if need.is_urgent else usual) * self._jitter
+        # nodes that start together find the first ports closed: they open within a second or two (ADR 90)
+        return self._healed_at + (min(wait, self._alone_wait) if need.is_alone else wait)
 
-    async def _heal_for_ever(self) -> None:
+    async def _heal_regularly(self) -> None:
         while True:
-            wait = self._next_look - self._clock.monotonic()
+            wait = self._next_heal - self._clock.monotonic()
             if wait > 0:
-                # In short steps, because a split makes the next look urgent while we wait.
-                await self._clock.sleep(min(wait, _LOOK_UP_EVERY))
+                # in short steps, because a split makes the next round urgent in the meantime
+                await self._clock.sleep(min(wait, JOIN_CHECK_INTERVAL))
             else:
                 await self.heal()
 
@@ -220,28 +209,28 @@ class Joiner:
         if self._changes is None:
             self._changes = self._discovery.changes()
         async for change in self._changes:
-            if not self._outlook.count().is_urgent:
-                # Gossip brings most newcomers by itself; a whole cluster must not fall upon each of them.
-                await self._clock.sleep(self._random.uniform(0.0, _NEWCOMERS_TIME))
-            if self._contacts.non_members(change.added):
+            if not self._progress.need().is_urgent:
+                # gossip brings most new nodes by itself: against a thundering herd on each of them
+                await self._clock.sleep(self._random.uniform(0.0, NEW_ENDPOINT_SPREAD))
+            if self._candidates.non_members(change.added):
                 await self.heal()
 
-    async def _tell_for_ever(self) -> None:
+    async def _log_progress_regularly(self) -> None:
         while True:
-            await self._clock.sleep(_LOOK_UP_EVERY)
-            self._tell_if_wanted()
+            await self._clock.sleep(JOIN_CHECK_INTERVAL)
+            self._log_progress()
 
-    def _tell_if_wanted(self) -> None:
-        count = self._outlook.count()
-        severity = self._outlook.phase(count).severity
-        worse = severity > self._told_severity
-        again = count.is_incomplete and self._clock.monotonic() - self._told_at >= _TELL_EVERY
+    def _log_progress(self) -> None:
+        need = self._progress.need()
+        severity = self._progress.phase(need).severity
+        worse = severity > self._logged_severity
+        again = need.is_incomplete and self._clock.monotonic() - self._explained_at >= EXPLAIN_INTERVAL
         if worse or again:
-            self._told_at = self._clock.monotonic()
+            self._explained_at = self._clock.monotonic()
             explanation = self.explain()
             self._logger.warning(
                 "cluster.not_formed", phase=explanation.phase.value, explanation=explanation.paragraph()
             )
-        elif self._told_severity and not severity:
-            self._logger.info("cluster.formed", alive=count.alive)
-        self._told_severity = severity
+        elif self._logged_severity and not severity:
+            self._logger.info("cluster.formed", live=need.counts.live)
+        self._logged_severity = severity

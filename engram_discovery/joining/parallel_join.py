@@ -1,4 +1,4 @@
-"""Contact many endpoints at once, until enough were joined."""
+"""Join many endpoints concurrently, until enough were joined (ADR 33)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING
 
+from engram_discovery.defaults import JOIN_GRACE, MAX_CONCURRENT_JOINS, SLOW_JOIN_AFTER
 from engram_discovery.errors import JoinError
 from engram_discovery.runtime.plugin_call import describe_exception
 from engram_discovery.types import JoinAttempt, JoinOutcome, JoinReport
@@ -15,59 +16,54 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from engram_discovery.protocols import Membership
+    from engram_discovery.runtime.clock import Clock
     from engram_discovery.types import Endpoint
 
 __all__ = ["ParallelJoin", "enough_contacts"]
 
-#: JoinCandidates under way at most.
-MOST_AT_ONCE = 16
-
-#: Seconds after which a contact that has not answered no longer holds up the next one.
-SLOW_AFTER = 1.0
-
-_GRACE = 0.25
-
 
 def enough_contacts(candidates: int, *, at_least: int) -> int:
-    """Return how many peers to contact among ``candidates``; gossip brings the news to the others.
+    """Return how many of ``candidates`` to join; gossip spreads the membership to the others.
 
-    ``3·ceil(log10(n+1))`` grows as slowly as the number of gossip rounds that reach everybody.
+    ``3·ceil(log10(n+1))`` grows like the number of gossip rounds that reach all members.
     """
     return max(at_least, 3 * math.ceil(math.log10(candidates + 1)))
 
 
 class ParallelJoin:
-    """One joint effort to join ``target`` of some endpoints within ``timeout`` seconds.
+    """Joins ``target`` of the given endpoints within ``timeout`` seconds.
 
-    JoinCandidates run side by side, so that a seed behind a black hole costs only itself: no more are begun than
-    could still be needed, but one that is slow no longer counts, and once ``at_least`` were joined it is not
-    waited for.
+    Attempts run concurrently, so that a black-holed seed costs only itself: no more are started than are still
+    needed, a slow one no longer counts, and once ``at_least`` were joined a slow one is not awaited.
     """
 
-    def __init__(self, membership: Membership, *, target: int, at_least: int, timeout: float) -> None:
+    def __init__(
+        self, membership: Membership, *, target: int, at_least: int, timeout: float, clock: Clock
+    ) -> None:
         self._membership = membership
         self._target = target
         self._at_least = at_least
         self._timeout = timeout
-        self._deadline = _now() + timeout
+        self._clock = clock
+        self._deadline = clock.monotonic() + timeout
         self._waiting: deque[Endpoint] = deque()
         self._running: dict[asyncio.Task[tuple[JoinAttempt, ...]], tuple[Endpoint, float]] = {}
         self._attempts: list[JoinAttempt] = []
 
     async def run(self, endpoints: Iterable[Endpoint]) -> JoinReport:
-        """Contact endpoints in the order given; report those that were contacted. Never raises."""
+        """Contact endpoints in the order given; report the attempts. Never raises."""
         self._waiting.extend(endpoints)
-        crowded = len(self._waiting) > MOST_AT_ONCE
-        share = max(SLOW_AFTER, self._timeout / 2) if crowded else self._timeout
+        queued = len(self._waiting) > MAX_CONCURRENT_JOINS
+        share = max(SLOW_JOIN_AFTER, self._timeout / 2) if queued else self._timeout
         try:
             while not self._is_enough:
-                while self._waiting and self._may_begin:
-                    self._begin(self._waiting.popleft(), share)
-                if not self._running or self._left <= -_GRACE:
+                while self._waiting and self._may_start:
+                    self._start(self._waiting.popleft(), share)
+                if not self._running or self._left <= -JOIN_GRACE:
                     break
                 await self._wait()
         finally:
-            await self._give_up()
+            await self._cancel_rest()
         return JoinReport(tuple(self._attempts))
 
     @property
@@ -76,55 +72,50 @@ class ParallelJoin:
 
     @property
     def _left(self) -> float:
-        return self._deadline - _now()
+        return self._deadline - self._clock.monotonic()
 
     @property
-    def _promising(self) -> list[float]:
-        """When each contact began that is under way and not slow yet."""
-        now = _now()
-        return [began for _, began in self._running.values() if now - began < SLOW_AFTER]
+    def _pending(self) -> list[float]:
+        """Start times of the attempts that are under way and not slow yet."""
+        now = self._clock.monotonic()
+        return [started for _, started in self._running.values() if now - started < SLOW_JOIN_AFTER]
 
     @property
     def _is_enough(self) -> bool:
-        if self._waiting or self._promising:
+        if self._waiting or self._pending:
             return self._joined >= self._target
         return self._joined >= self._at_least
 
     @property
-    def _may_begin(self) -> bool:
+    def _may_start(self) -> bool:
         wanted = self._target - self._joined
-        return len(self._running) < MOST_AT_ONCE and len(self._promising) < wanted and self._left > 0
+        return len(self._running) < MAX_CONCURRENT_JOINS and len(self._pending) < wanted and self._left > 0
 
-    def _begin(self, endpoint: Endpoint, share: float) -> None:
+    def _start(self, endpoint: Endpoint, share: float) -> None:
         contact = _contact(self._membership, endpoint, min(share, self._left))
-        task = asyncio.create_task(contact, name=f"contact {endpoint}")
-        self._running[task] = (endpoint, _now())
+        task = asyncio.create_task(contact, name=f"join {endpoint}")
+        self._running[task] = (endpoint, self._clock.monotonic())
 
     async def _wait(self) -> None:
-        """Wait for an answer, for the end, or until a contact turns out to be slow."""
-        turns_slow = [began + SLOW_AFTER - _now() for began in self._promising]
-        wait = min([max(0.0, self._left) + _GRACE, *turns_slow])
-        # The millisecond is for a contact that turns slow just now: never spin.
+        """Wait for an answer, for the deadline, or until an attempt becomes slow."""
+        slow_in = [started + SLOW_JOIN_AFTER - self._clock.monotonic() for started in self._pending]
+        wait = min([max(0.0, self._left) + JOIN_GRACE, *slow_in])
+        # at least a millisecond, for an attempt that becomes slow right now: never spin
         await asyncio.wait(self._running, timeout=max(wait, 0.001), return_when=asyncio.FIRST_COMPLETED)
         for task in [task for task in self._running if task.done()]:
             del self._running[task]
             self._attempts.extend(task.result())
 
-    async def _give_up(self) -> None:
-        """Stop what is under way; what had its time has an outcome, the others were not needed."""
-        now = _now()
-        for task, (endpoint, began) in self._running.items():
+    async def _cancel_rest(self) -> None:
+        """Cancel attempts under way; a slow one is reported as silent, the others were not needed."""
+        now = self._clock.monotonic()
+        for task, (endpoint, started) in self._running.items():
             task.cancel()
-            if now - began >= SLOW_AFTER:
-                silent = f"no answer within {now - began:.0f} s"
+            if now - started >= SLOW_JOIN_AFTER:
+                silent = f"no answer within {now - started:.0f} s"
                 self._attempts.append(JoinAttempt(endpoint, JoinOutcome.SILENT, silent))
         if self._running:
-            await asyncio.wait(self._running, timeout=_GRACE)
-
-
-def _now() -> float:
-    """Deadlines run on the loop's time, as those of ``asyncio.timeout`` do."""
-    return asyncio.get_running_loop().time()
+            await asyncio.wait(self._running, timeout=JOIN_GRACE)
 
 
 async def _contact(membership: Membership, endpoint: Endpoint, timeout: float) -> tuple[JoinAttempt, ...]:

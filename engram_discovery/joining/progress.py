@@ -1,15 +1,15 @@
-"""How this node sees its cluster: the phase, whether there is haste, and the explanation."""
+"""Evaluate the progress of joining: the phase, its urgency, and the explanation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engram_discovery.joining.candidates import LIVE
 from engram_discovery.joining.explain import Explanation, NotJoined, Phase
+from engram_discovery.membership.counts import LIVE, MemberCounts
 from engram_discovery.sources.peer_cache import CACHE_SOURCE
 from engram_discovery.sources.status import Outcome
-from engram_discovery.types import Endpoint, JoinOutcome, NodeState
+from engram_discovery.types import Endpoint, JoinOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,98 +18,86 @@ if TYPE_CHECKING:
     from engram_discovery.protocols import Membership
     from engram_discovery.sources.chain import Discovery
 
-__all__ = ["JoinProgress", "MemberCounts"]
+__all__ = ["JoinNeed", "JoinProgress"]
 
-_SUSPECT = frozenset({NodeState.SUSPECT})
 _ONLY_OURSELVES = (
-    "every address found is this node itself: list the addresses of other nodes; behind a load balancer, "
+    "all endpoints found are this node itself: list the addresses of other nodes; behind a load balancer, "
     "list the nodes and not the balancer"
 )
 _ALL_FOREIGN = (
-    "every address that answered belongs to another cluster: compare cluster.name and cluster.security.keys"
+    "all endpoints that answered rejected the handshake: compare cluster.name and cluster.security.keys"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class MemberCounts:
-    """How many are here.
+class JoinNeed:
+    """Which members are missing, given the counts of the view."""
 
-    Attributes:
-        alive: Live members, this node included.
-        known: Members that did not leave on purpose and are not forgotten yet: the largest size seen of late.
-        expected: How many there should be, by the settings; None if they do not say.
-    """
-
-    alive: int
-    known: int
-    expected: int | None
+    counts: MemberCounts
 
     @property
     def is_alone(self) -> bool:
-        """Whether there is nobody but us."""
-        return self.alive <= 1
+        """Whether this node is the only live member."""
+        return self.counts.live <= 1
 
     @property
     def is_split(self) -> bool:
-        """Whether not more than half of those we know are here, and we are not alone."""
-        return not self.is_alone and 2 * self.alive <= self.known
+        """Whether at most half of the known members are live, and this node is not alone."""
+        return not self.is_alone and 2 * self.counts.live <= self.counts.known
 
     @property
     def is_urgent(self) -> bool:
-        """Whether we are alone, or not more than half of those who should be here."""
-        return self.is_alone or 2 * self.alive <= max(self.known, self.expected or 0)
+        """Whether this node is alone, or at most half of the wanted members are live."""
+        return self.is_alone or 2 * self.counts.live <= self.counts.wanted
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether an operator must be told again and again."""
-        return self.is_alone if self.expected is None else self.alive < self.expected
+        """Whether the log repeats what is missing."""
+        expected = self.counts.expected
+        return self.is_alone if expected is None else self.counts.live < expected
 
     def awaiting(self, phase: Phase) -> str:
-        """Say who is awaited; nothing if nobody is."""
-        if self.expected is not None and self.alive < self.expected:
-            return f"{self.expected - self.alive} more of the {self.expected} nodes expected"
+        """Return what is awaited, in words; empty if nothing is."""
+        live, expected = self.counts.live, self.counts.expected
+        if expected is not None and live < expected:
+            return f"{expected - live} more of the {expected} nodes expected"
         if phase in {Phase.ALONE, Phase.RESOLVING}:
             return "any other node"
-        return f"{self.known - self.alive} members that died" if phase is Phase.SPLIT else ""
+        return f"{self.counts.known - live} dead members" if phase is Phase.SPLIT else ""
 
 
 class JoinProgress:
-    """Reads the membership and the sources; keeps nothing of its own."""
+    """Reads membership and sources; holds no state of its own."""
 
     def __init__(
         self,
         membership: Membership,
         discovery: Discovery,
-        contacts: JoinCandidates,
+        candidates: JoinCandidates,
         *,
         expected_size: int | None,
     ) -> None:
         self._membership = membership
         self._discovery = discovery
-        self._contacts = contacts
+        self._candidates = candidates
         self._expected = expected_size
 
-    def count(self) -> MemberCounts:
-        """Count who is here and who should be."""
-        states = [member.state for member in self._membership.members()]
-        return MemberCounts(
-            alive=sum(states.count(state) for state in LIVE),
-            known=len(states) - states.count(NodeState.LEFT),
-            expected=self._expected,
-        )
+    def need(self) -> JoinNeed:
+        """Count the members of the current view."""
+        return JoinNeed(MemberCounts.of(self._membership.members(), self._expected))
 
-    def phase(self, count: MemberCounts) -> Phase:
-        """Tell how far we are. A cluster of one is formed where one is what is expected."""
-        if count.is_alone and self._expected != 1:
-            asked = self._discovery.status()
-            answered = any(status.outcome is not Outcome.PENDING for status in asked)
-            return Phase.ALONE if answered or not asked else Phase.RESOLVING
-        if count.is_split:
+    def phase(self, need: JoinNeed) -> Phase:
+        """Return the phase. A cluster of one is formed where one node is expected."""
+        if need.is_alone and self._expected != 1:
+            statuses = self._discovery.status()
+            answered = any(status.outcome is not Outcome.PENDING for status in statuses)
+            return Phase.ALONE if answered or not statuses else Phase.RESOLVING
+        if need.is_split:
             return Phase.SPLIT
-        return Phase.FORMING if count.is_incomplete else Phase.FORMED
+        return Phase.FORMING if need.is_incomplete else Phase.FORMED
 
     def live_endpoints(self) -> tuple[Endpoint, ...]:
-        """Return the addresses of the live members but for ourselves."""
+        """Return the addresses of the live members other than this node."""
         return tuple(
             Endpoint(*member.addr, node_id=member.node_id, source="membership")
             for member in self._membership.members(LIVE)
@@ -117,29 +105,26 @@ class JoinProgress:
         )
 
     def explain(self, *, next_in: float) -> Explanation:
-        """Put everything together."""
+        """Compose the explanation."""
         local = self._membership.local
         snapshot = self._discovery.snapshot()
-        count = self.count()
-        phase = self.phase(count)
-        not_joined = self._contacts.not_joined(snapshot.endpoints)
-        suspect = len(self._membership.members(_SUSPECT))
-        missing = count.is_urgent or any(not peer.is_self for peer in not_joined)
+        need = self.need()
+        counts = need.counts
+        phase = self.phase(need)
+        not_joined = self._candidates.not_joined(snapshot.endpoints)
+        missing = need.is_urgent or any(not peer.is_self for peer in not_joined)
         return Explanation(
             phase=phase,
-            awaiting=count.awaiting(phase),
+            awaiting=need.awaiting(phase),
             node_id=local.node_id,
             addr=local.addr,
-            alive=count.alive,
-            suspect=suspect,
-            expected=count.expected,
-            known=count.known,
+            counts=counts,
             sources=self._discovery.status(),
-            remembered=sum(endpoint.source == CACHE_SOURCE for endpoint in snapshot.endpoints),
+            cached=sum(endpoint.source == CACHE_SOURCE for endpoint in snapshot.endpoints),
             not_joined=not_joined,
-            next_action="contact those who are missing" if missing else "look whether anybody new is there",
+            next_action="join the missing endpoints" if missing else "check for new endpoints",
             next_in=next_in,
-            advice=_advice(not_joined) if count.is_alone else (),
+            advice=_advice(not_joined) if need.is_alone else (),
         )
 
 

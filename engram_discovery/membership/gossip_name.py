@@ -1,10 +1,10 @@
-"""Gossip names: one for each run of a node, and proof against corruption.
+"""Gossip names: one for each run of a node, protected against corruption (ADR 2).
 
 An engine refuses a node that crashed and is back under its old name at another address, for as long as it remembers
 the dead one (62 s in Go's memberlist). So every run has its own name: ``<node id>~<generation in base 36><check>``.
 
-The check is four characters of a hash. Where gossip is not encrypted, nothing else tells a corrupted name from a new
-member: without it, every flipped bit of a name would be a node that joins, dies, and is counted for an hour.
+The check is four characters of a hash. Without encryption, nothing else distinguishes a corrupted name from a new
+member: every flipped bit would be a node that joins, dies, and is counted for an hour.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-__all__ = ["MAX_NODE_ID", "gossip_name", "read_name"]
+__all__ = ["MAX_NODE_ID", "gossip_name", "parse_gossip_name"]
 
 #: Characters of a node id: 64 bytes of gossip name less separator, generation and check.
 MAX_NODE_ID = 50
@@ -34,8 +34,8 @@ def gossip_name(node_id: str, generation: int) -> str:
     return name
 
 
-def read_name(name: str) -> tuple[str, int] | None:
-    """Give node id and generation of a gossip name; None if it is not of our making, or corrupted."""
+def parse_gossip_name(name: str) -> tuple[str, int] | None:
+    """Return node id and generation of a gossip name; None if it is foreign or corrupted."""
     match = _NAME.match(name)
     if match is None or match[3] != _check(match[1]):
         return None

@@ -2,9 +2,9 @@
 
 A busy or blocked event loop, or a C extension that holds the GIL, therefore never gets this node declared dead.
 
-We use kinship's blocking interface from threads that we own and join. Its asyncio interface resolves futures from the
-Rust thread, which crashed the interpreter (SIGABRT or SIGSEGV) when it ended soon after ``close``; the blocking one
-did not. Its events are read on a thread too, so that the view stays current while the event loop is blocked.
+kinship's blocking interface runs on threads that this module owns and joins (ADR 1). Its asyncio interface resolves
+futures from the Rust thread, which crashed the interpreter (SIGABRT or SIGSEGV) when it ended soon after ``close``; the
+blocking one did not. Its events are read on a thread as well, so that the view stays current while the loop is blocked.
 """
 
 from __future__ import annotations
@@ -18,10 +18,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import kinship
 from kinship.blocking import Cluster
 
+from engram_discovery.defaults import (
+    ENGINE_CLOSE_TIMEOUT,
+    ENGINE_EVENT_BUFFER,
+    MAX_CONCURRENT_JOINS,
+    MAX_INBOUND_STREAMS,
+    MAX_MEMBERS,
+    PUSH_PULL_INTERVALS,
+)
 from engram_discovery.errors import BindError, MembershipError, ResolutionError
 from engram_discovery.hookspecs import MembershipConfig, PluginContext, hookimpl
 from engram_discovery.membership import metadata
-from engram_discovery.membership.gossip_name import gossip_name, read_name
+from engram_discovery.membership.gossip_name import gossip_name, parse_gossip_name
 from engram_discovery.membership.subscriptions import Subscription, Subscriptions
 from engram_discovery.membership.table import MemberTable
 from engram_discovery.network.address import Address, format_address, is_wildcard, parse_address
@@ -49,11 +57,6 @@ if TYPE_CHECKING:
 __all__ = ["KinshipMembership", "engram_create_membership"]
 
 _T = TypeVar("_T")
-_CONCURRENT_JOINS = 16
-_CLOSE_TIMEOUT = 2.0
-#: Seconds between two exchanges of the whole view with another member, by profile. They repair what gossip missed; with
-#: kinship's own 30 s and 60 s a node of a cluster that starts at once sometimes lacked another for half a minute.
-_EXCHANGE_EVERY = {"lan": 10.0, "wan": 30.0, "local": 5.0}
 _STATES = {
     kinship.State.ALIVE: NodeState.ALIVE,
     kinship.State.SUSPECT: NodeState.SUSPECT,
@@ -66,7 +69,7 @@ _STATES = {
 def engram_create_membership(
     engine: str, settings: MembershipConfig, context: PluginContext
 ) -> KinshipMembership | None:
-    """Make the embedded engine, under the name ``kinship``."""
+    """Create the embedded engine, named ``kinship``."""
     if engine != "kinship":
         return None
     return KinshipMembership(settings, clock=context.clock, logger=context.logger)
@@ -87,7 +90,7 @@ class KinshipMembership:
         self._starting: asyncio.Future[Cluster] | None = None
         self._pump: threading.Thread | None = None
         self._reading = threading.Lock()
-        self._threads = ThreadPoolExecutor(_CONCURRENT_JOINS, thread_name_prefix="engram-gossip")
+        self._threads = ThreadPoolExecutor(MAX_CONCURRENT_JOINS, thread_name_prefix="engram-gossip")
         self._calls: set[Future[Any]] = set()
         self._subscriptions = Subscriptions()
         self._table = MemberTable(
@@ -98,14 +101,12 @@ class KinshipMembership:
             clock=clock,
         )
 
-    # --- life ----------------------------------------------------------------------------------------------
-
     async def start(self) -> None:
         """Bind and answer gossip; see ``Membership.start``."""
         cluster = Cluster(_engine_config(self._config))
         self._starting = asyncio.get_running_loop().run_in_executor(self._threads, cluster.start)
         try:
-            # Cancelled or not, it opens its socket: aclose waits for it and closes it.
+            # cancelled or not, the engine opens its socket: aclose waits for that and closes it
             await asyncio.shield(self._starting)
         except OSError as error:
             raise BindError(_bind_message(self._config.bind, error)) from error
@@ -117,7 +118,7 @@ class KinshipMembership:
         self._pump.start()
 
     async def leave(self, timeout: float) -> None:
-        """Say good-bye and wait for the news to spread."""
+        """Leave the cluster and wait for the message to spread."""
         self._local_state = NodeState.LEFT
         await self._call(functools.partial(self._running.leave, timeout))
 
@@ -126,14 +127,12 @@ class KinshipMembership:
         if self._starting is not None:
             await asyncio.wait({self._starting})
             if self._starting.exception() is None:
-                await self._call(functools.partial(self._starting.result().close, _CLOSE_TIMEOUT))
+                await self._call(functools.partial(self._starting.result().close, ENGINE_CLOSE_TIMEOUT))
         if self._pump is not None:
-            await self._call(functools.partial(self._pump.join, _CLOSE_TIMEOUT))
-        # Idle threads end at once and are waited for, so that none is left; one that still joins somebody is not.
+            await self._call(functools.partial(self._pump.join, ENGINE_CLOSE_TIMEOUT))
+        # idle threads end at once and are joined; a thread that is still in a join is not awaited
         self._threads.shutdown(wait=not self._calls, cancel_futures=True)
         self._subscriptions.close()
-
-    # --- reading -------------------------------------------------------------------------------------------
 
     @property
     def local(self) -> Member:
@@ -154,10 +153,10 @@ class KinshipMembership:
 
     def members(self, states: AbstractSet[NodeState] | None = None) -> tuple[Member, ...]:
         """Return this node, then the others by node id."""
-        everybody = (self.local, *self._table.members())
+        members = (self.local, *self._table.members())
         if states is None:
-            return everybody
-        return tuple(member for member in everybody if member.state in states)
+            return members
+        return tuple(member for member in members if member.state in states)
 
     def events(self) -> Subscription:
         """Subscribe, from now on."""
@@ -168,16 +167,14 @@ class KinshipMembership:
         stats = self._running.stats()
         return {name: getattr(stats, name) for name in stats.__slots__}
 
-    # --- acting --------------------------------------------------------------------------------------------
-
     async def join(self, endpoints: Sequence[Endpoint], *, timeout: float) -> JoinReport:
         """Contact all endpoints at once, 16 at a time."""
-        gate = asyncio.Semaphore(_CONCURRENT_JOINS)
-        deadline = asyncio.get_running_loop().time() + timeout
+        gate = asyncio.Semaphore(MAX_CONCURRENT_JOINS)
+        deadline = self._clock.monotonic() + timeout
 
         async def attempt(endpoint: Endpoint) -> JoinAttempt:
             try:
-                async with asyncio.timeout_at(deadline), gate:
+                async with asyncio.timeout(timeout), gate:
                     return await self._join_one(endpoint, deadline)
             except TimeoutError:
                 return JoinAttempt(endpoint, JoinOutcome.SILENT, f"no answer within {timeout:.1f} s")
@@ -185,7 +182,7 @@ class KinshipMembership:
         return JoinReport(tuple(await asyncio.gather(*map(attempt, endpoints))))
 
     async def set_spaces(self, spaces: Sequence[str]) -> None:
-        """Tell the cluster which memory spaces this node holds."""
+        """Gossip which memory spaces this node holds."""
         meta = metadata.encode(self._config.api_addr, self._config.zone, spaces)
         await self._call(functools.partial(self._running.set_meta, meta))
         self._spaces = tuple(spaces)
@@ -193,20 +190,18 @@ class KinshipMembership:
     async def rotate_key(self, action: str, key: str) -> tuple[str, ...]:
         """Install, use or remove a gossip key on this node."""
         keyring = self._running.keyring
-        steps: dict[str, Callable[[str], None]] = {
+        actions: dict[str, Callable[[str], None]] = {
             "install": keyring.install,
             "use": keyring.use,
             "remove": keyring.remove,
         }
         try:
-            await self._call(functools.partial(steps[action], key))
+            await self._call(functools.partial(actions[action], key))
         except KeyError:
             raise MembershipError(f"expected install, use or remove, got {action!r}") from None
         except (kinship.KinshipError, ValueError) as error:
             raise MembershipError(f"cannot {action} the gossip key: {error}") from None
         return tuple(keyring.key_ids())
-
-    # --- inside --------------------------------------------------------------------------------------------
 
     @property
     def _running(self) -> Cluster:
@@ -221,7 +216,7 @@ class KinshipMembership:
         return await asyncio.wrap_future(call)
 
     async def _join_one(self, endpoint: Endpoint, deadline: float) -> JoinAttempt:
-        now = asyncio.get_running_loop().time
+        now = self._clock.monotonic
         try:
             addresses = await resolve(endpoint.host, endpoint.port, timeout=max(0.0, deadline - now()))
         except ResolutionError as error:
@@ -241,12 +236,12 @@ class KinshipMembership:
         try:
             answered = await self._call(functools.partial(self._running.join, [text], timeout=timeout))
         except kinship.JoinError:
-            return JoinOutcome.FOREIGN, "it listens, but not with our cluster name and key"
-        # An address that leads back to us by another way answers like a peer, but brings nobody else.
+            return JoinOutcome.FOREIGN, "peer rejected the handshake: cluster.name or gossip key differs"
+        # an address that leads back to this node answers like a peer, but brings no other member
         if answered and len(self._running.members()) > 1:
-            await self._call(functools.partial(self._show_live_runs, asyncio.get_running_loop()))
+            await self._call(functools.partial(self._add_live_runs, asyncio.get_running_loop()))
             return JoinOutcome.JOINED, ""
-        return JoinOutcome.SELF, "it is this node"
+        return JoinOutcome.SELF, "this node itself"
 
     def _advertised(self, engine_addr: str) -> Address:
         return Address(
@@ -258,22 +253,22 @@ class KinshipMembership:
             self._publish(loop, self._table.resync(self._live_runs()))
             for event in events:
                 with self._reading:
-                    digested = self._digest(event)
-                if not self._publish(loop, digested):
+                    changes = self._apply_event(event)
+                if not self._publish(loop, changes):
                     return
         except kinship.KinshipClosed as error:
             self._logger.error("membership.stopped", error=str(error))
 
-    def _show_live_runs(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Show whom a contact brought at once, ahead of the events: who has joined must not be told it is alone."""
-        # Only non_members, and never between an event and its entry: what the events told is never overwritten.
+    def _add_live_runs(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Add the members of a joined cluster at once, ahead of their events: a joined node must not seem alone."""
+        # only unknown runs, and never between an event and its application: an applied event is never overwritten
         with self._reading:
-            non_members = [run for run in self._live_runs() if not self._table.knows(run)]
-            events = [event for run in non_members for event in self._table.apply(run)]
+            unknown = [run for run in self._live_runs() if not self._table.knows(run)]
+            events = [event for run in unknown for event in self._table.apply(run)]
         self._publish(loop, tuple(events))
 
     def _publish(self, loop: asyncio.AbstractEventLoop, events: tuple[MembershipEvent, ...]) -> bool:
-        """Hand events to the loop; False if it is gone, because the program ended without closing us."""
+        """Pass events to the loop; False if it has ended, because the program ended without closing the engine."""
         if events:
             try:
                 loop.call_soon_threadsafe(self._subscriptions.publish, events)
@@ -281,7 +276,7 @@ class KinshipMembership:
                 return False
         return True
 
-    def _digest(self, event: Any) -> tuple[MembershipEvent, ...]:
+    def _apply_event(self, event: Any) -> tuple[MembershipEvent, ...]:
         match event:
             case kinship.EventsLost(count=count):
                 lost = MembershipEvent(EventKind.LOST, count=count)
@@ -298,29 +293,29 @@ class KinshipMembership:
         return [run for run in runs if run is not None]
 
     def _member(self, raw: kinship.Member) -> Member | None:
-        """Translate a run; None if its name is not of our making: nobody that we could tell anything of."""
-        named = read_name(raw.name)
+        """Translate a run; None if its gossip name was not made by this package."""
+        named = parse_gossip_name(raw.name)
         if named is None:
             self._logger.debug("membership.unknown_member_name", name=raw.name, addr=raw.addr)
             return None
         node_id, generation = named
-        told = metadata.decode(raw.meta)
+        meta = metadata.decode(raw.meta)
         return Member(
             node_id=node_id,
             generation=generation,
             addr=parse_address(raw.addr),
-            api_addr=told.api_addr,
+            api_addr=meta.api_addr,
             state=_STATES[raw.state],
             incarnation=raw.incarnation,
             updated_at=self._clock.monotonic(),
-            spaces=told.spaces,
-            spaces_omitted=told.spaces_omitted,
-            zone=told.zone,
+            spaces=meta.spaces,
+            spaces_omitted=meta.spaces_omitted,
+            zone=meta.zone,
         )
 
 
 def _engine_config(config: MembershipConfig) -> kinship.Config:
-    """Translate our configuration into kinship's.
+    """Translate the configuration into kinship's.
 
     Raises:
         MembershipError: kinship refuses a value; it names the field.
@@ -331,12 +326,12 @@ def _engine_config(config: MembershipConfig) -> kinship.Config:
         "cluster": config.identity.cluster,
         "bind": format_address(bind),
         "meta": metadata.encode(config.api_addr, config.zone, config.spaces),
-        # kinship's own cap of 16 streams an address holds up nodes that start together on one machine.
-        "max_inbound_streams": 512,
-        "max_inbound_streams_per_ip": 512,
+        # kinship's default cap of 16 streams per address delays nodes that start together on one machine
+        "max_inbound_streams": MAX_INBOUND_STREAMS,
+        "max_inbound_streams_per_ip": MAX_INBOUND_STREAMS,
         "join_retries": 1,
-        "max_members": 10_000,
-        "event_buffer": 16_384,
+        "max_members": MAX_MEMBERS,
+        "event_buffer": ENGINE_EVENT_BUFFER,
     }
     if advertise.port and (is_wildcard(bind.host) or advertise != bind):
         fields["advertise"] = format_address(advertise)
@@ -348,7 +343,7 @@ def _engine_config(config: MembershipConfig) -> kinship.Config:
     preset = {"lan": kinship.Config.lan, "wan": kinship.Config.wan, "local": kinship.Config.local}
     profile = tuning.pop("profile", "lan")
     try:
-        return preset[profile](**fields, push_pull_interval=_EXCHANGE_EVERY[profile], **tuning)
+        return preset[profile](**fields, push_pull_interval=PUSH_PULL_INTERVALS[profile], **tuning)
     except (kinship.ConfigError, ValueError) as error:
         raise MembershipError(f"cluster.swim: {error}") from error
 

@@ -1,4 +1,4 @@
-"""What a node tells the others about itself inside gossip, in the 512 bytes that the engine allows.
+"""Encode the metadata of a node in gossip, within the 512 bytes that the engine allows.
 
 Keys are short because every byte is gossiped: ``api`` (host:port), ``zone``, ``spaces`` (one a line) and ``more``
 (how many spaces did not fit).
@@ -14,10 +14,10 @@ from engram_discovery.network.address import Address, format_address, parse_addr
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["LIMIT", "NodeMetadata", "decode", "encode"]
+__all__ = ["MAX_METADATA_SIZE", "NodeMetadata", "decode", "encode"]
 
 #: Bytes that the engine allows for all keys, values and their framing.
-LIMIT = 512
+MAX_METADATA_SIZE = 512
 
 _FRAMING = 4  # bytes an entry costs beside its key and value, at the most
 _MORE_DIGITS = 6
@@ -28,10 +28,10 @@ class NodeMetadata:
     """The facts that travel with a member.
 
     Attributes:
-        api_addr: Where its API answers, if it told.
+        api_addr: Its API address, if known.
         zone: Its availability zone, if it told.
-        spaces: The memory spaces that fitted.
-        spaces_omitted: How many did not.
+        spaces: The memory spaces that fit.
+        spaces_omitted: Number of those that do not.
     """
 
     api_addr: Address | None = None
@@ -41,7 +41,7 @@ class NodeMetadata:
 
 
 def encode(api_addr: Address | None, zone: str | None, spaces: Sequence[str]) -> dict[str, str]:
-    """Write the metadata so that it fits, with as many spaces as there is room for, in order.
+    """Encode the metadata with as many spaces as fit, in order.
 
     Raises:
         ValueError: API address and zone alone do not fit, or a space's name holds a line break.
@@ -51,8 +51,10 @@ def encode(api_addr: Address | None, zone: str | None, spaces: Sequence[str]) ->
         meta["api"] = format_address(api_addr)
     if zone:
         meta["zone"] = zone
-    if _size(meta) > LIMIT:
-        raise ValueError(f"zone and API address take {_size(meta)} bytes of gossip metadata, {LIMIT} at most")
+    if _size(meta) > MAX_METADATA_SIZE:
+        raise ValueError(
+            f"zone and API address take {_size(meta)} bytes of gossip metadata, {MAX_METADATA_SIZE} at most"
+        )
     if any("\n" in space for space in spaces):
         raise ValueError("the name of a memory space holds a line break")
     kept = _fitting(meta, spaces)
@@ -64,7 +66,7 @@ def encode(api_addr: Address | None, zone: str | None, spaces: Sequence[str]) ->
 
 
 def decode(meta: Mapping[str, str]) -> NodeMetadata:
-    """Read what another node told. Whatever cannot be read is left out: a peer's nonsense must not hurt us."""
+    """Decode the metadata of another node; malformed entries are ignored."""
     spaces = meta.get("spaces", "")
     more = meta.get("more", "")
     return NodeMetadata(
@@ -76,7 +78,7 @@ def decode(meta: Mapping[str, str]) -> NodeMetadata:
 
 
 def _fitting(meta: Mapping[str, str], spaces: Sequence[str]) -> int:
-    room = LIMIT - _size(meta) - len("spaces") - _FRAMING
+    room = MAX_METADATA_SIZE - _size(meta) - len("spaces") - _FRAMING
     reserve = len("more") + _FRAMING + _MORE_DIGITS
     kept = used = 0
     for space in spaces:

@@ -1,4 +1,4 @@
-"""Hand events from the engine's thread to any number of consumers on an event loop, without ever waiting for one."""
+"""Deliver events to any number of consumers on an event loop, without waiting for any of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING
 
+from engram_discovery.defaults import MAX_QUEUED_EVENTS
 from engram_discovery.types import EventKind, MembershipEvent
 
 if TYPE_CHECKING:
@@ -14,13 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Subscription", "Subscriptions"]
 
-_CAPACITY = 4096
-
 
 class Subscription:
     """An async iterator over events from its creation on. A consumer that falls behind reads ``LOST`` next."""
 
-    def __init__(self, capacity: int = _CAPACITY) -> None:
+    def __init__(self, capacity: int = MAX_QUEUED_EVENTS) -> None:
         self._events: deque[MembershipEvent] = deque()
         self._capacity = capacity
         self._lost = 0
@@ -56,14 +55,14 @@ class Subscription:
 
 
 class Subscriptions:
-    """The consumers of one engine. One that is no longer referenced is forgotten."""
+    """The consumers of one engine, weakly referenced."""
 
     def __init__(self) -> None:
         self._open: weakref.WeakSet[Subscription] = weakref.WeakSet()
         self._closed = False
 
     def subscribe(self) -> Subscription:
-        """Make a subscription that starts now."""
+        """Create a subscription that starts now."""
         subscription = Subscription()
         if self._closed:
             subscription.close()
@@ -72,7 +71,7 @@ class Subscriptions:
         return subscription
 
     def publish(self, events: Iterable[MembershipEvent]) -> None:
-        """Give events to every consumer. Only on the loop's thread."""
+        """Queue events for every consumer. Only on the loop's thread."""
         for event in events:
             for subscription in tuple(self._open):
                 subscription.put(event)

@@ -1,8 +1,8 @@
-"""The view: every other node, by node id, departed ones included.
+"""The member table: all other nodes by node id, departed ones included.
 
-A gossip engine speaks of *runs*: each start of a process has its own gossip name. Users speak of nodes. This table
-folds the runs of one node id into one: the newest that lives, else the newest. So a node that crashed and came back,
-even at another address, is one node that is alive again, and news of its dead run changes nothing.
+A gossip engine knows *runs*: each start of a process has its own gossip name (ADR 2). Users know nodes. This table
+folds the runs of one node id into one member: the newest live run, else the newest. A node that crashed and restarted,
+even at another address, is one member that is alive again, and events of its dead run change nothing.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _DEPARTED = frozenset({NodeState.DEAD, NodeState.LEFT})
 
 
 class MemberTable:
-    """The members other than ourselves. Thread-safe; reads cost nothing while nothing changes.
+    """The members other than this node. Thread-safe; reads are cached while nothing changes.
 
     Args:
-        own_id: Our node id: other runs of it are rivals, never members.
-        own_generation: Our generation.
+        own_id: This node's id: other runs of it are node-id conflicts, never members.
+        own_generation: This node's generation.
         forget_left_after: Seconds for which a member that left is still listed.
         forget_dead_after: Seconds for which a dead member is still listed.
-        clock: Times the retention.
+        clock: The source of time.
     """
 
     def __init__(
@@ -49,17 +49,17 @@ class MemberTable:
         self._clock = clock
         self._lock = threading.Lock()
         self._runs: dict[str, dict[int, Member]] = {}
-        self._shown: dict[str, Member] = {}
+        self._current: dict[str, Member] = {}
         self._departed: set[str] = set()
         self._snapshot: tuple[Member, ...] | None = ()
 
     def apply(self, run: Member) -> tuple[MembershipEvent, ...]:
-        """Take in what the engine says of one run, and return what that changes for users."""
+        """Apply the engine's state of one run; return the resulting events for users."""
         if run.node_id == self._own_id:
             newer = run.generation > self._own_generation
             return (MembershipEvent(EventKind.CONFLICT, run),) if newer else ()
         with self._lock:
-            before = self._shown.get(run.node_id)
+            before = self._current.get(run.node_id)
             runs = self._runs.setdefault(run.node_id, {})
             if _same(runs.get(run.generation), run):
                 return ()
@@ -71,17 +71,17 @@ class MemberTable:
             kind = _change(before, after)
             if kind is None:
                 return ()
-            self._forget_address(after)
-            self._show(after)
+            self._drop_taken_over(after)
+            self._set(after)
             return (MembershipEvent(kind, after),)
 
     def knows(self, run: Member) -> bool:
-        """Tell whether anything was heard of this run, and not forgotten since."""
+        """Return whether this run is in the table."""
         with self._lock:
             return run.generation in self._runs.get(run.node_id, ())
 
     def resync(self, runs: Iterable[Member]) -> tuple[MembershipEvent, ...]:
-        """Take in the engine's whole list of live runs; live runs that it lacks have died unseen."""
+        """Apply the engine's full list of live runs; live runs missing from it have died unnoticed."""
         live = list(runs)
         events = [event for run in live for event in self.apply(run)]
         named = {(run.node_id, run.generation) for run in live}
@@ -94,15 +94,15 @@ class MemberTable:
         return tuple(events)
 
     def members(self) -> tuple[Member, ...]:
-        """Return everybody but ourselves, sorted by node id, without those departed long ago."""
+        """Return the members by node id, without those whose retention has passed."""
         with self._lock:
-            self._forget_departed()
+            self._drop_expired()
             if self._snapshot is None:
-                self._snapshot = tuple(self._shown[node_id] for node_id in sorted(self._shown))
+                self._snapshot = tuple(self._current[node_id] for node_id in sorted(self._current))
             return self._snapshot
 
-    def _show(self, run: Member) -> None:
-        self._shown[run.node_id] = run
+    def _set(self, run: Member) -> None:
+        self._current[run.node_id] = run
         if run.state in _DEPARTED:
             self._departed.add(run.node_id)
         else:
@@ -110,25 +110,25 @@ class MemberTable:
         self._snapshot = None
 
     def _drop(self, node_id: str) -> None:
-        del self._shown[node_id]
+        del self._current[node_id]
         del self._runs[node_id]
         self._departed.discard(node_id)
         self._snapshot = None
 
-    def _forget_address(self, run: Member) -> None:
-        """Forget a departed node whose address a living one has taken over."""
+    def _drop_taken_over(self, run: Member) -> None:
+        """Drop a departed node whose address a live one has taken over."""
         if run.state in _DEPARTED:
             return
-        taken = [i for i in self._departed if i != run.node_id and self._shown[i].addr == run.addr]
+        taken = [i for i in self._departed if i != run.node_id and self._current[i].addr == run.addr]
         for node_id in taken:
             self._drop(node_id)
 
-    def _forget_departed(self) -> None:
+    def _drop_expired(self) -> None:
         now = self._clock.monotonic()
-        for node_id in [i for i in self._departed if self._is_over(self._shown[i], now)]:
+        for node_id in [i for i in self._departed if self._has_expired(self._current[i], now)]:
             self._drop(node_id)
 
-    def _is_over(self, member: Member, now: float) -> bool:
+    def _has_expired(self, member: Member, now: float) -> bool:
         return now - member.updated_at >= self._retention[member.state]
 
 
@@ -141,7 +141,7 @@ def _same(known: Member | None, run: Member) -> bool:
 
 
 def _change(known: Member | None, run: Member) -> EventKind | None:
-    """Name the step from what was shown to what is shown now; None if it is no news."""
+    """Return the kind of event between two states of a member; None if nothing changed."""
     if known is None or run.generation > known.generation:
         return _ARRIVAL[run.state]
     if run.generation < known.generation:

@@ -91,18 +91,18 @@ def collect(context: Distributed) -> Iterator[Metric]:
 
 def _counts(health: ClusterHealth) -> Iterator[Metric]:
     report, history = health.report(), health.history
-    verdict = report.verdict
-    yield SIZE.single(verdict.total)
-    yield LARGEST.single(max(history.largest, verdict.alive))
+    verdict, counts = report.verdict, report.verdict.counts
+    yield SIZE.single(counts.total)
+    yield LARGEST.single(max(history.largest, counts.alive))
     states: dict[Labels, float] = {
-        ("alive",): verdict.alive,
-        ("suspect",): verdict.suspect,
-        ("dead",): verdict.dead - verdict.left,
-        ("left",): verdict.left,
+        ("alive",): counts.alive,
+        ("suspect",): counts.suspect,
+        ("dead",): counts.dead,
+        ("left",): counts.left,
     }
     yield NODES.series(states)
     yield STATUS.series({(name.value,): verdict.status is name for name in HealthStatus})
-    yield RATIO.single(verdict.ratio)
+    yield RATIO.single(counts.ratio)
     yield TRANSITIONS.series({(name.value,): history.transitions[name] for name in HealthStatus})
     checks: dict[Labels, float] = {
         (name, status.value): result.status is status
@@ -110,4 +110,4 @@ def _counts(health: ClusterHealth) -> Iterator[Metric]:
         for status in CheckStatus
     }
     yield CHECKS.series(checks)
-    yield LATE.single(health.late)
+    yield LATE.single(health.loop_lag)

@@ -1,6 +1,6 @@
-"""The address at which others reach this node, and which addresses are this node's own.
+"""Choose the advertise address, and recognise the addresses of this node.
 
-A wildcard is never told to anybody: a registry refuses it, and a peer that believed it would talk to itself.
+A wildcard is never advertised: a registry refuses it, and a peer would connect to itself.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engram_discovery.defaults import ADVERTISE_RESOLVE_TIMEOUT
 from engram_discovery.errors import Problem, ResolutionError, SettingsError
 from engram_discovery.network.address import Address, is_loopback, is_wildcard, parse_address
 from engram_discovery.network.resolver import resolve
@@ -27,8 +28,6 @@ __all__ = [
     "needs_seeds",
     "resolve_advertise",
 ]
-
-_RESOLVE_TIMEOUT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def interface_addresses() -> tuple[InterfaceAddress, ...]:
 
 
 def needs_seeds(advertise: str, bind: Address, interfaces: Sequence[InterfaceAddress]) -> bool:
-    """Tell whether the route to the seeds must decide, because the machine has several candidates."""
+    """Return whether the route to the seeds must decide, because the machine has several candidates."""
     return advertise == "auto" and is_wildcard(bind.host) and len(_candidates(bind, interfaces)) > 1
 
 
@@ -66,7 +65,7 @@ def choose_advertise(
     interfaces: Sequence[InterfaceAddress],
     seeds: Iterable[Endpoint] = (),
 ) -> Address:
-    """Choose the address to tell the others.
+    """Choose the advertise address.
 
     The first that applies: the setting (an address, or ``iface:NAME``); a specific bind address; the only candidate
     among this machine's addresses; the source address of the route to a seed.
@@ -75,7 +74,7 @@ def choose_advertise(
         advertise: The setting ``cluster.advertise``.
         bind: The gossip address that is bound.
         interfaces: This machine's addresses.
-        seeds: Endpoints already discovered, IP addresses only count.
+        seeds: Endpoints already discovered; only IP addresses count.
 
     Raises:
         SettingsError: There is no candidate or there are several; lists them with the setting to write.
@@ -98,22 +97,22 @@ def choose_advertise(
 
 
 async def resolve_advertise(address: Address) -> Address:
-    """Turn a host name into the IP address that gossip needs; waits 2 s at the most.
+    """Resolve a host name to the IP address that gossip needs, within 2 s.
 
     Raises:
         SettingsError: The name has no address.
     """
     try:
-        return (await resolve(address.host, address.port or 1, timeout=_RESOLVE_TIMEOUT))[0]._replace(
-            port=address.port
-        )
+        return (await resolve(address.host, address.port or 1, timeout=ADVERTISE_RESOLVE_TIMEOUT))[
+            0
+        ]._replace(port=address.port)
     except ResolutionError as error:
         remedy = 'write an IP address, "iface:NAME", or a name that this machine can resolve'
         raise SettingsError([Problem("cluster.advertise", str(error), remedy=remedy)]) from error
 
 
 class SelfFilter:
-    """Recognises endpoints that are this node, so that it never joins itself and calls that success.
+    """Recognises endpoints that are this node, so that a self-contact never counts as a join.
 
     Args:
         bind: The gossip address that is bound.
@@ -129,7 +128,7 @@ class SelfFilter:
         self._advertised = advertise.host
 
     def __call__(self, endpoint: Endpoint) -> bool:
-        """Tell whether an endpoint is this node."""
+        """Return whether an endpoint is this node."""
         if endpoint.host == self._advertised and endpoint.port == self._port:
             return True
         if endpoint.port != self._bind_port:
@@ -138,7 +137,7 @@ class SelfFilter:
 
 
 def _candidates(bind: Address, interfaces: Sequence[InterfaceAddress]) -> list[InterfaceAddress]:
-    """List what a wildcard could mean to others: IPv4 if there is any, else global IPv6; never loopback."""
+    """List the addresses a wildcard bind is reachable at: IPv4 if there is any, else global IPv6; never loopback."""
     remote = [i for i in interfaces if not is_loopback(i.host)]
     v4 = [i for i in remote if ":" not in i.host and not ipaddress.ip_address(i.host).is_link_local]
     v6 = [i for i in remote if ":" in i.host and "%" not in i.host]
@@ -146,12 +145,12 @@ def _candidates(bind: Address, interfaces: Sequence[InterfaceAddress]) -> list[I
 
 
 def _of_interface(name: str, bind: Address, interfaces: Sequence[InterfaceAddress]) -> str:
-    mine = [i for i in interfaces if i.interface == name]
-    if not mine:
+    own = [i for i in interfaces if i.interface == name]
+    if not own:
         names = ", ".join(sorted({i.interface for i in interfaces}))
         found = f'no interface "{name}" with an address'
         raise SettingsError([Problem("cluster.advertise", found, remedy=f"this machine has: {names}")])
-    chosen = _candidates(bind, mine) or mine
+    chosen = _candidates(bind, own) or own
     return chosen[0].host
 
 

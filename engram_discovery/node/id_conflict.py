@@ -1,10 +1,10 @@
-"""Two live nodes with one node id: the older run yields, loudly.
+"""Detect node-id conflicts: of two live nodes with one node id, the older run steps down.
 
-This happens to a cloned disk, a copied settings file, or an orchestrator that starts a replacement while the old
-process still runs. The newer run has the higher generation and stays; the older one leaves the cluster.
+Causes are a cloned disk, a copied settings file, or an orchestrator that starts a replacement while the old process
+still runs. The newer run has the higher generation and stays; the older one leaves the cluster (ADR 3).
 
-The news must last: a run that does not exist (a corrupted or forged packet, where gossip is not encrypted) answers no
-probe, and the others suspect it within seconds.
+The conflict must persist: a run that does not exist (a corrupted or forged packet, without encryption) answers no
+probe, and the other members suspect it within seconds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from engram_discovery.defaults import CONFLICT_CONFIRM_TIME
 from engram_discovery.errors import NameConflictError
 from engram_discovery.network.address import format_address
 from engram_discovery.types import EventKind, NodeState
@@ -24,57 +25,54 @@ if TYPE_CHECKING:
     from engram_discovery.runtime.log import Logger
     from engram_discovery.types import Member
 
-__all__ = ["LASTING", "NodeIdConflictDetector"]
-
-#: Seconds for which a newer run must live before we give way to it.
-LASTING = 8.0
+__all__ = ["NodeIdConflictDetector"]
 
 
 class NodeIdConflictDetector:
-    """Waits for a newer run of our own node id, and then gives way once.
+    """Waits for a newer run of this node's id, and then steps down once.
 
     Args:
-        membership: Tells of the conflict.
-        give_way: Stops looking for peers and leaves the cluster.
-        clock: Times how long the news must last.
-        logger: Told what happened and what to do.
+        membership: Its events report the conflict.
+        step_down: Stops healing and leaves the cluster.
+        clock: The source of time.
+        logger: For the events ``node_id.*``.
     """
 
     def __init__(
         self,
         membership: Membership,
-        give_way: Callable[[], Awaitable[None]],
+        step_down: Callable[[], Awaitable[None]],
         *,
         clock: Clock,
         logger: Logger,
     ) -> None:
         self._membership = membership
-        self._give_way = give_way
+        self._step_down = step_down
         self._clock = clock
         self._logger = logger
-        self._rivals: dict[int, Member] = {}
-        self._waiting: asyncio.Task[None] | None = None
+        self._competing: dict[int, Member] = {}
+        self._confirming: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._replaced = asyncio.Event()
+        self._lost = asyncio.Event()
         self._message = ""
 
     @property
-    def replaced(self) -> bool:
-        """Whether another run has taken our place."""
-        return self._replaced.is_set()
+    def lost(self) -> bool:
+        """Whether a newer run of this node id has taken over."""
+        return self._lost.is_set()
 
     def start(self) -> None:
         """Start watching. Call once, on the event loop."""
-        self._task = asyncio.create_task(self._watch(), name="engram-conflict-guard")
+        self._task = asyncio.create_task(self._watch(), name="engram-node-id-conflict")
 
     async def wait(self) -> NameConflictError:
-        """Wait until another run has taken our place, and return the error that says so."""
-        await self._replaced.wait()
+        """Wait until a newer run has taken over, and return the error that describes it."""
+        await self._lost.wait()
         return NameConflictError(self._message)
 
     async def aclose(self) -> None:
         """Stop watching."""
-        tasks = [task for task in (self._task, self._waiting) if task is not None]
+        tasks = [task for task in (self._task, self._confirming) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -82,38 +80,38 @@ class NodeIdConflictDetector:
     async def _watch(self) -> None:
         async for event in self._membership.events():
             if event.kind is EventKind.CONFLICT and event.member is not None:
-                self._take_in(event.member)
+                self._record(event.member)
 
-    def _take_in(self, rival: Member) -> None:
-        """Remember a living rival, forget one that does not live; nobody else can be at our own address."""
-        if rival.state is NodeState.ALIVE and rival.addr != self._membership.local.addr:
+    def _record(self, competing: Member) -> None:
+        """Keep a competing instance that is alive, drop one that is not; it cannot be at this node's own address."""
+        if competing.state is NodeState.ALIVE and competing.addr != self._membership.local.addr:
             self._logger.warning(
                 "node_id.conflict_detected",
-                node_id=rival.node_id,
-                addr=format_address(rival.addr),
-                generation=rival.generation,
-                steps_down_in_seconds=LASTING,
+                node_id=competing.node_id,
+                addr=format_address(competing.addr),
+                generation=competing.generation,
+                steps_down_in_seconds=CONFLICT_CONFIRM_TIME,
             )
-            self._rivals[rival.generation] = rival
-            if self._waiting is None or self._waiting.done():
-                self._waiting = asyncio.create_task(
-                    self._confirm(rival.generation), name="engram-conflict-confirm"
+            self._competing[competing.generation] = competing
+            if self._confirming is None or self._confirming.done():
+                self._confirming = asyncio.create_task(
+                    self._confirm(competing.generation), name="engram-node-id-conflict-confirm"
                 )
         else:
-            self._rivals.pop(rival.generation, None)
+            self._competing.pop(competing.generation, None)
 
     async def _confirm(self, generation: int) -> None:
-        """Give way to a rival that still lives after a while; look at the next one if it does not."""
+        """Step down for a competing instance that stays alive; else check the next one."""
         while True:
-            await self._clock.sleep(LASTING)
-            if generation in self._rivals:
-                await self._yield_to(self._rivals[generation])
+            await self._clock.sleep(CONFLICT_CONFIRM_TIME)
+            if generation in self._competing:
+                await self._concede(self._competing[generation])
                 return
-            if not self._rivals:
+            if not self._competing:
                 return
-            generation = max(self._rivals)
+            generation = max(self._competing)
 
-    async def _yield_to(self, newer: Member) -> None:
+    async def _concede(self, newer: Member) -> None:
         self._message = (
             f"node id {newer.node_id} is in use by a newer run at {format_address(newer.addr)} "
             f"(generation {newer.generation}); this one leaves the cluster: "
@@ -126,5 +124,5 @@ class NodeIdConflictDetector:
             generation=newer.generation,
             remedy="stop one of the two, or give them different values of cluster.node_id or cluster.data_dir",
         )
-        self._replaced.set()
-        await self._give_way()
+        self._lost.set()
+        await self._step_down()

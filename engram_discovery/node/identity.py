@@ -1,7 +1,7 @@
-"""Which node this is, over restarts: its id and its generation, kept in ``cluster.data_dir``.
+"""The identity of this node over restarts: its id and generation, stored in ``cluster.data_dir`` (ADR 3).
 
 The generation rises with every start. It is the greater of the stored one plus one and the wall clock in milliseconds
-(as in Cassandra's gossip), so that it also rises where nothing is kept or the directory was lost.
+(as in Cassandra's gossip), so that it also rises where nothing is stored or the directory was lost.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import uuid
 from typing import TYPE_CHECKING
 
+from engram_discovery._text import error_text
 from engram_discovery.errors import Problem, SettingsError
 from engram_discovery.membership.gossip_name import MAX_NODE_ID
 from engram_discovery.runtime.atomic_file import write_atomically
@@ -25,21 +26,21 @@ if TYPE_CHECKING:
 
 __all__ = ["NODE_ID", "DataDirLock", "load_identity"]
 
-#: What a node id looks like.
+#: The form of a node id.
 NODE_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NODE_ID - 1}}}\Z")
 
 
 def load_identity(
     *, node_id: str, cluster: str, data_dir: Path | None, clock: Clock, logger: Logger
 ) -> NodeIdentity:
-    """Return who we are in this run. Blocks for one small write to disk.
+    """Return the identity of this run. Blocks for one small write to disk.
 
     Args:
-        node_id: The id from the settings; empty to use the kept one, or to make one.
+        node_id: The id from the settings; empty to use the stored one, or to create one.
         cluster: Name of the cluster.
-        data_dir: Where id and generation are kept; None keeps nothing. Must be locked by ``DataDirLock``.
-        clock: Gives the wall clock.
-        logger: Told when an id is made, or cannot be kept.
+        data_dir: Where id and generation are stored; None stores nothing. Must be locked by ``DataDirLock``.
+        clock: The source of time.
+        logger: For the events ``node_id.*``.
 
     Raises:
         SettingsError: The directory cannot be written.
@@ -55,8 +56,8 @@ def load_identity(
             )
         return NodeIdentity(node_id=node_id, generation=now, cluster=cluster)
     try:
-        node_id = node_id or _kept_node_id(data_dir, logger)
-        generation = max(_kept_generation(data_dir) + 1, now)
+        node_id = node_id or _stored_node_id(data_dir, logger)
+        generation = max(_stored_generation(data_dir) + 1, now)
         write_atomically(data_dir / "generation", str(generation).encode())
     except OSError as error:
         raise _unusable(data_dir, error) from error
@@ -67,7 +68,7 @@ class DataDirLock:
     """Holds a data directory for one process: two nodes that share one would share an id.
 
     Args:
-        data_dir: The directory; made if it is missing.
+        data_dir: The directory; created if it is missing.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -75,10 +76,10 @@ class DataDirLock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock, which the system releases when the process ends in whatever way.
+        """Take the lock, which the system releases at the end of the process.
 
         Raises:
-            SettingsError: Another process holds it, or the directory cannot be made.
+            SettingsError: Another process holds it, or the directory cannot be created.
         """
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -95,30 +96,32 @@ class DataDirLock:
         self._file = file
 
     def release(self) -> None:
-        """Give the directory free. Does nothing if it is not held."""
+        """Release the lock. Does nothing if it is not held."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
 
-def _kept_node_id(data_dir: Path, logger: Logger) -> str:
+def _stored_node_id(data_dir: Path, logger: Logger) -> str:
     path = data_dir / "node_id"
-    kept = _read(path)
-    if kept is not None:
-        if NODE_ID.match(kept):
-            return kept
-        damaged = path.with_name("node_id.damaged")
-        path.replace(damaged)
-        logger.warning("node_id.corrupt", path=str(path), moved_to=str(damaged), remedy="a new id was made")
-    made = str(uuid.uuid4())
-    write_atomically(path, made.encode())
-    logger.info("node_id.created", node_id=made, path=str(path))
-    return made
+    stored = _read(path)
+    if stored is not None:
+        if NODE_ID.match(stored):
+            return stored
+        corrupt = path.with_name("node_id.corrupt")
+        path.replace(corrupt)
+        logger.warning(
+            "node_id.corrupt", path=str(path), moved_to=str(corrupt), remedy="a new id was created"
+        )
+    created = str(uuid.uuid4())
+    write_atomically(path, created.encode())
+    logger.info("node_id.created", node_id=created, path=str(path))
+    return created
 
 
-def _kept_generation(data_dir: Path) -> int:
-    kept = _read(data_dir / "generation") or ""
-    return int(kept) if kept.isascii() and kept.isdigit() and len(kept) <= 15 else 0
+def _stored_generation(data_dir: Path) -> int:
+    stored = _read(data_dir / "generation") or ""
+    return int(stored) if stored.isascii() and stored.isdigit() and len(stored) <= 15 else 0
 
 
 def _read(path: Path) -> str | None:
@@ -130,6 +133,6 @@ def _read(path: Path) -> str | None:
 
 
 def _unusable(data_dir: Path, error: OSError) -> SettingsError:
-    found = f"cannot use {data_dir}: {error.strerror or error}"
+    found = f"cannot use {data_dir}: {error_text(error)}"
     remedy = "name a directory that this process may write"
     return SettingsError([Problem("cluster.data_dir", found, remedy=remedy)])

@@ -1,4 +1,4 @@
-"""What ``initialize_cluster`` returns: a node on its own, or a running member of a cluster."""
+"""The objects that ``initialize_cluster`` returns: a single node, or a running member of a cluster."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["ClusterContext", "Distributed", "SingleNode"]
 
 @dataclass(slots=True)
 class SingleNode:
-    """A node on its own: ``cluster.enabled = false``. Holds nothing open."""
+    """A single node: ``cluster.enabled = false``. Holds no resource open."""
 
     settings: Settings
 
@@ -38,7 +38,7 @@ class SingleNode:
         await self.aclose()
 
     def ready(self) -> Readiness:
-        """Tell that it is ready: there is nobody to wait for."""
+        """Return that it is ready: a single node waits for no other."""
         return Readiness(ready=True, reason="single-node mode")
 
     async def aclose(self) -> None:
@@ -50,17 +50,17 @@ class Distributed:
     """A running member of a cluster. Close it, or use it as an async context manager.
 
     Attributes:
-        node_id: Our id.
-        membership: The view: ``members()`` and ``events()``.
-        health: The verdict on the view.
-        discovery: Where peers may be, by every source.
+        node_id: The id of this node.
+        membership: The engine: ``members()`` and ``events()``.
+        health: The health monitor.
+        discovery: The endpoints of every source.
         identity: Id, generation and cluster name.
-        joiner: Joins and heals, and explains what it waits for.
-        registrations: Our records in registries, if any.
-        conflict: Tells when a newer run of our id has taken our place.
-        settings: What we were started with.
-        host: The plugins.
-        clock: The time that we run on.
+        joiner: Joins, heals and explains.
+        registrations: The records of this node in registries, if any.
+        conflict: Detects a newer run of this node id.
+        settings: The settings of this node.
+        host: The plugin host.
+        clock: The source of time.
     """
 
     node_id: str
@@ -84,16 +84,16 @@ class Distributed:
         await self.aclose()
 
     def ready(self) -> Readiness:
-        """Tell whether this node may be given work, by ``cluster.ready_requires``. Never waits."""
+        """Return whether this node may receive traffic, by ``cluster.ready_requires``. Never blocks."""
         if self._draining:
             return Readiness(ready=False, reason="shutting down")
-        if self.conflict.replaced:
-            return Readiness(ready=False, reason="another node runs under our node id")
+        if self.conflict.lost:
+            return Readiness(ready=False, reason="node id conflict: a newer run of this node id is alive")
         cluster = self.settings.cluster
         return readiness(self.membership.members(), cluster.ready_requires, cluster.expected_size)
 
     async def wait_ready(self, timeout: float) -> Readiness:
-        """Wait until ``ready`` says yes, or ``timeout`` seconds, and return its last answer."""
+        """Wait until the node is ready, at most ``timeout`` seconds, and return the last readiness."""
         events = self.membership.events()
         try:
             async with asyncio.timeout(timeout):
@@ -104,14 +104,14 @@ class Distributed:
         return self.ready()
 
     def drain(self) -> None:
-        """Turn unready for good, so that load balancers send no more work. ``aclose`` does this first."""
+        """Become unready for good, so that load balancers send no more traffic. ``aclose`` does this first."""
         self._draining = True
 
     async def aclose(self) -> None:
-        """Deregister, stop looking, leave and close, in this order; each step is bounded. Idempotent.
+        """Deregister, stop healing, leave and close, in this order; each step is bounded. Idempotent.
 
         Raises:
-            PluginError: All is closed, but a plugin left tasks running, and ``plugins.strict`` is set.
+            PluginError: All is closed, but a plugin leaked tasks, and ``plugins.strict`` is set.
         """
         self.drain()
         await self._closing.aclose()

@@ -1,4 +1,4 @@
-"""The selected providers of one node: their settings validated, their objects made by the plugin host."""
+"""Create the objects of the selected providers: settings validated, instances made by the plugin host."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ if TYPE_CHECKING:
     from engram_discovery.settings.models import PluginsSettings
     from engram_discovery.types import NodeIdentity
 
-__all__ = ["COMMAND_LINE", "Providers", "make_host"]
+__all__ = ["COMMAND_LINE", "ProviderFactory", "make_host"]
 
-#: Name of the source of addresses that were named on the command line.
+#: Provider name of the addresses given on the command line.
 COMMAND_LINE = "command-line"
 
 _OURS = "engram-discovery"
 
 
 def make_host(plugins: PluginsSettings, logger: Logger | None = None) -> PluginHost:
-    """Make a plugin host as the table ``[cluster.plugins]`` says. Imports no plugin yet."""
+    """Create a plugin host by the table ``[cluster.plugins]``. Imports no plugin yet."""
     return PluginHost(allow=plugins.allow, deny=plugins.deny, strict=plugins.strict, logger=logger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Providers:
-    """Makes what the settings select. The table of a provider is validated once, and all its objects share it.
+class ProviderFactory:
+    """Creates the objects of the selected providers. The table of a provider is validated once and shared by them.
 
     Attributes:
-        settings: Which providers, and the table of each.
-        host: Where they come from.
-        identity: This node; None for a command that only looks.
-        clock: Given to every object.
-        logger: Given to every object, with the provider's name bound.
-        random: Given to the sources.
-        join: Addresses named on the command line, always asked besides.
+        settings: The selection, and the table of each provider.
+        host: The plugin host.
+        identity: This node; None for a command that only reads.
+        clock: Passed to every object.
+        logger: Passed to every object, with the provider's name bound.
+        random: Passed to the sources.
+        join: Addresses given on the command line, always used.
     """
 
     settings: Settings
@@ -63,7 +63,7 @@ class Providers:
     _checks: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def discovery(self) -> Discovery:
-        """Make the sources, in order, and their memory on disk.
+        """Create the sources, in order, and the peer cache.
 
         Raises:
             SettingsError: A provider's table is wrong.
@@ -74,7 +74,7 @@ class Providers:
         if cluster.data_dir is not None and self.identity is not None:
             cache = PeerCache(cluster.data_dir / "peers.json", cluster=cluster.name, logger=self.logger)
         sources = [self._source(name) for name in cluster.discovery]
-        also = [self._command_line()] if self.join else []
+        also = [self._command_line_source()] if self.join else []
         return Discovery(
             sources,
             mode=cluster.discovery_mode,
@@ -85,7 +85,7 @@ class Providers:
         )
 
     def health_checks(self) -> list[HealthCheck]:
-        """Make the health checks of all selected providers."""
+        """Create the health checks of all selected providers."""
         made = [
             (name, check)
             for name in self.settings.cluster.discovery
@@ -95,7 +95,7 @@ class Providers:
         return [check for _, check in made]
 
     def registrars(self) -> dict[str, Registrar]:
-        """Make the registrars of those selected providers that register, by provider."""
+        """Create the registrars of the selected providers that register, by provider."""
         made = {
             name: self.host.create_registrar(name, self._table(name), self._context(name))
             for name in self.settings.cluster.discovery
@@ -103,52 +103,52 @@ class Providers:
         return {name: registrar for name, registrar in made.items() if registrar is not None}
 
     def membership(self, config: MembershipConfig) -> Membership:
-        """Make the membership engine."""
+        """Create the membership engine."""
         return self.host.create_membership("kinship", config, self._context("kinship"))
 
     def track_tasks_of(self, plugin_calls: Iterable[PluginCall]) -> None:
-        """Register calls whose leaked tasks are reported at close, by provider or check name."""
+        """Report the tasks that these calls leak, at close, under their provider's name."""
         for plugin_call in plugin_calls:
             provider = self._checks.get(plugin_call.name, plugin_call.name)
             if provider in self.settings.cluster.discovery:
                 self._plugin_calls[plugin_call] = provider
 
     async def end_leaked_tasks(self) -> list[PluginError]:
-        """Cancel the tasks that plugins left running; call when all that was made is closed. Takes seconds at most.
+        """Cancel the tasks that plugins leaked; call after everything is closed. Takes a few seconds at most.
 
         Returns:
-            One complaint for each provider that left some, which is logged and in the host's record, too.
+            One error for each provider that leaked some, which is logged and in the host's record, too.
         """
         await end_leaked_tasks(plugin_call.owner for plugin_call in self._plugin_calls)
         left: dict[str, list[str]] = {}
         for plugin_call, provider in self._plugin_calls.items():
             if plugin_call.leaked_tasks:
                 left.setdefault(provider, []).extend(plugin_call.leaked_tasks)
-        return [self._complain(provider, tasks) for provider, tasks in left.items()]
+        return [self._report_leak(provider, tasks) for provider, tasks in left.items()]
 
-    def _complain(self, provider: str, tasks: list[str]) -> PluginError:
+    def _report_leak(self, provider: str, tasks: list[str]) -> PluginError:
         names = ", ".join(sorted(set(tasks)))
         count = "a task" if len(tasks) == 1 else f"{len(tasks)} tasks"
-        complaint = self.host.complain(provider, f"left {count} running after aclose: {names}")
-        self.logger.warning("plugin.tasks_leaked", provider=provider, tasks=len(tasks), error=str(complaint))
-        return complaint
+        error = self.host.record_error(provider, f"left {count} running after aclose: {names}")
+        self.logger.warning("plugin.tasks_leaked", provider=provider, tasks=len(tasks), error=str(error))
+        return error
 
     def _source(self, name: str) -> Source:
         context = self._context(name)
         discoverer = self.host.create_discoverer(name, self._table(name), context)
-        if self._is_foreign(name):
+        if self._needs_thread(name):
             own = PluginCall(name, self.clock, self.logger)
             self.track_tasks_of([own])
             discoverer = on_separate_thread(discoverer, own)
-        return self._keep_fresh(name, discoverer, context)
+        return self._make_source(name, discoverer, context)
 
-    def _command_line(self) -> Source:
-        """Make the source of the addresses named by ``--join``: seeds like any other, of a list of their own."""
+    def _command_line_source(self) -> Source:
+        """Create the source of the addresses given by ``--join``."""
         context = self._context(COMMAND_LINE)
         table = self.host.provider("static").settings_model(seed_nodes=self.join)
-        return self._keep_fresh(COMMAND_LINE, self.host.create_discoverer("static", table, context), context)
+        return self._make_source(COMMAND_LINE, self.host.create_discoverer("static", table, context), context)
 
-    def _keep_fresh(self, name: str, discoverer: Discoverer, context: PluginContext) -> Source:
+    def _make_source(self, name: str, discoverer: Discoverer, context: PluginContext) -> Source:
         source = Source(
             name,
             discoverer,
@@ -160,10 +160,10 @@ class Providers:
         self.track_tasks_of([source.plugin_call])
         return source
 
-    def _is_foreign(self, name: str) -> bool:
-        """Tell whether a stranger's code answers, which may block the loop: it gets a thread of its own.
+    def _needs_thread(self, name: str) -> bool:
+        """Return whether a third party's discoverer gets a thread of its own, because it may block the loop.
 
-        Not if it registers too: its client, opened on one event loop, cannot be used on another.
+        Not if the provider registers, too: a client opened on one event loop cannot be used on another.
         """
         info = self.host.provider(name)
         owners = [record.distribution for record in self.host.records() if name in record.providers]

@@ -1,12 +1,12 @@
-"""Start-up: from settings to a running member of a cluster, in eight steps, and back.
+"""Start a node: from settings to a running member of a cluster, in eight steps, and back.
 
     0. ``cluster.enabled = false``: a ``SingleNode``, without a socket, thread, task or plugin
     1. node id and generation            5. discover, and join the seeds under one deadline
     2. bind and advertise addresses      6. health monitoring
-    3. membership: gossip is received    7. healing: looking for peers for ever
+    3. membership: the engine starts     7. healing, for as long as the node runs
     4. discovery                         8. registration, where a provider offers it
 
-Closing goes the other way: unready, deregister, stop healing and health, leave, close. Every step of it is bounded.
+Closing runs in reverse: unready, deregister, stop healing and health, leave, close. Every step is bounded.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
+from engram_discovery._text import error_text
 from engram_discovery._version import __version__
+from engram_discovery.defaults import CLOSE_TIMEOUT, LEAVE_TIMEOUT
 from engram_discovery.errors import JoinError
 from engram_discovery.health.monitor import ClusterHealth
 from engram_discovery.health.source_check import source_checks
 from engram_discovery.hookspecs import MembershipConfig
 from engram_discovery.joining import Joiner
+from engram_discovery.membership.counts import MemberCounts
 from engram_discovery.network.address import Address, format_address, is_wildcard, parse_address
 from engram_discovery.node.advertise import (
     SelfFilter,
@@ -35,11 +38,11 @@ from engram_discovery.node.advertise import (
 from engram_discovery.node.id_conflict import NodeIdConflictDetector
 from engram_discovery.node.identity import DataDirLock, load_identity
 from engram_discovery.node.node import Distributed, SingleNode
-from engram_discovery.node.provider_factory import Providers, make_host
+from engram_discovery.node.provider_factory import ProviderFactory, make_host
 from engram_discovery.registration.registration import Registration
 from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.runtime.log import get_logger
-from engram_discovery.types import NodeRecord, NodeState
+from engram_discovery.types import NodeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -57,9 +60,6 @@ if TYPE_CHECKING:
 
 __all__ = ["initialize_cluster"]
 
-_LEAVE_TIMEOUT = 2.0
-_CLOSE_TIMEOUT = 5.0
-
 
 async def initialize_cluster(
     settings: Settings,
@@ -73,23 +73,23 @@ async def initialize_cluster(
 ) -> SingleNode | Distributed:
     """Start this node as the settings say.
 
-    Takes ``join.timeout`` (5 s) at the most before it runs alone and goes on looking. May be called several times in
+    Takes at most ``join.timeout`` (5 s), then the node runs alone and healing continues. May be called several times in
     one process with different settings.
 
     Args:
         settings: From ``load_settings`` or ``settings_from``.
         host: Plugins to use; default: the installed ones, by the settings ``plugins.allow`` and ``plugins.deny``.
-        join: Addresses (``host:port``) to join besides those that the sources find.
-        registry: A Prometheus registry to put our metrics on, until closed; none by default.
-        logger: Where to log; default: structlog if the program configured it, else the standard library.
+        join: Addresses (``host:port``) to join in addition to those of the sources.
+        registry: A Prometheus registry for the metrics of the node, until it is closed; none by default.
+        logger: Receives the events; default: structlog if the program configured it, else the standard library.
         clock: Source of time, for tests.
-        random: Source of chance, for tests.
+        random: Source of randomness, for tests.
 
     Raises:
         SettingsError: The settings cannot work on this machine.
         PluginError: The selected provider is missing or broken.
         BindError: The gossip address cannot be bound.
-        JoinError: ``join.startup_timeout`` passed and nobody was joined.
+        JoinError: ``join.startup_timeout`` passed and no member was joined.
     """
     logger = logger or get_logger("engram_discovery")
     for problem in settings.warnings:
@@ -104,7 +104,7 @@ async def initialize_cluster(
         registry,
         logger,
         clock or SystemClock(),
-        random or Random(),  # noqa: S311  it spreads retries, nothing secret
+        random or Random(),  # noqa: S311  jitter of retries, nothing secret
     )
     async with AsyncExitStack() as stack:
         context = await startup.run(stack)
@@ -114,7 +114,7 @@ async def initialize_cluster(
 
 @dataclass(slots=True)
 class _Startup:
-    """The steps of a start. Each puts what it opens on the stack, so that a failure closes what came before it."""
+    """The steps of a start. Each pushes what it opens on the stack, so that a failure closes the earlier steps."""
 
     settings: Settings
     host: PluginHost
@@ -126,7 +126,7 @@ class _Startup:
 
     async def run(self, stack: AsyncExitStack) -> Distributed:
         identity = self._identify(stack)
-        providers = Providers(
+        providers = ProviderFactory(
             settings=self.settings,
             host=self.host,
             identity=identity,
@@ -139,14 +139,14 @@ class _Startup:
         discovery = providers.discovery()
         stack.push_async_callback(self._closing, "discovery", discovery.aclose)
         if not self.settings.cluster.join.rejoin_after_leave:
-            stack.push_async_callback(self._closing, "known peers", discovery.forget)
+            stack.push_async_callback(self._closing, "peer cache", discovery.forget)
         interfaces = interface_addresses()
         bind, advertise, api = await self._addresses(discovery, interfaces)
         membership = await self._membership(stack, providers, identity, bind, advertise, api)
         is_self = SelfFilter(bind, membership.local.addr, interfaces)
         joiner = await self._join(stack, membership, discovery, is_self)
         health = self._health(stack, membership, providers, discovery)
-        conflict = self._guard(stack, membership, joiner)
+        conflict = self._detect_conflicts(stack, membership, joiner)
         registrations = self._register(stack, providers, identity, membership.local, api)
         self.logger.info(
             "cluster.started",
@@ -170,7 +170,7 @@ class _Startup:
             _closing=stack,
         )
         if self.registry is not None:
-            from engram_discovery import metrics  # prometheus_client, only for those who give a registry
+            from engram_discovery import metrics  # imports prometheus_client, only where a registry is given
 
             stack.callback(self.registry.unregister, metrics.register(self.registry, context))
         return context
@@ -192,7 +192,7 @@ class _Startup:
     async def _addresses(
         self, discovery: Discovery, interfaces: Sequence[InterfaceAddress]
     ) -> tuple[Address, Address, Address]:
-        """Give gossip bind, gossip advertise and API address; asks the sources only if the machine leaves a choice."""
+        """Return gossip bind, advertise and API address; calls the sources only on a machine with several addresses."""
         cluster = self.settings.cluster
         bind = parse_address(cluster.network.swim_bind, allow_port_zero=True)
         api = parse_address(cluster.network.api_bind, allow_port_zero=True)
@@ -205,7 +205,7 @@ class _Startup:
     async def _membership(
         self,
         stack: AsyncExitStack,
-        providers: Providers,
+        providers: ProviderFactory,
         identity: NodeIdentity,
         bind: Address,
         advertise: Address,
@@ -227,7 +227,7 @@ class _Startup:
         membership = providers.membership(config)
         stack.push_async_callback(self._closing, "membership", membership.aclose)
         await membership.start()
-        stack.push_async_callback(self._closing, "leave", lambda: membership.leave(_LEAVE_TIMEOUT))
+        stack.push_async_callback(self._closing, "leave", lambda: membership.leave(LEAVE_TIMEOUT))
         return membership
 
     async def _join(
@@ -249,11 +249,11 @@ class _Startup:
         discovery.start()
         joiner.start()
         if cluster.join.startup_timeout is not None:
-            await self._require_company(membership, report, cluster.join.startup_timeout)
+            await self._require_member(membership, report, cluster.join.startup_timeout)
         return joiner
 
-    async def _require_company(self, membership: Membership, report: JoinReport, within: float) -> None:
-        """Wait for another living member.
+    async def _require_member(self, membership: Membership, report: JoinReport, within: float) -> None:
+        """Wait for another live member.
 
         Raises:
             JoinError: There is none ``within`` seconds.
@@ -261,18 +261,18 @@ class _Startup:
         events = membership.events()
         try:
             async with asyncio.timeout(within):
-                while len(membership.members({NodeState.ALIVE})) < 2:
+                while MemberCounts.of(membership.members()).live < 2:
                     await anext(events)
         except TimeoutError:
             tried = "; ".join(f"{a.endpoint}: {a.outcome} ({a.detail})" for a in report.attempts)
             raise JoinError(
-                f"nobody was joined within cluster.join.startup_timeout ({within:g} s); "
-                f"tried {tried or 'nobody, because no source knows anybody'}",
+                f"no member was joined within cluster.join.startup_timeout ({within:g} s); "
+                f"tried {tried or 'no endpoint, because no source found any'}",
                 report.attempts,
             ) from None
 
     def _health(
-        self, stack: AsyncExitStack, membership: Membership, providers: Providers, discovery: Discovery
+        self, stack: AsyncExitStack, membership: Membership, providers: ProviderFactory, discovery: Discovery
     ) -> ClusterHealth:
         cluster = self.settings.cluster
         health = ClusterHealth(
@@ -289,18 +289,25 @@ class _Startup:
         stack.push_async_callback(self._closing, "health", health.aclose)
         return health
 
-    def _guard(self, stack: AsyncExitStack, membership: Membership, joiner: Joiner) -> NodeIdConflictDetector:
-        async def give_way() -> None:
+    def _detect_conflicts(
+        self, stack: AsyncExitStack, membership: Membership, joiner: Joiner
+    ) -> NodeIdConflictDetector:
+        async def step_down() -> None:
             await joiner.aclose()
-            await membership.leave(_LEAVE_TIMEOUT)
+            await membership.leave(LEAVE_TIMEOUT)
 
-        guard = NodeIdConflictDetector(membership, give_way, clock=self.clock, logger=self.logger)
-        guard.start()
-        stack.push_async_callback(self._closing, "conflict guard", guard.aclose)
-        return guard
+        detector = NodeIdConflictDetector(membership, step_down, clock=self.clock, logger=self.logger)
+        detector.start()
+        stack.push_async_callback(self._closing, "node id conflict detector", detector.aclose)
+        return detector
 
     def _register(
-        self, stack: AsyncExitStack, providers: Providers, identity: NodeIdentity, local: Member, api: Address
+        self,
+        stack: AsyncExitStack,
+        providers: ProviderFactory,
+        identity: NodeIdentity,
+        local: Member,
+        api: Address,
     ) -> tuple[Registration, ...]:
         cluster = self.settings.cluster
         if not cluster.registration.enabled:
@@ -320,28 +327,28 @@ class _Startup:
             )
             providers.track_tasks_of([registration.plugin_call])
             registration.start()
-            drain = cluster.registration.drain_delay
-            close = functools.partial(registration.aclose, drain=drain)
-            stack.push_async_callback(self._closing, "registration", close, extra=drain)
+            drain_delay = cluster.registration.drain_delay
+            close = functools.partial(registration.aclose, drain_delay=drain_delay)
+            stack.push_async_callback(self._closing, "registration", close, extra=drain_delay)
             registrations.append(registration)
         return tuple(registrations)
 
     async def _closing(self, what: str, close: Callable[[], Awaitable[None]], extra: float = 0.0) -> None:
-        """Close one thing, bounded; what cannot be closed is told, and the rest is closed all the same."""
+        """Close one part, bounded; a failure is logged, and the rest is closed all the same."""
         try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT + extra):
+            async with asyncio.timeout(CLOSE_TIMEOUT + extra):
                 await close()
-        except Exception as error:  # noqa: BLE001  shutdown goes on whatever one part raises; it is logged
-            self.logger.warning("cluster.close_failed", part=what, error=str(error) or type(error).__name__)
+        except Exception as error:  # noqa: BLE001  shutdown continues whatever one part raises; it is logged
+            self.logger.warning("cluster.close_failed", part=what, error=error_text(error))
 
     async def _end_leaked_tasks(
-        self, providers: Providers, failed: type[BaseException] | None, *_: object
+        self, providers: ProviderFactory, failed: type[BaseException] | None, *_: object
     ) -> None:
-        """Call plugins to account when all that they made is closed.
+        """End the tasks that plugins leaked, after everything they made is closed.
 
         Raises:
-            PluginError: One left tasks running, and ``plugins.strict`` is set; not if something else failed before.
+            PluginError: A plugin leaked tasks, and ``plugins.strict`` is set; not if the node failed before.
         """
-        complaints = await providers.end_leaked_tasks()
-        if complaints and self.host.strict and failed is None:
-            raise complaints[0]
+        leaks = await providers.end_leaked_tasks()
+        if leaks and self.host.strict and failed is None:
+            raise leaks[0]

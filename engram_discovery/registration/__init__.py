@@ -1,1 +1,9 @@
-"""TODO."""
+"""Registration of this node in registries, for as long as it runs.
+
+Called by: ``node.startup`` starts one ``Registration`` per registrar; ``http`` and ``metrics`` read its state.
+In: a ``Registrar`` from a plugin, the ``NodeRecord``.
+Out: the record in the registry, a ``RegistrationState``, log events ``registration.*``.
+
+    pending ──register──> unverified ──verify──> registered ──(missing, expired)──> lost ──register──> …
+                                                     └──(newer run)──> superseded
+"""

@@ -1,7 +1,7 @@
-"""Registration as a desired state: made, renewed, read back, repaired for ever, and removed at shutdown.
+"""Keep a registration in its desired state: register, renew, verify, repair, and deregister at shutdown.
 
-A registry is the last to be trusted: a write that it accepted proves nothing (an agent without a quorum accepts too),
-so a node counts as registered only when a read shows it. Nothing in here ever stops the node.
+An accepted write proves nothing (an agent without a quorum accepts, too): a node counts as registered only when a read
+shows its record (ADR 52). No failure in here stops the node.
 """
 
 from __future__ import annotations
@@ -11,6 +11,13 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from engram_discovery.defaults import (
+    CALL_TIMEOUT,
+    CHANGE_VERIFY_INTERVAL,
+    MAX_REGISTRATION_BACKOFF,
+    OPERATOR_RETRY_INTERVAL,
+    VERIFY_INTERVAL,
+)
 from engram_discovery.errors import FailureKind, RegistrationError
 from engram_discovery.protocols import WatchingRegistrar
 from engram_discovery.runtime.backoff import Backoff
@@ -29,15 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["Registration", "RegistrationState"]
 
 _T = TypeVar("_T")
-_CALL_TIMEOUT = 5.0
-_LONGEST_RETRY = 8.0  # so that we are back within ten seconds of the registry, however long it was away
-_VERIFY_EVERY = 30.0
-_RETRY_HOPELESS = 15.0
-_CALM = 1.0
 
 
 class RegistrationState(StrEnum):
-    """Where our record stands."""
+    """The state of our record."""
 
     PENDING = "pending"
     UNVERIFIED = "unverified"
@@ -45,29 +47,29 @@ class RegistrationState(StrEnum):
     REGISTERED = "registered"
     LOST = "lost"
     SUPERSEDED = "superseded"
-    """A newer run of our node id holds the record; it is theirs now."""
+    """A newer run of this node id holds the record."""
     DRAINING = "draining"
 
 
-#: States in which the record must be made (again).
-_UNMADE = frozenset({RegistrationState.PENDING, RegistrationState.UNVERIFIED, RegistrationState.LOST})
+#: States in which the record must be registered (again).
+_UNREGISTERED = frozenset({RegistrationState.PENDING, RegistrationState.UNVERIFIED, RegistrationState.LOST})
 
 
 class Registration:
     """Keeps one record in one registry.
 
-    Besides the times at which something is due, it acts when a registrar says that its record was wait_for_change.
+    It renews and verifies the record in time, and verifies it when the registrar reports a change.
 
     Args:
         provider: Name of the provider, for logs and metrics.
-        registrar: Talks to the registry.
+        registrar: The client of the registry.
         node: The record.
-        clock: Times renewals and retries.
-        random: Spreads them.
-        logger: Told of every change of state.
+        clock: The source of time.
+        random: Jitter.
+        logger: For the events ``registration.*``.
 
     Attributes:
-        plugin_call: What the registrar is called through.
+        plugin_call: Runs the registrar's coroutines.
     """
 
     def __init__(
@@ -86,12 +88,12 @@ class Registration:
         self._clock = clock
         self._random = random
         self._logger = logger
-        self._backoff = Backoff(random, cap=_LONGEST_RETRY)
+        self._backoff = Backoff(random, cap=MAX_REGISTRATION_BACKOFF)
         self.plugin_call = PluginCall(provider, clock, logger)
         self._state = RegistrationState.PENDING
         self._since = clock.monotonic()
         self._ttl: float | None = None
-        self._alive_at = clock.monotonic()
+        self._renewed_at = clock.monotonic()
         self._failures = 0
         self._failing_since = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -102,14 +104,14 @@ class Registration:
 
     @property
     def state(self) -> RegistrationState:
-        """Where our record stands; lost as soon as its lease has run out, whatever call is still under way."""
+        """The state of our record; lost as soon as its lease has expired, even during a call."""
         if self._state is RegistrationState.REGISTERED and self._expired:
             return RegistrationState.LOST
         return self._state
 
     @property
     def age(self) -> float:
-        """Seconds for which the state has been what it is."""
+        """Seconds since the last change of the state."""
         return self._clock.monotonic() - self._since
 
     @property
@@ -117,7 +119,7 @@ class Registration:
         """Seconds until the registry drops the record unless it is renewed; None if it has no lease."""
         if self._ttl is None:
             return None
-        return max(0.0, self._alive_at + self._ttl - self._clock.monotonic())
+        return max(0.0, self._renewed_at + self._ttl - self._clock.monotonic())
 
     @property
     def _expired(self) -> bool:
@@ -125,16 +127,16 @@ class Registration:
 
     def start(self) -> None:
         """Start the upkeep. Call once, on the event loop; never waits for the registry."""
-        self._task = asyncio.create_task(self._keep(), name=f"engram-registration-{self.provider}")
+        self._task = asyncio.create_task(self._upkeep(), name=f"engram-registration-{self.provider}")
 
-    async def aclose(self, *, drain: float = 0.0) -> None:
-        """Stop the upkeep, wait ``drain`` seconds, remove the record. Never raises; bounded by one call's deadline."""
+    async def aclose(self, *, drain_delay: float = 0.0) -> None:
+        """Stop the upkeep, wait ``drain_delay`` seconds, deregister. Never raises; bounded by one call's timeout."""
         self._enter(RegistrationState.DRAINING)
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         try:
-            await self._clock.sleep(drain)
+            await self._clock.sleep(drain_delay)
             await self._call(self._registrar.deregister)
             self._logger.info("registration.removed", provider=self.provider)
         except RegistrationError as error:
@@ -153,77 +155,79 @@ class Registration:
         except RegistrationError as error:
             self._logger.warning("registration.close_failed", provider=self.provider, error=str(error))
 
-    async def _keep(self) -> None:
+    async def _upkeep(self) -> None:
         while self._state is not RegistrationState.SUPERSEDED:
             try:
-                await self._rest(await self._step())
+                await self._wait(await self._step())
                 continue
             except RegistrationError as error:
-                due = self._failed(error)
-            except Exception as error:  # noqa: BLE001  a third party's registrar may raise anything: named, retried
-                due = self._failed(
+                due = self._record_failure(error)
+            except Exception as error:  # noqa: BLE001  a bug of ours must not end the upkeep: logged, retried
+                due = self._record_failure(
                     RegistrationError(f"{type(error).__name__}: {error}", kind=FailureKind.PLUGIN_BUG)
                 )
             await self._clock.sleep(due)
 
     async def _step(self) -> float:
-        """Do what is due, and return the seconds until something is due again."""
-        if self._state in _UNMADE:
-            self._granted(await self._call(partial(self._registrar.register, self._node)))
+        """Register, renew or verify, and return the seconds until the next step."""
+        if self._state in _UNREGISTERED:
+            self._record_lease(await self._call(partial(self._registrar.register, self._node)))
             self._enter(RegistrationState.UNVERIFIED)
         elif self._ttl is not None:
-            self._granted(await self._call(self._registrar.renew, timeout=self._patience))
+            self._record_lease(await self._call(self._registrar.renew, timeout=self._call_timeout))
             self.renewals += 1
-        if not await self._call(self._registrar.verify, timeout=self._patience):
-            raise self._unseen()
+        if not await self._call(self._registrar.verify, timeout=self._call_timeout):
+            raise self._missing()
         self._enter(RegistrationState.REGISTERED)
-        self._recovered()
-        due = _VERIFY_EVERY * self._random.uniform(0.8, 1.2)
+        self._record_success()
+        due = VERIFY_INTERVAL * self._random.uniform(0.8, 1.2)
         return due if self._ttl is None else min(due, self._ttl / 3)
 
     @property
-    def _patience(self) -> float:
-        """Seconds for one call: with a lease, a third of it, so that no slow read makes us miss a renewal."""
-        return _CALL_TIMEOUT if self._ttl is None else min(_CALL_TIMEOUT, self._ttl / 3)
+    def _call_timeout(self) -> float:
+        """Seconds for one call; with a lease at most a third of its TTL, so that a slow read never costs a renewal."""
+        return CALL_TIMEOUT if self._ttl is None else min(CALL_TIMEOUT, self._ttl / 3)
 
-    async def _rest(self, due: float) -> None:
-        """Wait until something is due, or the registrar says that the record was wait_for_change."""
+    async def _wait(self, due: float) -> None:
+        """Wait until the next step is due, or the registrar reports a change."""
         if not isinstance(self._registrar, WatchingRegistrar):
             await self._clock.sleep(due)
             return
-        calm = asyncio.ensure_future(self._clock.sleep(due))
-        wait_for_change = asyncio.ensure_future(self._disturbed(self._registrar))
+        due_timer = asyncio.ensure_future(self._clock.sleep(due))
+        changed = asyncio.ensure_future(self._wait_for_change(self._registrar))
         try:
-            await asyncio.wait({calm, wait_for_change}, return_when=asyncio.FIRST_COMPLETED)
-            if wait_for_change.done() and (error := wait_for_change.exception()) is not None:
+            await asyncio.wait({due_timer, changed}, return_when=asyncio.FIRST_COMPLETED)
+            if changed.done() and (error := changed.exception()) is not None:
                 self._logger.debug("registration.watch_unavailable", provider=self.provider, error=str(error))
-                await calm  # the regular reading must do
+                await due_timer  # the regular verification remains
         finally:
-            calm.cancel()
-            wait_for_change.cancel()
-            await asyncio.gather(calm, wait_for_change, return_exceptions=True)
+            due_timer.cancel()
+            changed.cancel()
+            await asyncio.gather(due_timer, changed, return_exceptions=True)
 
-    async def _disturbed(self, registrar: WatchingRegistrar) -> None:
-        await self._clock.sleep(_CALM)  # however nervous the registrar, one look a second
+    async def _wait_for_change(self, registrar: WatchingRegistrar) -> None:
+        await self._clock.sleep(CHANGE_VERIFY_INTERVAL)  # at most one verification a second
         await self._call(registrar.wait_for_change, timeout=None)
 
-    def _granted(self, lease: Lease) -> None:
+    def _record_lease(self, lease: Lease) -> None:
         self._ttl = lease.ttl
-        self._alive_at = self._clock.monotonic()
+        self._renewed_at = self._clock.monotonic()
 
-    def _unseen(self) -> RegistrationError:
+    def _missing(self) -> RegistrationError:
         if self._state is RegistrationState.REGISTERED:
-            return RegistrationError("our record is gone from the registry", kind=FailureKind.NOT_FOUND)
-        return RegistrationError("accepted, but a read does not show it", kind=FailureKind.UNAVAILABLE)
+            return RegistrationError("the record is missing from the registry", kind=FailureKind.NOT_FOUND)
+        return RegistrationError(
+            "the registry accepted the record, but a read does not show it", kind=FailureKind.UNAVAILABLE
+        )
 
-    def _failed(self, error: RegistrationError) -> float:
-        """Take in a failure, and return the seconds until the next try."""
+    def _record_failure(self, error: RegistrationError) -> float:
+        """Record a failure, and return the seconds until the next try."""
         self.last_error = error
         if not self._failures:
             self._failing_since = self._clock.monotonic()
         self._failures += 1
         self.failures[error.kind] = self.failures.get(error.kind, 0) + 1
-        self._judge_loss(error)
+        self._check_loss(error)
         if is_power_of_two(self._failures):
             self._logger.warning(
                 "registration.failed",
@@ -236,10 +240,10 @@ class Registration:
         delay = self._backoff.next(error.retry_after)
         if error.retry_after is None and self._ttl is not None:
             delay = min(delay, self._ttl / 3)
-        return delay if error.retryable else max(delay, _RETRY_HOPELESS)
+        return delay if error.retryable else max(delay, OPERATOR_RETRY_INTERVAL)
 
-    def _judge_loss(self, error: RegistrationError) -> None:
-        """Decide whether the record is another's now, or lost and must be made anew."""
+    def _check_loss(self, error: RegistrationError) -> None:
+        """Decide whether the record belongs to a newer run, or is lost and must be registered again."""
         if error.kind is FailureKind.SUPERSEDED:
             self._enter(RegistrationState.SUPERSEDED)
         if self._state is not RegistrationState.REGISTERED:
@@ -248,11 +252,11 @@ class Registration:
             reason = "lost" if error.kind is FailureKind.NOT_FOUND else "expired"
             self.repairs[reason] = self.repairs.get(reason, 0) + 1
             if reason == "lost":
-                self._backoff.reset()  # the registry answered: what it was away for is over
+                self._backoff.reset()  # the registry answers again: its outage is over
             self._enter(RegistrationState.LOST)
             self._logger.warning("registration.lost", provider=self.provider, kind=reason)
 
-    def _recovered(self) -> None:
+    def _record_success(self) -> None:
         if self._failures:
             after = round(self._clock.monotonic() - self._failing_since, 1)
             self._logger.info("registration.recovered", provider=self.provider, duration_seconds=after)
@@ -261,7 +265,7 @@ class Registration:
         self.last_error = None
 
     async def _call(
-        self, function: Callable[[], Awaitable[_T]], *, timeout: float | None = _CALL_TIMEOUT
+        self, function: Callable[[], Awaitable[_T]], *, timeout: float | None = CALL_TIMEOUT
     ) -> _T:
         """Run a guarded call of the registrar.
 

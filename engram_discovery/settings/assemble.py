@@ -18,7 +18,7 @@ from engram_discovery.settings.validate import Validated, validate
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from engram_discovery.settings.loaded import HostOrFactory, Providers
+    from engram_discovery.settings.loaded import HostOrFactory, ProviderFactory
     from engram_discovery.settings.origins import Origins, Tree
 
 __all__ = ["assemble"]
@@ -108,7 +108,7 @@ class _Checks:
             told = {problem.key.removeprefix("cluster.") for problem in misspelt}
             self.warnings += self._nobodys({*cluster.discovery, *told}, plugins)
 
-    def _selected(self, name: str, host: Providers | None) -> None:
+    def _selected(self, name: str, host: ProviderFactory | None) -> None:
         if name in RESERVED_TABLES:
             self._refuse(f'"{name}" is a key of the host, no provider')
         elif host is not None:
@@ -141,7 +141,7 @@ class _Checks:
             if remedy:
                 yield Problem(f"cluster.{name}", "unknown table", _origin(tree), remedy)
 
-    def _nobodys(self, expected: Collection[str], host: Providers) -> Iterator[Problem]:
+    def _nobodys(self, expected: Collection[str], host: ProviderFactory) -> Iterator[Problem]:
         """Warn of the tables of nobody, except for the ``expected`` ones."""
         installed = host.known_providers() if self.tables else frozenset()
         strange = [name for name in self.tables if name not in installed and name not in expected]

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from engram_discovery.errors import Problem
     from engram_discovery.types import ProviderInfo
 
-__all__ = ["HostOrFactory", "Outcome", "Providers", "RawTable", "Settings", "provider_table"]
+__all__ = ["HostOrFactory", "Outcome", "ProviderFactory", "RawTable", "Settings", "provider_table"]
 
 
-class Providers(Protocol):
+class ProviderFactory(Protocol):
     """What the settings ask of the plugin host."""
 
     def provider(self, name: str) -> ProviderInfo:
@@ -87,7 +87,7 @@ class Settings:
 
 #: A plugin host, or what makes one from ``[cluster.plugins]``. It is asked for nothing unless the cluster
 #: is enabled.
-HostOrFactory: TypeAlias = Providers | Callable[[PluginsSettings], Providers] | None
+HostOrFactory: TypeAlias = ProviderFactory | Callable[[PluginsSettings], ProviderFactory] | None
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ def main() -> None:
     print(f"{'members':>8} " + " ".join(f"{column:>11}" for column in columns))
     for size in (3, 100, 1_000, 10_000):
         health, membership = make(size)
-        look = measure(lambda health=health: asyncio.run(health.look()))
+        look = measure(lambda health=health: asyncio.run(health.check()))
         report = measure(health.report)
         body = measure(lambda health=health: json.dumps(health_body(health.report())))
         floor = measure(lambda m=membership: Counter(member.state for member in m.members()))

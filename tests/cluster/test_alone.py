@@ -11,7 +11,7 @@ from tests.servers.process import free_port
 from tests.support.node_processes import Node, make_nodes, running, seeds_table, wait_until
 from tests.support.recorder import Recorder
 
-ADVICE = "every address found is this node itself"
+ADVICE = "all endpoints found are this node itself"
 
 
 def is_alone_with_itself(node: Node) -> bool:

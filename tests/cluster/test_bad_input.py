@@ -123,7 +123,7 @@ def test_a_foreign_node_is_never_joined(tmp_path: Path, ours: dict[str, str], th
     nodes[1].overrides |= theirs
     with running(nodes):
         wait_until(all_see(nodes[1:], {"n1": "alive"}), 20, "the foreign node runs")
-        foreign = "it listens, but not with our cluster name and key"
+        foreign = "peer rejected the handshake: cluster.name or gossip key differs"
 
         wait_until(lambda: foreign in str(nodes[0].get("/cluster/discovery")), 30, "the reason is told")
 

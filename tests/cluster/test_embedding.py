@@ -79,7 +79,7 @@ async def test_two_nodes_in_one_process_form_a_cluster(tmp_path: Path) -> None:
         assert (event.kind, event.member and event.member.node_id) == (EventKind.JOINED, "two")
         assert (one.node_id, two.node_id) == ("one", "two")
         assert [s.outcome for s in two.discovery.status()] == ["found"]
-        assert two.health.report().verdict.alive == 2
+        assert two.health.report().verdict.counts.alive == 2
         assert (await two.wait_ready(20)).ready
 
 

@@ -62,7 +62,7 @@ def test_a_cluster_whose_registry_is_down_forms_again_from_memory(
             f"formed again {formed - began:.1f} s after the start, {formed - listening:.1f} s after all listened"
         )
         wait_until(lambda: all(source(node)["outcome"] == "failed" for node in nodes), 10, "all say why")
-        assert all(node.explanation()["remembered"] >= 4 for node in nodes)
+        assert all(node.explanation()["cached"] >= 4 for node in nodes)
         assert all(node.events("discovery.failed") for node in nodes)
         assert [node.stop() for node in nodes] == [0] * 5
 

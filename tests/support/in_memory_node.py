@@ -127,7 +127,7 @@ def make_node(
         else (Registration("memory", registry, record, clock=clock, random=random, logger=LOGGER),)
     )
 
-    async def give_way() -> None:
+    async def step_down() -> None:
         pass
 
     return Distributed(
@@ -138,7 +138,7 @@ def make_node(
         identity=IDENTITY,
         joiner=joiner,
         registrations=registrations,
-        conflict=NodeIdConflictDetector(membership, give_way, clock=clock, logger=LOGGER),
+        conflict=NodeIdConflictDetector(membership, step_down, clock=clock, logger=LOGGER),
         settings=settings,
         host=PluginHost(entry_points=[]),
         clock=clock,

@@ -69,7 +69,7 @@ async def test_every_field_of_an_answer_is_documented() -> None:
         checks=[Check("tap", CheckResult(CheckStatus.PASSING))],
     )
     await node.discovery.discover()
-    await node.health.look()
+    await node.health.check()
     views = Views(node)
     health = views.health()[1]
     assert views.discovery()[1]["not_joined"]

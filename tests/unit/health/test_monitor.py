@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from engram_discovery.health.monitor import ClusterHealth, judge
+from engram_discovery.health.monitor import ClusterHealth
+from engram_discovery.health.summary import evaluate
 from engram_discovery.settings.models import HealthSettings
 from engram_discovery.testing import FakeClock, FakeMembership, LogEvent, RecordingLogger, make_member
 from engram_discovery.types import CheckResult, CheckStatus, EventKind, HealthStatus, NodeState
@@ -49,14 +50,14 @@ def test_the_verdict_follows_the_specification(
     states: list[NodeState], expected: int | None, status: HealthStatus
 ) -> None:
     """Below half alive is critical, below four fifths degraded, nobody is healthy, and the missing count."""
-    assert judge(members(*states), HealthSettings(), expected).status is status
+    assert evaluate(members(*states), HealthSettings(), expected).status is status
 
 
 def test_left_counts_as_dead_and_is_told_apart() -> None:
     """The counts add up to the total."""
-    verdict = judge(members(ALIVE, SUSPECT, DEAD, LEFT), HealthSettings())
+    counts = evaluate(members(ALIVE, SUSPECT, DEAD, LEFT), HealthSettings()).counts
 
-    assert (verdict.total, verdict.alive, verdict.suspect, verdict.dead, verdict.left) == (4, 1, 1, 2, 1)
+    assert (counts.total, counts.alive, counts.suspect, counts.departed, counts.left) == (4, 1, 1, 2, 1)
 
 
 async def test_the_report_shows_every_node() -> None:
@@ -213,14 +214,14 @@ async def _answering_none() -> Any:
         (_passing, CheckStatus.PASSING, "fine"),
         (_raising, CheckStatus.CRITICAL, "raised RuntimeError"),
         (_exiting, CheckStatus.CRITICAL, "raised SystemExit"),
-        (_answering_none, CheckStatus.CRITICAL, "answered with NoneType"),
+        (_answering_none, CheckStatus.CRITICAL, "returned NoneType"),
     ],
 )
 async def test_checks_are_shown_whatever_they_do(behaviour: Any, status: CheckStatus, output: str) -> None:
     """A check that raises anything or answers nonsense is critical, with its reason and without its text."""
     health, _ = health_of(FakeMembership(), FakeClock(), checks=[Checks(behaviour)])
 
-    await health.look()
+    await health.check()
 
     result = health.report().checks["registry"]
     assert result.status is status
@@ -242,7 +243,7 @@ async def test_a_check_that_resists_its_end_is_left_behind() -> None:
 
     outputs = []
     for _ in range(2):
-        await health.look()
+        await health.check()
         outputs.append(health.report().checks["registry"].output)
 
     assert outputs[0] == "no answer within 5 s"

@@ -17,7 +17,7 @@ from engram_discovery.types import NodeState
         ("joined", [NodeState.DEAD], None, False),
         ("joined", [NodeState.ALIVE], None, True),
         ("expected_size", [NodeState.ALIVE], 3, False),
-        ("expected_size", [NodeState.ALIVE, NodeState.SUSPECT], 3, False),
+        ("expected_size", [NodeState.ALIVE, NodeState.SUSPECT], 3, True),
         ("expected_size", [NodeState.ALIVE, NodeState.ALIVE], 3, True),
     ],
 )

@@ -138,7 +138,7 @@ async def test_checks_are_marked_and_cannot_disguise_themselves() -> None:
         checks=[Check("tap", CheckResult(CheckStatus.CRITICAL, "dry", details))],
         own_checks=[Check("dns-source", CheckResult(CheckStatus.PASSING))],
     )
-    await node.health.look()
+    await node.health.check()
 
     checks = health_body(node.health.report())["checks"]
 

@@ -135,7 +135,7 @@ async def test_starting_alone_is_said_loudly_again_and_again() -> None:
     assert 6 <= len(lines) <= 8
     assert "n00, 10.0.0.1:7946) is alone, waiting for any other node" in lines[-1]["explanation"]
     assert "nobody" in lines[-1]["explanation"]
-    assert "next: contact those who are missing in" in lines[-1]["explanation"]
+    assert "next: join the missing endpoints in" in lines[-1]["explanation"]
     await rig.aclose()
 
 
@@ -168,7 +168,7 @@ async def test_too_few_nodes_are_told_until_the_expected_size_is_reached() -> No
     assert "waiting for 1 more of the 3 nodes expected" in lines[-1]["explanation"]
     assert "10.0.0.3:7946 (from dns) refused" in lines[-1]["explanation"]
     assert rig.alive == 3
-    assert rig.logger.events("cluster.formed") == [{"alive": 3}]
+    assert rig.logger.events("cluster.formed") == [{"live": 3}]
     await rig.aclose()
 
 
@@ -274,7 +274,7 @@ async def test_a_new_endpoint_is_contacted_at_once() -> None:
 
 @in_virtual_time
 async def test_a_foreign_cluster_is_never_joined_and_named() -> None:
-    """A reused address that belongs to another cluster is named with its reason, and no peer."""
+    """A reused address that rejected the handshake is named with its reason, and no peer."""
     rig = make_rig(Scripted(found(2)), others=0)
     rig.network.add(1, cluster="other")
     await rig.joiner.join_once()
@@ -287,7 +287,7 @@ async def test_a_foreign_cluster_is_never_joined_and_named() -> None:
     assert len(rig.logger.events("join.foreign_cluster")) <= 5
     (peer,) = rig.joiner.explain().not_joined
     assert peer.outcome is JoinOutcome.FOREIGN
-    assert "belongs to another cluster" in rig.joiner.explain().paragraph()
+    assert "rejected the handshake" in rig.joiner.explain().paragraph()
     await rig.aclose()
 
 
@@ -301,7 +301,7 @@ async def test_a_seed_list_that_is_only_ourselves_is_said_so() -> None:
 
     assert explanation.phase == "alone"
     assert [peer.outcome for peer in explanation.not_joined] == [JoinOutcome.SELF]
-    assert "every address found is this node itself" in explanation.paragraph()
+    assert "all endpoints found are this node itself" in explanation.paragraph()
     await rig.aclose()
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engram_discovery.defaults import MAX_CONCURRENT_JOINS
 from engram_discovery.errors import JoinError
-from engram_discovery.joining.parallel_join import MOST_AT_ONCE, ParallelJoin, enough_contacts
+from engram_discovery.joining.parallel_join import ParallelJoin, enough_contacts
 from engram_discovery.types import Endpoint, JoinAttempt, JoinOutcome, JoinReport
 from tests.support.scripted import peers
 from tests.support.simulated_network import Network, SimulatedMembership
-from tests.support.virtual_time import in_virtual_time
+from tests.support.virtual_time import LoopClock, in_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ async def test_a_thousand_seeds_cost_no_more_contacts_than_needed() -> None:
     seeds = peers(*range(250)) + tuple(Endpoint(f"10.0.1.{n}", 7946) for n in range(250))
     dialler = Dialler({})
 
-    report = await ParallelJoin(dialler, target=9, at_least=1, timeout=5).run(seeds)
+    report = await ParallelJoin(dialler, target=9, at_least=1, timeout=5, clock=LoopClock()).run(seeds)
 
     assert report.joined == 9
     assert dialler.begun == list(seeds[:9])
@@ -87,7 +88,9 @@ async def test_black_holes_cost_only_themselves() -> None:
     dialler = Dialler({first: JoinOutcome.SILENT, second: None})
     began = asyncio.get_running_loop().time()
 
-    report = await ParallelJoin(dialler, target=3, at_least=1, timeout=5).run((first, second, third))
+    report = await ParallelJoin(dialler, target=3, at_least=1, timeout=5, clock=LoopClock()).run(
+        (first, second, third)
+    )
 
     assert asyncio.get_running_loop().time() - began <= 1.1
     assert outcomes(report) == {JoinOutcome.JOINED: 1, JoinOutcome.SILENT: 2}
@@ -101,11 +104,11 @@ async def test_a_slow_contact_makes_room_for_the_next_after_a_second() -> None:
     dialler = Dialler(dict.fromkeys(seeds[:12], JoinOutcome.SILENT))
     began = asyncio.get_running_loop().time()
 
-    report = await ParallelJoin(dialler, target=6, at_least=1, timeout=5).run(seeds)
+    report = await ParallelJoin(dialler, target=6, at_least=1, timeout=5, clock=LoopClock()).run(seeds)
 
     assert report.joined >= 6
     assert asyncio.get_running_loop().time() - began <= 3.1
-    assert dialler.most_under_way <= MOST_AT_ONCE
+    assert dialler.most_under_way <= MAX_CONCURRENT_JOINS
 
 
 @in_virtual_time
@@ -115,12 +118,12 @@ async def test_never_more_than_sixteen_at_once() -> None:
     dialler = Dialler({}, otherwise=JoinOutcome.SILENT)
     began = asyncio.get_running_loop().time()
 
-    report = await ParallelJoin(dialler, target=9, at_least=1, timeout=5).run(seeds)
+    report = await ParallelJoin(dialler, target=9, at_least=1, timeout=5, clock=LoopClock()).run(seeds)
 
-    assert dialler.most_under_way == MOST_AT_ONCE
+    assert dialler.most_under_way == MAX_CONCURRENT_JOINS
     assert asyncio.get_running_loop().time() - began <= 5.5
     assert report.joined == 0
-    assert outcomes(report)[JoinOutcome.SILENT] >= 2 * MOST_AT_ONCE - 1
+    assert outcomes(report)[JoinOutcome.SILENT] >= 2 * MAX_CONCURRENT_JOINS - 1
 
 
 @in_virtual_time
@@ -130,7 +133,9 @@ async def test_an_engine_that_raises_costs_one_contact() -> None:
     foreign = JoinAttempt(second, JoinOutcome.FOREIGN, "another key")
     dialler = Dialler({first: RuntimeError("s3cret"), second: JoinError("nobody", [foreign])})
 
-    report = await ParallelJoin(dialler, target=3, at_least=1, timeout=5).run((first, second, third))
+    report = await ParallelJoin(dialler, target=3, at_least=1, timeout=5, clock=LoopClock()).run(
+        (first, second, third)
+    )
 
     assert outcomes(report) == {JoinOutcome.UNREACHABLE: 1, JoinOutcome.FOREIGN: 1, JoinOutcome.JOINED: 1}
     assert "s3cret" not in str(report)
@@ -140,7 +145,9 @@ async def test_an_engine_that_raises_costs_one_contact() -> None:
 async def test_cancelling_leaves_no_contact_open() -> None:
     """Whoever stops waiting stops the contacts too."""
     dialler = Dialler({}, otherwise=None)
-    effort = asyncio.create_task(ParallelJoin(dialler, target=3, at_least=1, timeout=5).run(peers(1, 2, 3)))
+    effort = asyncio.create_task(
+        ParallelJoin(dialler, target=3, at_least=1, timeout=5, clock=LoopClock()).run(peers(1, 2, 3))
+    )
     await asyncio.sleep(1)
 
     effort.cancel()

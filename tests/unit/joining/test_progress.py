@@ -1,11 +1,12 @@
-"""How a head count is judged."""
+"""Which members are missing, and how urgent that is."""
 
 from __future__ import annotations
 
 import pytest
 
 from engram_discovery.joining.explain import Phase
-from engram_discovery.joining.progress import MemberCounts
+from engram_discovery.joining.progress import JoinNeed
+from engram_discovery.membership.counts import MemberCounts
 
 
 @pytest.mark.parametrize(
@@ -24,11 +25,11 @@ from engram_discovery.joining.progress import MemberCounts
         (7, 7, 5, False, False, False, False),
     ],
 )
-def test_a_head_count_is_judged_by_what_is_known_and_expected(
+def test_the_need_follows_from_known_and_expected_members(
     alive: int, known: int, expected: int | None, alone: bool, split: bool, urgent: bool, incomplete: bool
 ) -> None:
     """Half of the known is a split, half of the expected is urgent, and only the expected size is complete."""
-    count = MemberCounts(alive, known, expected)
+    count = JoinNeed(MemberCounts(alive=alive, dead=known - alive, expected=expected))
 
     assert (count.is_alone, count.is_split) == (alone, split)
     assert (count.is_urgent, count.is_incomplete) == (urgent, incomplete)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from engram_discovery.node.id_conflict import LASTING, NodeIdConflictDetector
+from engram_discovery.defaults import CONFLICT_CONFIRM_TIME
+from engram_discovery.node.id_conflict import NodeIdConflictDetector
 from engram_discovery.runtime.log import get_logger
 from engram_discovery.testing import FakeClock, FakeMembership, make_member
 from engram_discovery.types import EventKind, NodeState
@@ -36,13 +37,13 @@ async def test_the_older_run_gives_way_once() -> None:
 
     node.membership.see(EventKind.JOINED, make_member("other", port=1))
     node.membership.publish(EventKind.CONFLICT, RIVAL)
-    await node.clock.advance(LASTING - 1)
+    await node.clock.advance(CONFLICT_CONFIRM_TIME - 1)
     early = node.gave_way
     await node.clock.advance(1)
     error = await asyncio.wait_for(node.guard.wait(), 1)
     await node.guard.aclose()
 
-    assert (early, node.gave_way, node.guard.replaced) == (0, 1, True)
+    assert (early, node.gave_way, node.guard.lost) == (0, 1, True)
     assert "node id self is in use by a newer run at 127.0.0.1:9 (generation 7)" in str(error)
 
 
@@ -59,4 +60,4 @@ async def test_false_news_does_not_make_us_leave() -> None:
     await node.clock.advance(600)
     await node.guard.aclose()
 
-    assert (node.gave_way, node.guard.replaced) == (0, False)
+    assert (node.gave_way, node.guard.lost) == (0, False)

@@ -69,7 +69,7 @@ def test_a_damaged_id_is_put_aside_and_made_anew(tmp_path: Path, damage: bytes) 
     identity = load(tmp_path)
 
     assert NODE_ID.match(identity.node_id)
-    assert (tmp_path / "node_id.damaged").read_bytes() == damage
+    assert (tmp_path / "node_id.corrupt").read_bytes() == damage
     assert load(tmp_path).node_id == identity.node_id
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from engram_discovery.hookspecs import hookimpl
 from engram_discovery.host import PluginHost
-from engram_discovery.node.provider_factory import Providers
+from engram_discovery.node.provider_factory import ProviderFactory
 from engram_discovery.runtime.log import get_logger
 from engram_discovery.settings import Secret, Table, settings_from
 from engram_discovery.testing import FakeClock
@@ -94,7 +94,7 @@ async def test_the_objects_of_a_provider_share_its_settings_and_secrets(tmp_path
     )
     plugin, host = AcmePlugin(), PluginHost(entry_points=())
     host.register(plugin, name="acme")
-    providers = Providers(
+    providers = ProviderFactory(
         settings=settings,
         host=host,
         identity=None,

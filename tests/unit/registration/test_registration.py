@@ -252,7 +252,7 @@ async def test_draining_waits_before_the_record_goes(clock: FakeClock) -> None:
     registration = keep(registry, clock)
     await clock.advance(0)
 
-    closing = asyncio.ensure_future(registration.aclose(drain=10))
+    closing = asyncio.ensure_future(registration.aclose(drain_delay=10))
     await clock.advance(9)
     before = registry.record
     await clock.advance(2)
