@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -64,29 +63,27 @@ async def test_a_name_without_an_address_is_a_dns_failure():
 async def test_a_hanging_look_up_ends_at_the_deadline(system):
     """The caller goes on at its deadline, and is told of a timeout."""
     go_on = threading.Event()
-    system(lambda *_, **__: go_on.wait(10))
-    before = time.monotonic()
+    system(lambda *_, **__: go_on.wait())
 
     with pytest.raises(DiscoveryError, match=r"^slow\.example: no answer") as caught:
         await resolve("slow.example", 1, timeout=0.05)
 
-    go_on.set()
+    go_on.set()  # until here the look-up hung
     assert caught.value.kind is FailureKind.TIMEOUT
-    assert time.monotonic() - before < 2
 
 
 async def test_cancelling_is_immediate(system):
     """A cancelled look-up does not wait for the C library."""
     go_on = threading.Event()
-    system(lambda *_, **__: go_on.wait(10))
-    task = asyncio.create_task(resolve("slow.example", 1, timeout=10))
+    system(lambda *_, **__: go_on.wait())
+    task = asyncio.create_task(resolve("slow.example", 1, timeout=3600))
     await asyncio.sleep(0)
 
     task.cancel()
 
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 2)
-    go_on.set()
+        await task
+    go_on.set()  # until here the look-up hung
 
 
 async def test_having_no_thread_left_is_unavailable(monkeypatch):
@@ -116,7 +113,7 @@ def test_a_hanging_look_up_does_not_hold_up_the_exit():
     """The interpreter ends while ``getaddrinfo`` still hangs."""
     program = """
 import asyncio, socket, time
-socket.getaddrinfo = lambda *_, **__: time.sleep(30)
+socket.getaddrinfo = lambda *_, **__: time.sleep(3600)
 from engram_discovery.resolve import resolve
 try:
     asyncio.run(resolve("slow.example", 1, timeout=0.05))
@@ -125,7 +122,7 @@ except Exception as error:
 """
 
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=15, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=True
     )
 
     assert done.stdout.startswith("slow.example: no answer")
