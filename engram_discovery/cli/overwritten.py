@@ -1,4 +1,4 @@
-"""Two distributions that brought the same files: the one installed last wrote over the other, and pip says nothing."""
+"""Two distributions that install the same files: the one installed last overwrites the other, without a warning of pip."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["Overwritten", "find_overwritten"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overwritten:
-    """A requirement of a plugin, and another distribution with files of the same names.
+    """A requirement of a plugin, and another distribution that installs the same files.
 
     Attributes:
         requirement: As the plugin declares it: ``py-consul<2,>=1.8``.
         required: Its distribution: ``py-consul``.
         other: The other distribution: ``python-consul``.
-        file: One file that both brought.
+        file: One file that both install.
     """
 
     requirement: str
@@ -27,12 +27,12 @@ class Overwritten:
 
     @property
     def message(self) -> str:
-        """Say what is wrong."""
-        return f"needs {self.required}, but {self.other} brought {self.file}, too: which of the two is used is chance"
+        """The fault: both distributions, and a file of both."""
+        return f"needs {self.required}, but {self.other} installs {self.file} too: the one installed last is imported"
 
     @property
     def remedy(self) -> str:
-        """Say what to do, and why both have to go."""
+        """The commands that repair it, and why both must be removed."""
         return (
             "uninstall both before installing one again, since removing one takes files of the other with it: "
             f'pip uninstall -y {self.other} {self.required} && pip install "{self.requirement}"'

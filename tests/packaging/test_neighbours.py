@@ -90,5 +90,5 @@ def test_doctor_names_another_consul_and_its_remedy_works(
     remedy_command = remedy[remedy.index("pip uninstall") :].replace("pip ", f"{python} -m pip ")
     subprocess.run(remedy_command, shell=True, cwd=tmp_path, check=True, timeout=TIMEOUT)
 
-    assert message.startswith("needs py-consul, but python-consul brought consul/")
+    assert message.startswith("needs py-consul, but python-consul installs consul/")
     assert findings() == {}

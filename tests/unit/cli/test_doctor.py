@@ -130,7 +130,7 @@ def test_two_distributions_with_the_same_files_are_named(install):
 
     (found,) = find_overwritten("acme-plugin")
 
-    assert found.message.startswith("needs py-acme, but python-acme brought acme/__init__.py, too")
+    assert found.message.startswith("needs py-acme, but python-acme installs acme/__init__.py too")
     assert found.remedy.endswith('pip uninstall -y python-acme py-acme && pip install "py-acme<2,>=1.8"')
 
 

@@ -166,7 +166,7 @@ class WatchCreateRequest(Message):
 
 @message
 class WatchProgressRequest(Message):
-    """Ask how far a stream has got."""
+    """Request the revision up to which the stream has delivered."""
 
 
 @message
