@@ -1,4 +1,4 @@
-"""Two distributions that install the same files: the one installed last overwrites the other, without a warning of pip."""
+"""Distributions that install the same files: the one installed last overwrites the other, and pip does not warn."""
 
 from __future__ import annotations
 
