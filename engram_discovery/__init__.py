@@ -13,11 +13,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from engram_discovery._version import __version__
+
 if TYPE_CHECKING:
-    from engram_discovery.cluster import initialize_cluster
-    from engram_discovery.context import ClusterContext, Distributed, SingleNode
+    from engram_discovery.host import PluginHost
     from engram_discovery.http import cluster_app, cluster_routes
-    from engram_discovery.plugins import PluginHost
+    from engram_discovery.node.node import ClusterContext, Distributed, SingleNode
+    from engram_discovery.node.startup import initialize_cluster
     from engram_discovery.settings import Settings, load_settings, settings_from
 
 __all__ = [
@@ -34,17 +36,15 @@ __all__ = [
     "settings_from",
 ]
 
-__version__ = "0.1.0"
-
 _HOMES = {
-    "ClusterContext": "context",
-    "Distributed": "context",
-    "PluginHost": "plugins",
+    "ClusterContext": "node.node",
+    "Distributed": "node.node",
+    "PluginHost": "host",
     "Settings": "settings",
-    "SingleNode": "context",
+    "SingleNode": "node.node",
     "cluster_app": "http",
     "cluster_routes": "http",
-    "initialize_cluster": "cluster",
+    "initialize_cluster": "node.startup",
     "load_settings": "settings",
     "settings_from": "settings",
 }

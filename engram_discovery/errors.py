@@ -20,19 +20,21 @@ No message ever holds a secret.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from engram_discovery._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engram_discovery.settings.problems import Problem
-    from engram_discovery.types import JoinAttempt
 
 __all__ = [
     "BindError",
     "DiscoveryError",
     "EngramDiscoveryError",
+    "FailedAttempt",
     "FailureKind",
     "JoinError",
     "MembershipError",
@@ -41,10 +43,14 @@ __all__ = [
     "PluginError",
     "PluginIncompatibleError",
     "PluginLoadError",
+    "Problem",
     "ProviderNotFoundError",
     "RegistrationError",
     "SettingsError",
 ]
+
+
+_MAX_KEY_LENGTH = 120
 
 
 class FailureKind(StrEnum):
@@ -58,7 +64,7 @@ class FailureKind(StrEnum):
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
-    REPLACED = "replaced"
+    SUPERSEDED = "superseded"
     """A newer run of this node, by generation, holds our record."""
     RATE_LIMITED = "rate_limited"
     BAD_DATA = "bad_data"
@@ -70,6 +76,32 @@ class FailureKind(StrEnum):
 
 class EngramDiscoveryError(Exception):
     """Base class of every error of this package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the settings.
+
+    Attributes:
+        key: Dotted key, such as ``cluster.dns.port``; empty where no key is to blame.
+        found: What was expected and what was found: ``expected an integer 1..65535, got "http"``. Never
+            a secret.
+        origin: Where the value came from: ``engram.toml:12``, ``ENGRAM_CLUSTER__DNS__PORT``; empty if
+            nowhere.
+        remedy: What to do, if that is not obvious.
+    """
+
+    key: str
+    found: str
+    origin: str = ""
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        key = printable(self.key, max_length=_MAX_KEY_LENGTH)
+        text = f"{key}: {self.found}" if key else self.found
+        if self.origin:
+            text += f" (from {self.origin})"
+        return printable(f"{text}; {self.remedy}" if self.remedy else text)
 
 
 class SettingsError(EngramDiscoveryError):
@@ -157,7 +189,7 @@ class RegistrationError(_OutsideError):
     """A registry refused, lost or did not answer. Never stops the node: the upkeep loop tries again.
 
     ``kind`` is ``not_found`` when the registry no longer has our record and it must be registered anew, and
-    ``replaced`` when a newer run of our node id holds it: then it is left alone for good.
+    ``superseded`` when a newer run of our node id holds it: then it is left alone for good.
 
     Attributes:
         kind: What went wrong.
@@ -174,6 +206,22 @@ class BindError(MembershipError):
     """The gossip socket could not be opened: address in use, not on this host, or not permitted."""
 
 
+class FailedAttempt(Protocol):
+    """One endpoint that was not joined; ``types.JoinAttempt`` is one."""
+
+    @property
+    def endpoint(self) -> object:
+        """The endpoint as it was asked for; ``str()`` gives ``host:port``."""
+
+    @property
+    def outcome(self) -> str:
+        """The outcome in one word."""
+
+    @property
+    def detail(self) -> str:
+        """The reason in words."""
+
+
 class JoinError(MembershipError):
     """Not one endpoint was joined.
 
@@ -181,8 +229,8 @@ class JoinError(MembershipError):
         attempts: What became of each endpoint that was tried.
     """
 
-    def __init__(self, message: str, attempts: Sequence[JoinAttempt]) -> None:
-        self.attempts: tuple[JoinAttempt, ...] = tuple(attempts)
+    def __init__(self, message: str, attempts: Sequence[FailedAttempt]) -> None:
+        self.attempts: tuple[FailedAttempt, ...] = tuple(attempts)
         super().__init__(message)
 
 

@@ -58,10 +58,10 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from engram_discovery.address import Address
-    from engram_discovery.clock import Clock
-    from engram_discovery.log import Logger
+    from engram_discovery.network.address import Address
     from engram_discovery.protocols import Discoverer, HealthCheck, Membership, Registrar
+    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.runtime.log import Logger
     from engram_discovery.types import NodeIdentity, ProviderInfo
 
 __all__ = [

@@ -118,7 +118,7 @@ class Registrar(Protocol):
 class WatchingRegistrar(Registrar, Protocol):
     """A registrar that is told when something happens to its record. The host still verifies now and then."""
 
-    async def disturbed(self) -> None:
+    async def wait_for_change(self) -> None:
         """Return when the record may have changed or gone; wait for ever otherwise. Called while it is registered.
 
         The host then verifies, and calls it again, at most once a second. If it raises, the regular reading must do.

@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engram_discovery.address import Address, canonical_host, format_address
+from engram_discovery.network.address import Address, canonical_host, format_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,7 +132,7 @@ class NodeIdentity:
     Attributes:
         node_id: 1 to 50 characters; the same over restarts.
         generation: Rises with every start; milliseconds of the wall clock at the earliest.
-        cluster: Name of the cluster, the fence against foreign ones.
+        cluster: Name of the cluster, which keeps foreign clusters apart.
     """
 
     node_id: str

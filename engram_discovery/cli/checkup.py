@@ -10,14 +10,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engram_discovery.errors import DiscoveryError, FailureKind, PluginError, SettingsError
-from engram_discovery.log import SilentLogger
+from engram_discovery.runtime.log import SilentLogger
 from engram_discovery.types import CheckResult, CheckStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from engram_discovery.node.provider_factory import Providers
     from engram_discovery.protocols import HealthCheck
-    from engram_discovery.providers import Providers
     from engram_discovery.settings import Settings
     from engram_discovery.settings.models import PluginsSettings
     from engram_discovery.sources.status import SourceStatus
@@ -40,7 +40,7 @@ _REMEDIES: Mapping[FailureKind, str] = MappingProxyType(
         FailureKind.BAD_DATA: "something else listens there, or its data are damaged",
         FailureKind.CONFIG: "mend the file or setting that it names",
         FailureKind.TLS: "see that its certificate is signed by the CA in the settings and names its address",
-        FailureKind.REPLACED: "stop the other node that runs under our node id, or give one of them another",
+        FailureKind.SUPERSEDED: "stop the other node that runs under our node id, or give one of them another",
         FailureKind.PLUGIN_BUG: "upgrade the plugin or tell its authors",
     }
 )
@@ -84,7 +84,7 @@ def examine(files: Sequence[str], overrides: Sequence[str]) -> tuple[list[Findin
     Returns:
         What was found, and the selected providers if the settings can be used.
     """
-    from engram_discovery.providers import make_host
+    from engram_discovery.node.provider_factory import make_host
     from engram_discovery.settings.load import try_load
     from engram_discovery.settings.models import PluginsSettings
 
@@ -124,16 +124,16 @@ async def probe(providers: Providers) -> list[Finding]:
     finally:
         await discovery.aclose()
     verdict = Verdict.ERROR if providers.host.strict else Verdict.WARNING
-    complaints = await providers.end_leftovers()
+    complaints = await providers.end_leaked_tasks()
     return [*found, *(Finding(f"plugin {one.plugin}", verdict, str(one)) for one in complaints)]
 
 
 def _providers(settings: Settings) -> Providers:
     from random import Random
 
-    from engram_discovery.clock import SystemClock
-    from engram_discovery.log import get_logger
-    from engram_discovery.providers import Providers, make_host
+    from engram_discovery.node.provider_factory import Providers, make_host
+    from engram_discovery.runtime.clock import SystemClock
+    from engram_discovery.runtime.log import get_logger
 
     return Providers(
         settings=settings,
@@ -148,7 +148,7 @@ def _providers(settings: Settings) -> Providers:
 def _plugins(plugins: PluginsSettings, selected: Sequence[str]) -> Iterator[Finding]:
     """Import every enabled plugin; one that nobody selected harms nobody, so it is a warning."""
     from engram_discovery.cli.overwritten import find_overwritten
-    from engram_discovery.providers import make_host
+    from engram_discovery.node.provider_factory import make_host
 
     lenient = plugins.model_copy(update={"strict": False})
     for record in make_host(lenient, SilentLogger()).load_all():
@@ -179,13 +179,13 @@ def _source(status: SourceStatus) -> Finding:
 
 
 async def _check(check: HealthCheck, providers: Providers) -> Finding:
-    from engram_discovery.sources.isolation import Isolation
+    from engram_discovery.runtime.plugin_call import PluginCall
 
     subject = f"check {check.name}"
-    fence = Isolation(check.name, providers.clock, providers.logger)
-    providers.hold_to_account([fence])
+    plugin_call = PluginCall(check.name, providers.clock, providers.logger)
+    providers.track_tasks_of([plugin_call])
     try:
-        result: object = await fence.call(check.check, timeout=_PROBE_TIMEOUT)
+        result: object = await plugin_call.call(check.check, timeout=_PROBE_TIMEOUT)
     except DiscoveryError as error:
         return Finding(subject, Verdict.UNREACHABLE, str(error))
     if not isinstance(result, CheckResult):

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engram_discovery._text import printable
 from engram_discovery.cli.options import json_option, settings_options
-from engram_discovery.settings.problems import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pydantic import BaseModel
 
-    from engram_discovery.plugins import PluginHost
+    from engram_discovery.errors import Problem
+    from engram_discovery.host import PluginHost
     from engram_discovery.settings.loaded import Outcome, Settings
     from engram_discovery.settings.models import PluginsSettings
-    from engram_discovery.settings.problems import Problem
     from engram_discovery.settings.render import Row
 
 __all__ = ["config_group"]
@@ -166,8 +166,8 @@ def _loaded(context: click.Context, files: Sequence[str], overrides: Sequence[st
 
 
 def _host(plugins: PluginsSettings) -> PluginHost:
-    from engram_discovery.log import SilentLogger
-    from engram_discovery.providers import make_host
+    from engram_discovery.node.provider_factory import make_host
+    from engram_discovery.runtime.log import SilentLogger
 
     return make_host(plugins, SilentLogger())
 

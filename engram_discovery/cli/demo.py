@@ -141,7 +141,7 @@ class Stage:
 
     def _picture(self) -> RenderableType:
         rows = [(plain(process.node_id), *self._row(process)) for process in self._processes]
-        parts: list[RenderableType] = ["", table(("PROCESS", "PID", "API", "SAYS"), rows)]
+        parts: list[RenderableType] = ["", table(("PROCESS", "PID", "API", "STATUS"), rows)]
         for node_id, (members, _) in list(self._views.items())[:1]:
             parts += ["", plain(f"the members as {node_id} sees them", "italic"), members_table(members)]
         return Group(*parts)

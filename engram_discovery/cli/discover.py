@@ -16,7 +16,7 @@ from engram_discovery.cli.options import json_option, load, settings_options
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from engram_discovery.plugins import PluginHost
+    from engram_discovery.host import PluginHost
     from engram_discovery.settings import Settings
     from engram_discovery.sources import Discovery
     from engram_discovery.sources.snapshot import Snapshot
@@ -83,9 +83,9 @@ async def _watch(settings: Settings, host: PluginHost, *, as_json: bool) -> None
 
 @asynccontextmanager
 async def _discovery(settings: Settings, host: PluginHost) -> AsyncIterator[Discovery]:
-    from engram_discovery.clock import SystemClock
-    from engram_discovery.log import get_logger
-    from engram_discovery.providers import Providers
+    from engram_discovery.node.provider_factory import Providers
+    from engram_discovery.runtime.clock import SystemClock
+    from engram_discovery.runtime.log import get_logger
 
     providers = Providers(
         settings=settings,
@@ -100,7 +100,7 @@ async def _discovery(settings: Settings, host: PluginHost) -> AsyncIterator[Disc
         yield discovery
     finally:
         await discovery.aclose()
-        complaints = await providers.end_leftovers()
+        complaints = await providers.end_leaked_tasks()
     if complaints and host.strict:
         raise complaints[0]
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 
-from engram_discovery.address import DEFAULT_GOSSIP_PORT
+from engram_discovery._text import printable
 from engram_discovery.cli.checkup import Verdict, examine, make, probe
 from engram_discovery.cli.k8s_rules import Manifests, lint
 from engram_discovery.cli.options import json_option, settings_options
-from engram_discovery.settings.problems import printable
+from engram_discovery.network.address import DEFAULT_GOSSIP_PORT
 
 __all__ = ["doctor"]
 

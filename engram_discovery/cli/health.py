@@ -58,12 +58,12 @@ def _picture(report: dict[str, Any]) -> RenderableType:
             for n in report["nodes"]
         ]
         rows[0] = (*rows[0][:3], "this node")  # it is always the first
-        parts.append(table(("NODE", "STATE", "GOSSIP", "UNCHANGED FOR"), rows))
+        parts.append(table(("NODE", "STATE", "GOSSIP", "LAST CHANGE"), rows))
     if report.get("registrations"):
         records = [
             (r["provider"], r["state"], _lease(r), r["repairs"], r["error"]) for r in report["registrations"]
         ]
-        parts.append(table(("REGISTRATION", "STATE", "LEASE LEFT", "MADE AGAIN", "ERROR"), records))
+        parts.append(table(("REGISTRATION", "STATE", "LEASE LEFT", "RE-REGISTERED", "ERROR"), records))
     if report.get("checks"):
         checks = [(name, check["status"], check["output"]) for name, check in report["checks"].items()]
         parts.append(table(("CHECK", "STATUS", "OUTPUT"), checks))

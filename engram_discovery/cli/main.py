@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-import engram_discovery
+from engram_discovery._version import __version__
 from engram_discovery.errors import BindError, EngramDiscoveryError, PluginError, SettingsError
 
 __all__ = ["cli", "main"]
@@ -55,7 +55,7 @@ class CommandGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start here:  engram-discovery demo   (three nodes on this machine find each other)",
 )
-@click.version_option(engram_discovery.__version__, prog_name="engram-discovery")
+@click.version_option(__version__, prog_name="engram-discovery")
 def cli() -> None:
     """Let the processes of a service find each other, form a cluster, and know who is healthy.
 

@@ -56,7 +56,7 @@ def _check(name: str) -> None:
 
 def _words(name: str) -> Mapping[str, str]:
     """Return what the templates leave open."""
-    from engram_discovery import __version__
+    from engram_discovery._version import __version__
 
     major, minor = map(int, __version__.split(".")[:2])
     return {

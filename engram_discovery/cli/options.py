@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engram_discovery.plugins import PluginHost
+    from engram_discovery.host import PluginHost
     from engram_discovery.settings import Settings
 
 __all__ = ["DEFAULT_URL", "STRICT_PLUGINS", "json_option", "load", "settings_options", "url_option"]
@@ -75,7 +75,7 @@ def load(files: tuple[str, ...], overrides: tuple[str, ...]) -> tuple[Settings, 
     Raises:
         SettingsError: Any of them is wrong.
     """
-    from engram_discovery.providers import make_host
+    from engram_discovery.node.provider_factory import make_host
     from engram_discovery.settings import load_settings
 
     one_host = functools.cache(make_host)  # looking for plugins reads the metadata of all that is installed

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engram_discovery._text import printable
 from engram_discovery.cli.options import json_option, settings_options
 from engram_discovery.errors import PluginError, ProviderNotFoundError
-from engram_discovery.plugins import PluginHost
-from engram_discovery.settings.problems import printable
+from engram_discovery.host import PluginHost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engram_discovery.plugins import PluginRecord
+    from engram_discovery.host import PluginRecord
     from engram_discovery.types import ProviderInfo
 
 __all__ = ["plugins_group"]
@@ -76,8 +76,8 @@ def show(host: PluginHost, name: str, *, as_json: bool) -> None:
 
 def _host(files: tuple[str, ...], overrides: tuple[str, ...]) -> PluginHost:
     """Make a host as the settings say; tables of providers are not read, so a wrong one is no obstacle."""
-    from engram_discovery.log import SilentLogger
-    from engram_discovery.providers import make_host
+    from engram_discovery.node.provider_factory import make_host
+    from engram_discovery.runtime.log import SilentLogger
     from engram_discovery.settings import load_settings
 
     return make_host(load_settings(*files, cli_overrides=overrides).cluster.plugins, SilentLogger())
@@ -161,4 +161,4 @@ def _print_provider(info: ProviderInfo, record: PluginRecord, keys: Sequence[dic
         )
         for key in keys
     ]
-    print_table(("KEY", "TAKES", "DEFAULT", "MEANING"), rows)
+    print_table(("KEY", "TYPE", "DEFAULT", "MEANING"), rows)

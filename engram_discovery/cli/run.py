@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from engram_discovery.address import DEFAULT_GOSSIP_PORT, parse_address
 from engram_discovery.cli.options import load, settings_options
+from engram_discovery.network.address import DEFAULT_GOSSIP_PORT, parse_address
 
 if TYPE_CHECKING:
-    from engram_discovery.context import ClusterContext
+    from engram_discovery.host import PluginHost
     from engram_discovery.http.server import HttpServer
-    from engram_discovery.plugins import PluginHost
+    from engram_discovery.node.node import ClusterContext
     from engram_discovery.settings import Settings
 
 __all__ = ["run"]
@@ -79,10 +79,10 @@ def run(files: tuple[str, ...], overrides: tuple[str, ...], join: tuple[str, ...
 async def _serve(settings: Settings, host: PluginHost, join: tuple[str, ...]) -> int:
     from prometheus_client import CollectorRegistry
 
-    from engram_discovery.cluster import initialize_cluster
     from engram_discovery.http.routes import cluster_app
     from engram_discovery.http.server import HttpServer, bind_socket
-    from engram_discovery.log import get_logger
+    from engram_discovery.node.startup import initialize_cluster
+    from engram_discovery.runtime.log import get_logger
 
     gc.freeze()
     gc.enable()
@@ -112,7 +112,7 @@ async def _serve(settings: Settings, host: PluginHost, join: tuple[str, ...]) ->
 
 
 async def _until_stopped(context: ClusterContext, signals: _Signals) -> int:
-    from engram_discovery.context import Distributed
+    from engram_discovery.node.node import Distributed
 
     if not isinstance(context, Distributed):
         await signals.stop.wait()

@@ -18,13 +18,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     import asyncio
 
-    from engram_discovery.sources.complaints import Complaints
+    from engram_discovery.runtime.failure_log import FailureLog
 
-__all__ = ["BoundedConnection", "Bounds"]
+__all__ = ["BoundedConnection", "ConnectionLimits"]
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ConnectionLimits:
     """What the connections of one server may take.
 
     Attributes:
@@ -45,7 +45,7 @@ class BoundedConnection(H11Protocol):
         uvicorn: What uvicorn gives every connection.
     """
 
-    def __init__(self, *, bounds: Bounds, crowded: Complaints, **uvicorn: Any) -> None:
+    def __init__(self, *, bounds: ConnectionLimits, crowded: FailureLog, **uvicorn: Any) -> None:
         super().__init__(**uvicorn)
         self._bounds = bounds
         self._crowded = crowded
@@ -98,7 +98,7 @@ class BoundedConnection(H11Protocol):
         given_up = min(held, key=lambda connection: (-counts[connection._address], connection._ends()))
         given_up.cut()
         self._crowded.failed(
-            address=given_up._address, held=counts[given_up._address], most=self._bounds.connections
+            addr=given_up._address, connections=counts[given_up._address], limit=self._bounds.connections
         )
 
     def _ends(self) -> float:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from engram_discovery.log import Logger
+    from engram_discovery.runtime.log import Logger
 
-__all__ = ["FailureGuard"]
+__all__ = ["ErrorMiddleware"]
 
 
-class FailureGuard:
+class ErrorMiddleware:
     """ASGI middleware that answers 500 with an id that is in the log too.
 
     Args:

@@ -23,10 +23,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from engram_discovery.http import views
-from engram_discovery.http.failures import FailureGuard
+from engram_discovery.http.failures import ErrorMiddleware
 from engram_discovery.http.status import status_answer
 from engram_discovery.http.status_page import StatusPage, load_page
-from engram_discovery.log import get_logger
+from engram_discovery.runtime.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from starlette.requests import Request
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.context import ClusterContext
-    from engram_discovery.log import Logger
+    from engram_discovery.node.node import ClusterContext
+    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.runtime.log import Logger
 
 __all__ = ["cluster_app", "cluster_routes"]
 
@@ -102,7 +102,7 @@ def cluster_app(
 
     return Starlette(
         routes=cluster_routes(context, registry=registry),
-        middleware=[Middleware(FailureGuard, logger=log)],
+        middleware=[Middleware(ErrorMiddleware, logger=log)],
         exception_handlers={HTTPException: refused},
     )
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from engram_discovery.address import Address, format_address
-from engram_discovery.clock import SystemClock
 from engram_discovery.errors import BindError
-from engram_discovery.http.connections import BoundedConnection, Bounds
-from engram_discovery.sources.complaints import Complaints
+from engram_discovery.http.connections import BoundedConnection, ConnectionLimits
+from engram_discovery.network.address import Address, format_address
+from engram_discovery.runtime.clock import SystemClock
+from engram_discovery.runtime.failure_log import FailureLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engram_discovery.log import Logger
+    from engram_discovery.runtime.log import Logger
 
 __all__ = ["HttpServer", "bind_socket"]
 
@@ -63,10 +63,10 @@ class HttpServer:
     """
 
     def __init__(
-        self, app: Any, listener: socket.socket, *, logger: Logger, bounds: Bounds | None = None
+        self, app: Any, listener: socket.socket, *, logger: Logger, bounds: ConnectionLimits | None = None
     ) -> None:
-        bounds = bounds or Bounds()
-        crowded = Complaints(logger, SystemClock(), failed="http.crowded")
+        bounds = bounds or ConnectionLimits()
+        crowded = FailureLog(logger, SystemClock(), failed="http.connection_limit_reached")
         connection: Any = partial(BoundedConnection, bounds=bounds, crowded=crowded)
         self._listener = listener
         self._server = _Server(

@@ -6,19 +6,19 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import engram_discovery
-from engram_discovery.address import format_address
-from engram_discovery.context import Distributed
-from engram_discovery.history import SPAN
+from engram_discovery._version import __version__
+from engram_discovery.health.history import SPAN
 from engram_discovery.http.views import MOST_NODES, health_body, registration_body
+from engram_discovery.network.address import format_address
+from engram_discovery.node.node import Distributed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engram_discovery.context import ClusterContext
-    from engram_discovery.health import HealthReport
-    from engram_discovery.history import History
+    from engram_discovery.health.history import History
+    from engram_discovery.health.monitor import HealthReport
     from engram_discovery.http.views import Answer
+    from engram_discovery.node.node import ClusterContext
     from engram_discovery.types import Member
 
 __all__ = ["status_answer"]
@@ -38,7 +38,7 @@ def _body(context: Distributed) -> dict[str, Any]:
     return {
         "cluster": context.identity.cluster,
         "node_id": context.node_id,
-        "version": engram_discovery.__version__,
+        "version": __version__,
         "time": datetime.fromtimestamp(context.clock.time(), UTC).isoformat(timespec="milliseconds"),
         "ready": {"ready": readiness.ready, "reason": readiness.reason},
         "health": _health(context.health.report()),
@@ -46,8 +46,8 @@ def _body(context: Distributed) -> dict[str, Any]:
         "members_total": len(members),
         "explanation": _explanation(context),
         "registrations": [registration_body(registration) for registration in context.registrations],
-        "history": {"span": SPAN, "moments": list(_moments(context.health.history, now))},
-        "happenings": list(_happenings(context.health.history, now)),
+        "history": {"span": SPAN, "samples": list(_moments(context.health.history, now))},
+        "member_events": list(_happenings(context.health.history, now)),
     }
 
 
@@ -78,7 +78,7 @@ def _member(member: Member, now: float) -> dict[str, Any]:
 
 
 def _moments(history: History, now: float) -> Iterator[dict[str, Any]]:
-    for moment in history.moments():
+    for moment in history.samples():
         verdict = moment.verdict
         yield {
             "age": round(now - moment.at, 3),
@@ -91,7 +91,7 @@ def _moments(history: History, now: float) -> Iterator[dict[str, Any]]:
 
 
 def _happenings(history: History, now: float) -> Iterator[dict[str, Any]]:
-    for happening in history.happenings():
+    for happening in history.member_events():
         yield {
             "age": round(now - happening.at, 3),
             "kind": happening.kind.value,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.address import format_address
+from engram_discovery.network.address import format_address
 from engram_discovery.types import NodeState
 
 if TYPE_CHECKING:

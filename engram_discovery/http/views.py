@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.address import format_address
-from engram_discovery.clock import SystemClock
-from engram_discovery.context import Distributed
 from engram_discovery.http.targets import scrape_targets
+from engram_discovery.network.address import format_address
+from engram_discovery.node.node import Distributed
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.types import HealthStatus
 
 if TYPE_CHECKING:
-    from engram_discovery.clock import Clock
-    from engram_discovery.context import ClusterContext
-    from engram_discovery.health import HealthReport, NodeHealth
-    from engram_discovery.registration import Registration
+    from engram_discovery.health.monitor import HealthReport, NodeHealth
+    from engram_discovery.node.node import ClusterContext
+    from engram_discovery.registration.registration import Registration
+    from engram_discovery.runtime.clock import Clock
     from engram_discovery.types import CheckResult, Member
 
 __all__ = ["MOST_NODES", "Answer", "Views", "health_body", "registration_body"]

@@ -7,22 +7,22 @@ from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engram_discovery.joining.contacts import Contacts
-from engram_discovery.joining.fanout import FanOut, enough_contacts
-from engram_discovery.joining.outlook import Outlook
-from engram_discovery.sources.backoff import Backoff
-from engram_discovery.sources.complaints import Complaints
-from engram_discovery.sources.supervision import keep_running
+from engram_discovery.joining.candidates import JoinCandidates
+from engram_discovery.joining.parallel_join import ParallelJoin, enough_contacts
+from engram_discovery.joining.progress import JoinProgress
+from engram_discovery.runtime.backoff import Backoff
+from engram_discovery.runtime.failure_log import FailureLog
+from engram_discovery.runtime.supervisor import supervise
 from engram_discovery.types import Endpoint, JoinOutcome, JoinReport
 
 if TYPE_CHECKING:
     import random
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.explain import Explanation, Phase
-    from engram_discovery.log import Logger
+    from engram_discovery.joining.explain import Explanation, Phase
     from engram_discovery.protocols import Membership
+    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.runtime.log import Logger
     from engram_discovery.settings.models import JoinSettings
     from engram_discovery.sources.chain import Discovery
     from engram_discovery.sources.snapshot import Change
@@ -46,9 +46,8 @@ _NEWCOMERS_TIME = 2.0
 class Joiner:
     """Brings this node into its cluster and heals splits, for as long as the node runs.
 
-    Gossip has no leader and no data to guard, so islands may merge as soon as one member meets one of the
-    other: nothing is needed but never to stop looking. What keeps foreign clusters out is the engine's fence
-    (name and key).
+    Gossip has no leader and no data to guard, so islands merge as soon as one member contacts a member of the
+    other: healing rounds never stop. The engine's check of the cluster name and key keeps foreign clusters out.
 
     Args:
         membership: The engine, started before anything here is called.
@@ -79,10 +78,10 @@ class Joiner:
         self._clock = clock
         self._logger = logger
         self._random = random
-        self._contacts = Contacts(membership, is_self, clock=clock, random=random)
-        self._outlook = Outlook(membership, discovery, self._contacts, expected_size=expected_size)
+        self._contacts = JoinCandidates(membership, is_self, clock=clock, random=random)
+        self._outlook = JoinProgress(membership, discovery, self._contacts, expected_size=expected_size)
         self._counts: Counter[str] = Counter()
-        self._foreign = Complaints(logger, clock, failed="join.foreign_cluster")
+        self._foreign = FailureLog(logger, clock, failed="join.foreign_cluster")
         self._busy = asyncio.Lock()
         self._looked_at = clock.monotonic()
         self._pace_factor = 1.0
@@ -110,8 +109,8 @@ class Joiner:
             snapshot = self._discovery.snapshot()
         self._changes = self._discovery.changes()
         async with self._busy:
-            strangers = self._contacts.strangers(snapshot.endpoints)
-            report = await self._contact_enough(strangers, timeout=deadline - now())
+            non_members = self._contacts.non_members(snapshot.endpoints)
+            report = await self._contact_enough(non_members, timeout=deadline - now())
         self._tell_if_wanted()
         return report
 
@@ -145,12 +144,12 @@ class Joiner:
             endpoints = self._discovery.snapshot().endpoints
             self._contacts.keep_only(endpoints)
             self._discovery.remember(self._outlook.live_endpoints())
-            strangers = self._contacts.strangers(endpoints)
+            non_members = self._contacts.non_members(endpoints)
             if self._outlook.count().is_alone:
                 self._patience_alone = self._impatience.next()
-                return await self._contact_enough(strangers, timeout=self._settings.timeout)
+                return await self._contact_enough(non_members, timeout=self._settings.timeout)
             self._impatience.reset()
-            few = self._contacts.longest_untried(self._contacts.by_priority(strangers))[:FEW]
+            few = self._contacts.longest_untried(self._contacts.by_priority(non_members))[:FEW]
             return await self._contact(few, target=FEW, timeout=self._settings.timeout)
 
     # --- telling -----------------------------------------------------------------------------------------
@@ -169,15 +168,17 @@ class Joiner:
 
     # --- contacts ----------------------------------------------------------------------------------------
 
-    async def _contact_enough(self, strangers: Sequence[Endpoint], *, timeout: float) -> JoinReport:
-        target = enough_contacts(len(strangers), at_least=self._settings.min_peers)
-        order = self._contacts.by_priority(strangers)
+    async def _contact_enough(self, non_members: Sequence[Endpoint], *, timeout: float) -> JoinReport:
+        target = enough_contacts(len(non_members), at_least=self._settings.min_peers)
+        order = self._contacts.by_priority(non_members)
         return await self._contact(order, target=target, timeout=timeout)
 
     async def _contact(self, endpoints: Sequence[Endpoint], *, target: int, timeout: float) -> JoinReport:
         if not endpoints:
             return JoinReport()
-        effort = FanOut(self._membership, target=target, at_least=self._settings.min_peers, timeout=timeout)
+        effort = ParallelJoin(
+            self._membership, target=target, at_least=self._settings.min_peers, timeout=timeout
+        )
         report = await effort.run(endpoints)
         self._contacts.record(report.attempts)
         self._counts.update(attempt.outcome.value for attempt in report.attempts)
@@ -196,9 +197,7 @@ class Joiner:
     # --- loops -------------------------------------------------------------------------------------------
 
     def _in_background(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        return asyncio.create_task(
-            keep_running(name, work, clock=self._clock, logger=self._logger), name=name
-        )
+        return asyncio.create_task(supervise(name, work, clock=self._clock, logger=self._logger), name=name)
 
     @property
     def _next_look(self) -> float:
@@ -224,7 +223,7 @@ class Joiner:
             if not self._outlook.count().is_urgent:
                 # Gossip brings most newcomers by itself; a whole cluster must not fall upon each of them.
                 await self._clock.sleep(self._random.uniform(0.0, _NEWCOMERS_TIME))
-            if self._contacts.strangers(change.added):
+            if self._contacts.non_members(change.added):
                 await self.heal()
 
     async def _tell_for_ever(self) -> None:
@@ -241,7 +240,7 @@ class Joiner:
             self._told_at = self._clock.monotonic()
             explanation = self.explain()
             self._logger.warning(
-                "cluster.incomplete", phase=explanation.phase.value, explanation=explanation.paragraph()
+                "cluster.not_formed", phase=explanation.phase.value, explanation=explanation.paragraph()
             )
         elif self._told_severity and not severity:
             self._logger.info("cluster.formed", alive=count.alive)

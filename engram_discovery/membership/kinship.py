@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import kinship
 from kinship.blocking import Cluster
 
-from engram_discovery.address import Address, format_address, is_wildcard, parse_address
 from engram_discovery.errors import BindError, DiscoveryError, MembershipError
 from engram_discovery.hookspecs import MembershipConfig, PluginContext, hookimpl
 from engram_discovery.membership import metadata
-from engram_discovery.membership.contact import knock
-from engram_discovery.membership.naming import gossip_name, read_name
+from engram_discovery.membership.gossip_name import gossip_name, read_name
 from engram_discovery.membership.subscriptions import Subscription, Subscriptions
 from engram_discovery.membership.table import MemberTable
-from engram_discovery.resolve import resolve
+from engram_discovery.network.address import Address, format_address, is_wildcard, parse_address
+from engram_discovery.network.resolver import resolve
+from engram_discovery.network.tcp_probe import probe_tcp
 from engram_discovery.types import (
     EventKind,
     JoinAttempt,
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from concurrent.futures import Future
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.log import Logger
+    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.runtime.log import Logger
     from engram_discovery.types import Endpoint
 
 __all__ = ["KinshipMembership", "engram_create_membership"]
@@ -234,7 +234,7 @@ class KinshipMembership:
         return JoinAttempt(endpoint, outcome, detail)
 
     async def _contact(self, address: Address, timeout: float) -> tuple[JoinOutcome, str]:
-        failure = await knock(address, timeout)
+        failure = await probe_tcp(address, timeout)
         if failure is not None:
             return failure
         text = format_address(address)
@@ -266,10 +266,10 @@ class KinshipMembership:
 
     def _show_live_runs(self, loop: asyncio.AbstractEventLoop) -> None:
         """Show whom a contact brought at once, ahead of the events: who has joined must not be told it is alone."""
-        # Only strangers, and never between an event and its entry: what the events told is never overwritten.
+        # Only non_members, and never between an event and its entry: what the events told is never overwritten.
         with self._reading:
-            strangers = [run for run in self._live_runs() if not self._table.knows(run)]
-            events = [event for run in strangers for event in self._table.apply(run)]
+            non_members = [run for run in self._live_runs() if not self._table.knows(run)]
+            events = [event for run in non_members for event in self._table.apply(run)]
         self._publish(loop, tuple(events))
 
     def _publish(self, loop: asyncio.AbstractEventLoop, events: tuple[MembershipEvent, ...]) -> bool:
@@ -301,7 +301,7 @@ class KinshipMembership:
         """Translate a run; None if its name is not of our making: nobody that we could tell anything of."""
         named = read_name(raw.name)
         if named is None:
-            self._logger.debug("membership.foreign_name", name=raw.name, addr=raw.addr)
+            self._logger.debug("membership.unknown_member_name", name=raw.name, addr=raw.addr)
             return None
         node_id, generation = named
         told = metadata.decode(raw.meta)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engram_discovery.address import Address, format_address, parse_address
+from engram_discovery.network.address import Address, format_address, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

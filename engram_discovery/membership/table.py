@@ -16,7 +16,7 @@ from engram_discovery.types import EventKind, Member, MembershipEvent, NodeState
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engram_discovery.clock import Clock
+    from engram_discovery.runtime.clock import Clock
 
 __all__ = ["MemberTable"]
 

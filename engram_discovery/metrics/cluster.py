@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import engram_discovery
-from engram_discovery.explain import Phase
+from engram_discovery._version import __version__
+from engram_discovery.joining.explain import Phase
 from engram_discovery.metrics.family import counter, gauge
 from engram_discovery.types import CheckStatus, HealthStatus
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from engram_discovery.context import Distributed
-    from engram_discovery.health import ClusterHealth
+    from engram_discovery.health.monitor import ClusterHealth
     from engram_discovery.metrics.family import Labels
+    from engram_discovery.node.node import Distributed
 
 __all__ = ["FAMILIES", "collect"]
 
@@ -51,7 +51,7 @@ CHECKS = gauge(
 )
 READY = gauge("engram_ready", "1 if this node may be given work, else 0.")
 LATE = counter(
-    "engram_event_loop_late_seconds_total",
+    "engram_event_loop_lag_seconds_total",
     "Seconds by which looks at the health came late: the loop was blocked.",
 )
 WARNINGS = gauge(
@@ -79,7 +79,7 @@ FAMILIES = (
 def collect(context: Distributed) -> Iterator[Metric]:
     """Yield the metrics of the cluster."""
     cluster = context.settings.cluster
-    yield INFO.series({(context.identity.cluster, engram_discovery.__version__): 1})
+    yield INFO.series({(context.identity.cluster, __version__): 1})
     yield WARNINGS.single(len(context.settings.warnings))
     yield ENCRYPTED.single(bool(cluster.security.keys))
     yield from _counts(context.health)

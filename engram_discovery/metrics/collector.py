@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry, Metric
 
-    from engram_discovery.context import Distributed
+    from engram_discovery.node.node import Distributed
 
 __all__ = ["PARTS", "NodeCollector", "register"]
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from engram_discovery.context import Distributed
     from engram_discovery.metrics.family import Labels
+    from engram_discovery.node.node import Distributed
     from engram_discovery.sources.status import SourceStatus
 
 __all__ = ["FAMILIES", "collect"]

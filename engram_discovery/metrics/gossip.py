@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from engram_discovery.context import Distributed
+    from engram_discovery.node.node import Distributed
 
 __all__ = ["FAMILIES", "collect"]
 

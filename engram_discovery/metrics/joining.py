@@ -1,4 +1,4 @@
-"""Contacts with those who should be members."""
+"""JoinCandidates with those who should be members."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from engram_discovery.context import Distributed
+    from engram_discovery.node.node import Distributed
 
 __all__ = ["FAMILIES", "collect"]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engram_discovery.host.records import PluginState
 from engram_discovery.metrics.family import gauge
-from engram_discovery.plugins.records import PluginState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prometheus_client import Metric
 
-    from engram_discovery.context import Distributed
+    from engram_discovery.node.node import Distributed
 
 __all__ = ["FAMILIES", "collect"]
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engram_discovery.metrics.family import counter, gauge
-from engram_discovery.registration import RegistrationState
+from engram_discovery.registration.registration import RegistrationState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prometheus_client import Metric
 
-    from engram_discovery.context import Distributed
+    from engram_discovery.node.node import Distributed
 
 __all__ = ["FAMILIES", "collect"]
 
 STATE = gauge(
     "engram_registration_state",
-    "1 for the state that our record has, else 0: pending, unverified, registered, lost, replaced, draining.",
+    "1 for the state that our record has, else 0: pending, unverified, registered, lost, superseded, draining.",
     "provider",
     "state",
 )

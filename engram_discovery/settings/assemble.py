@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.errors import PluginError, ProviderNotFoundError
+from engram_discovery.errors import PluginError, Problem, ProviderNotFoundError
 from engram_discovery.settings.forms import suggest
 from engram_discovery.settings.loaded import Outcome, RawTable, Settings, provider_table
 from engram_discovery.settings.models import RESERVED_TABLES, ClusterSettings
 from engram_discovery.settings.origins import Leaf, leaves
-from engram_discovery.settings.problems import MOST_ALIKE, Problem, rest_of
+from engram_discovery.settings.problems import MOST_ALIKE, rest_of
 from engram_discovery.settings.rules import broken_rules, exposed_without_key
 from engram_discovery.settings.validate import Validated, validate
 
@@ -85,7 +85,7 @@ class _Checks:
         if not _may_be_enabled(cluster, doubtful):
             return
         self.problems += broken_rules(cluster, self.origins, doubtful)
-        if doubtful & {"security", "network"} or cluster.security.strict:
+        if doubtful & {"security", "network"} or cluster.security.require_encryption:
             return
         if exposed_without_key(cluster):
             found = (

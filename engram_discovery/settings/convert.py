@@ -11,7 +11,7 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.settings.fields import Kind, Want
+from engram_discovery.settings.fields import FieldSpec, Kind
 from engram_discovery.settings.values import split_list
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _MOST = 2**63
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 
 
-def convert(leaf: Leaf, want: Want) -> Any:
+def convert(leaf: Leaf, want: FieldSpec) -> Any:
     """Return the value as ``want`` wants it.
 
     Raises:

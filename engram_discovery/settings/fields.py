@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, PlainValidator, SecretStr, Wrap
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-__all__ = ["Kind", "Phrase", "Want", "want", "wants"]
+__all__ = ["FieldSpec", "Kind", "Phrase", "want", "wants"]
 
 
 class Kind(StrEnum):
@@ -46,7 +46,7 @@ class Phrase:
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class FieldSpec:
     """What one field wants.
 
     Attributes:
@@ -73,41 +73,41 @@ _SCALARS: Mapping[Any, tuple[Kind, str]] = {
 
 
 @lru_cache(maxsize=128)
-def wants(model: type[BaseModel]) -> Mapping[str, Want]:
+def wants(model: type[BaseModel]) -> Mapping[str, FieldSpec]:
     """Tell what each field of a model wants. Remembered: a model does not change, and looking costs 0.01 ms a field."""
     return MappingProxyType({name: want(field) for name, field in model.model_fields.items()})
 
 
-def want(field: FieldInfo) -> Want:
+def want(field: FieldInfo) -> FieldSpec:
     """Tell what a field of a pydantic model wants."""
     return _want(field.annotation, tuple(field.metadata))
 
 
-def _want(annotation: Any, metadata: tuple[Any, ...]) -> Want:
+def _want(annotation: Any, metadata: tuple[Any, ...]) -> FieldSpec:
     annotation, metadata = _bare(annotation, metadata)
     secret = _holds_secrets(annotation)
     phrase = next((item for item in metadata if isinstance(item, Phrase)), None)
     if phrase:
-        return Want(phrase.kind, secret, phrase.text, _item(annotation))
+        return FieldSpec(phrase.kind, secret, phrase.text, _item(annotation))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return Want(Kind.TABLE, secret, "a table", model=annotation)
+        return FieldSpec(Kind.TABLE, secret, "a table", model=annotation)
     origin = get_origin(annotation) or annotation
     if origin in {list, tuple, set, frozenset}:
         item = _item(annotation)
-        return Want(Kind.LIST, secret, f"a list, each {item}" if item else "a list", item)
+        return FieldSpec(Kind.LIST, secret, f"a list, each {item}" if item else "a list", item)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return Want(Kind.MAPPING, secret, "a table")
+        return FieldSpec(Kind.MAPPING, secret, "a table")
     choices = _choices(annotation)
     if choices:
-        return Want(Kind.OTHER, secret, "one of " + ", ".join(f'"{choice}"' for choice in choices))
+        return FieldSpec(Kind.OTHER, secret, "one of " + ", ".join(f'"{choice}"' for choice in choices))
     if annotation in _SCALARS and not any(
         isinstance(item, BeforeValidator | PlainValidator | WrapValidator) for item in metadata
     ):
         kind, text = _SCALARS[annotation]
-        return Want(kind, secret, text + _bounds(metadata))
+        return FieldSpec(kind, secret, text + _bounds(metadata))
     if annotation is Path:
-        return Want(Kind.PATH, secret, "a path")
-    return Want(Kind.OTHER, secret, "text" if secret else "")
+        return FieldSpec(Kind.PATH, secret, "a path")
+    return FieldSpec(Kind.OTHER, secret, "text" if secret else "")
 
 
 def _bare(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:

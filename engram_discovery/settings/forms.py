@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from engram_discovery.settings.fields import Want
+    from engram_discovery.settings.fields import FieldSpec
 
 __all__ = ["FILE_SUFFIX", "SECONDS", "keys_of", "suggest", "written_forms"]
 
@@ -25,7 +25,7 @@ SECONDS = {"_sec": 1.0, "_ms": 0.001}
 FILE_SUFFIX = "_file"
 
 
-def written_forms(key: str, wanted: Want) -> tuple[str, ...]:
+def written_forms(key: str, wanted: FieldSpec) -> tuple[str, ...]:
     """Return the other keys of a field: ``refresh_sec`` and ``refresh_ms``, or ``token_file``."""
     if wanted.secret and wanted.kind not in {Kind.TABLE, Kind.MAPPING}:
         return (key + FILE_SUFFIX,)

@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engram_discovery.errors import Problem
 from engram_discovery.settings.assemble import assemble
 from engram_discovery.settings.environment import (
     CONFIG_VARIABLE,
@@ -27,7 +28,7 @@ from engram_discovery.settings.environment import (
 from engram_discovery.settings.files import SECRETS_FILE, read_settings_file
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.origins import Layer, Leaf, Origins, Tree, leaves
-from engram_discovery.settings.problems import MOST_ALIKE, Problem, rest_of
+from engram_discovery.settings.problems import MOST_ALIKE, rest_of
 from engram_discovery.settings.shapes import untag_discovery
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from engram_discovery.settings.validate import Validated, validate
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from engram_discovery.settings.problems import Problem
+    from engram_discovery.errors import Problem
     from engram_discovery.types import ProviderInfo
 
 __all__ = ["HostOrFactory", "Outcome", "Providers", "RawTable", "Settings", "provider_table"]

@@ -104,7 +104,7 @@ class JoinSettings(Table):
     """Finding the others."""
 
     timeout: Duration = Field(default=5.0, description="Deadline for joining at start-up.")
-    required_within: Duration | None = Field(
+    startup_timeout: Duration | None = Field(
         default=None, description="Fail the start-up if nobody joined by then."
     )
     heal_interval: Duration = Field(
@@ -120,7 +120,7 @@ class RegistrationSettings(Table):
     """Telling a registry that we are here, where the provider can."""
 
     enabled: bool = Field(default=True, description="Whether to register.")
-    drain: Delay = Field(default=0.0, description="Wait between turning unready and deregistering.")
+    drain_delay: Delay = Field(default=0.0, description="Wait between turning unready and deregistering.")
 
 
 class PluginsSettings(Table):
@@ -140,7 +140,9 @@ class SecuritySettings(Table):
     keys: GossipKeys = Field(
         default=(), description="Gossip keys (base64, 32 bytes); the first one encrypts."
     )
-    strict: bool = Field(default=False, description="Whether to refuse to run unencrypted beyond loopback.")
+    require_encryption: bool = Field(
+        default=False, description="Whether to refuse to run unencrypted beyond loopback."
+    )
 
 
 class ClusterSettings(Table):

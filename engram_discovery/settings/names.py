@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
 
-from engram_discovery.address import canonical_host, format_address, is_wildcard, parse_address
+from engram_discovery.network.address import canonical_host, format_address, is_wildcard, parse_address
 from engram_discovery.settings.fields import Kind, Phrase
 from engram_discovery.settings.values import Names, SecretList, expect_text
 

@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
+from engram_discovery._text import printable
 from engram_discovery.settings.origins import Layer, Leaf
-from engram_discovery.settings.problems import printable
 
 __all__ = ["HIDDEN", "is_hidden", "mask", "show"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
-    from engram_discovery.settings.fields import Want
+    from engram_discovery.settings.fields import FieldSpec
 
 __all__ = ["reference_page", "starter_file"]
 
@@ -80,7 +80,7 @@ def _tables(model: type[BaseModel], path: str) -> Iterator[str]:
         yield from _tables(nested, nested_path)
 
 
-def _default(field: FieldInfo, wanted: Want) -> str:
+def _default(field: FieldInfo, wanted: FieldSpec) -> str:
     if field.is_required():
         return "required"
     text = default_text(field.get_default(call_default_factory=True), wanted)
@@ -108,7 +108,7 @@ def _keys(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iterator[str]:
             yield f"# {name} = {_literal(field, wanted)}"
 
 
-def _literal(field: FieldInfo, wanted: Want) -> str:
+def _literal(field: FieldInfo, wanted: FieldSpec) -> str:
     if field.is_required():
         return f"… ({wanted.expected}; required)"
     text = default_text(field.get_default(call_default_factory=True), wanted)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engram_discovery.errors import Problem
 from engram_discovery.settings.fields import Kind
-from engram_discovery.settings.problems import MOST_ALIKE, Problem, path_remedy, rest_of
+from engram_discovery.settings.problems import MOST_ALIKE, path_remedy, rest_of
 from engram_discovery.settings.redact import is_hidden, show
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from pydantic import ValidationError
 
-    from engram_discovery.settings.fields import Want
+    from engram_discovery.settings.fields import FieldSpec
     from engram_discovery.settings.origins import Leaf
 
 __all__ = ["Place", "brackets", "mistyped", "refusals"]
@@ -32,7 +33,7 @@ class Place:
 
     key: str
     leaf: Leaf
-    want: Want
+    want: FieldSpec
 
     @property
     def hidden(self) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr
 
-from engram_discovery.settings.fields import Kind, Want, want
+from engram_discovery.settings.fields import FieldSpec, Kind, want
 from engram_discovery.settings.forms import suggest, written_forms
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.redact import HIDDEN, is_hidden, mask, show
@@ -111,16 +111,16 @@ def explain(key: str, origins: Origins, models: Mapping[str, type[BaseModel]]) -
     return Explanation(key, wanted.expected, description, layers, wanted.kind is Kind.MAPPING, default)
 
 
-def wants_of(models: Mapping[str, type[BaseModel]]) -> dict[str, tuple[Want, str, str]]:
+def wants_of(models: Mapping[str, type[BaseModel]]) -> dict[str, tuple[FieldSpec, str, str]]:
     """Return what each key wants, its description and its default, for the host and the given providers."""
-    found: dict[str, tuple[Want, str, str]] = {}
+    found: dict[str, tuple[FieldSpec, str, str]] = {}
     _collect(ClusterSettings, "cluster", found)
     for name, model in models.items():
         _collect(model, f"cluster.{name}", found)
     return found
 
 
-def default_text(value: Any, wanted: Want) -> str:
+def default_text(value: Any, wanted: FieldSpec) -> str:
     """Write a default, or any validated value, for people."""
     plain = _plain(value)
     if plain is None:
@@ -128,7 +128,7 @@ def default_text(value: Any, wanted: Want) -> str:
     return format_duration(plain) if wanted.kind is Kind.DURATION else show(plain)
 
 
-def _collect(model: type[BaseModel], prefix: str, found: dict[str, tuple[Want, str, str]]) -> None:
+def _collect(model: type[BaseModel], prefix: str, found: dict[str, tuple[FieldSpec, str, str]]) -> None:
     for name, field in model.model_fields.items():
         wanted = want(field)
         if wanted.model is not None:
@@ -157,7 +157,7 @@ def _rows(model: BaseModel, prefix: str, origins: Origins) -> Iterator[Row]:
             yield Row(key, _plain(value), default_text(value, wanted), str(leaf.origin), is_default=False)
 
 
-def _effective(key: str, wanted: Want, origins: Origins) -> Leaf | None:
+def _effective(key: str, wanted: FieldSpec, origins: Origins) -> Leaf | None:
     forms = (key, *(_sibling(key, form) for form in written_forms(key.rpartition(".")[2], wanted)))
     found = [leaf for form in forms if (leaf := origins.leaf(form)) is not None]
     below = [leaf for other in origins if other.startswith(f"{key}.") and (leaf := origins.leaf(other))]
@@ -168,7 +168,7 @@ def _sibling(key: str, name: str) -> str:
     return f"{key.rpartition('.')[0]}.{name}"
 
 
-def _shown(leaf: Leaf, wanted: Want) -> str:
+def _shown(leaf: Leaf, wanted: FieldSpec) -> str:
     return HIDDEN if is_hidden(leaf, secret=wanted.secret) else show(leaf.value)
 
 

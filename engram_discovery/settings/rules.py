@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from engram_discovery.address import is_loopback, is_wildcard, parse_address
-from engram_discovery.settings.problems import Problem
+from engram_discovery.errors import Problem
+from engram_discovery.network.address import is_loopback, is_wildcard, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -78,8 +78,10 @@ def _allowed_and_denied(cluster: ClusterSettings) -> Iterator[Broken]:
 
 
 def _unencrypted(cluster: ClusterSettings) -> Iterator[Broken]:
-    if cluster.security.strict and exposed_without_key(cluster):
-        found = f"cluster.security.strict needs a gossip key to listen at {cluster.network.swim_bind}"
+    if cluster.security.require_encryption and exposed_without_key(cluster):
+        found = (
+            f"cluster.security.require_encryption needs a gossip key to listen at {cluster.network.swim_bind}"
+        )
         remedy = "set one, made with `engram-discovery keygen`, or listen at 127.0.0.1"
         yield "cluster.security.keys", found, remedy
 

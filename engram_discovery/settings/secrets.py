@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from engram_discovery.runtime.daemon_threads import DaemonThreads
 from engram_discovery.settings.files import read_bounded
-from engram_discovery.threads import DaemonThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from engram_discovery.clock import Clock
+    from engram_discovery.runtime.clock import Clock
 
 __all__ = ["MAX_SECRET_BYTES", "Secret", "read_secret"]
 

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
+from engram_discovery.errors import Problem
 from engram_discovery.settings.origins import Leaf, Tree
-from engram_discovery.settings.problems import Problem
 
 __all__ = ["untag_discovery"]
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from engram_discovery.errors import Problem
 from engram_discovery.settings.convert import convert
-from engram_discovery.settings.fields import Kind, Want, wants
+from engram_discovery.settings.fields import FieldSpec, Kind, wants
 from engram_discovery.settings.forms import FILE_SUFFIX, SECONDS, keys_of, suggest
 from engram_discovery.settings.origins import Leaf, leaves
-from engram_discovery.settings.problems import MOST_ALIKE, Problem, rest_of
+from engram_discovery.settings.problems import MOST_ALIKE, rest_of
 from engram_discovery.settings.refusals import Place, brackets, mistyped, refusals
 from engram_discovery.settings.resolve import SecretResolver
 
@@ -24,7 +25,7 @@ __all__ = ["Validated", "validate"]
 
 M = TypeVar("M", bound=BaseModel)
 
-_BARE_NUMBER = Want(Kind.NUMBER, secret=False, expected="a number")
+_BARE_NUMBER = FieldSpec(Kind.NUMBER, secret=False, expected="a number")
 
 
 @dataclass(slots=True)
@@ -111,7 +112,7 @@ class _Reading:
             self._report((*path, key), f"unknown {kind}", _origin(tree[key]), remedy)
         self.problems += rest_of(unknown, ".".join(path), "unknown keys")
 
-    def _leaf(self, leaf: Leaf, written: str, wanted: Want, path: tuple[str, ...]) -> Any:
+    def _leaf(self, leaf: Leaf, written: str, wanted: FieldSpec, path: tuple[str, ...]) -> Any:
         """Convert one value.
 
         Raises:
@@ -127,7 +128,7 @@ class _Reading:
         value = convert(leaf, wanted)
         return self.secrets.resolve(value, leaf, key) if wanted.secret else value
 
-    def _below(self, node: Tree, wanted: Want, path: tuple[str, ...]) -> dict[str, Any]:
+    def _below(self, node: Tree, wanted: FieldSpec, path: tuple[str, ...]) -> dict[str, Any]:
         """Convert a table that is a field: of a model's keys, or of any.
 
         Raises:
@@ -141,13 +142,13 @@ class _Reading:
             self.places.setdefault(path, Place(path[-1], first, wanted))
         return {key: self._free(below, wanted, (*path, key)) for key, below in node.items()}
 
-    def _free(self, node: Leaf | Tree, wanted: Want, path: tuple[str, ...]) -> Any:
+    def _free(self, node: Leaf | Tree, wanted: FieldSpec, path: tuple[str, ...]) -> Any:
         if not isinstance(node, Leaf):
             return self._below(node, wanted, path)
         self.places[path] = Place(path[-1], node, wanted)
         return self.secrets.resolve(node.value, node, ".".join(path)) if wanted.secret else node.value
 
-    def _mistyped(self, node: Leaf | Tree, written: str, wanted: Want, path: tuple[str, ...]) -> None:
+    def _mistyped(self, node: Leaf | Tree, written: str, wanted: FieldSpec, path: tuple[str, ...]) -> None:
         key = (*path[:-1], written)
         self.left_out.add(".".join(path))
         bare = written.removeprefix(path[-1]) in SECONDS

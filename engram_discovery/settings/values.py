@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
-from engram_discovery.address import DEFAULT_GOSSIP_PORT, format_address, parse_address
+from engram_discovery.network.address import DEFAULT_GOSSIP_PORT, format_address, parse_address
 from engram_discovery.settings.fields import Kind, Phrase
 from engram_discovery.settings.secrets import Secret
 

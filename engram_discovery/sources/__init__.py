@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engram_discovery.sources.cache import PeerCache
 from engram_discovery.sources.chain import Discovery
-from engram_discovery.sources.own_thread import on_own_thread
+from engram_discovery.sources.peer_cache import PeerCache
 from engram_discovery.sources.snapshot import Change, Snapshot
 from engram_discovery.sources.source import Source
 from engram_discovery.sources.status import Outcome, SourceStatus
+from engram_discovery.sources.threaded import on_separate_thread
 
 __all__ = [
     "Change",
@@ -17,5 +17,5 @@ __all__ = [
     "Snapshot",
     "Source",
     "SourceStatus",
-    "on_own_thread",
+    "on_separate_thread",
 ]

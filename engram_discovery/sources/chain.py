@@ -11,17 +11,17 @@ import weakref
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from engram_discovery.sources.cache import CACHE_SOURCE
+from engram_discovery.runtime.supervisor import supervise
 from engram_discovery.sources.changes import Changes
+from engram_discovery.sources.peer_cache import CACHE_SOURCE
 from engram_discovery.sources.snapshot import Snapshot, difference
-from engram_discovery.sources.supervision import keep_running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.log import Logger
-    from engram_discovery.sources.cache import PeerCache
+    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.runtime.log import Logger
+    from engram_discovery.sources.peer_cache import PeerCache
     from engram_discovery.sources.snapshot import Change
     from engram_discovery.sources.source import Source
     from engram_discovery.sources.status import SourceStatus
@@ -127,9 +127,7 @@ class Discovery:
             ]
 
     def _in_background(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        return asyncio.create_task(
-            keep_running(name, work, clock=self._clock, logger=self._logger), name=name
-        )
+        return asyncio.create_task(supervise(name, work, clock=self._clock, logger=self._logger), name=name)
 
     async def forget(self) -> None:
         """Remove the memory on disk and write no more, after a graceful leave."""
@@ -222,7 +220,7 @@ class Discovery:
     def _compose(self) -> Snapshot:
         needed = self._needed()
         told = dict.fromkeys(endpoint for source in needed for endpoint in source.snapshot())
-        speaks_for_itself = told and not any(source.is_mute for source in needed)
+        speaks_for_itself = told and not any(source.never_answered for source in needed)
         remembered = () if speaks_for_itself else self._cached
         statuses = [source.status() for source in needed]
         draft = Snapshot(

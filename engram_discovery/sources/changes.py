@@ -10,7 +10,7 @@ from engram_discovery.sources.snapshot import difference
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engram_discovery.clock import Clock
+    from engram_discovery.runtime.clock import Clock
     from engram_discovery.sources.snapshot import Change, Snapshot
 
 __all__ = ["Changes"]

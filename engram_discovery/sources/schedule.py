@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.sources.backoff import Backoff
+from engram_discovery.runtime.backoff import Backoff
 
 if TYPE_CHECKING:
     import random

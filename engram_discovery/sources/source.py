@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.protocols import WatchingDiscoverer
-from engram_discovery.sources.answers import check_answer
-from engram_discovery.sources.backoff import Backoff
-from engram_discovery.sources.complaints import Complaints
+from engram_discovery.runtime.backoff import Backoff
+from engram_discovery.runtime.failure_log import FailureLog
+from engram_discovery.runtime.plugin_call import PluginCall
+from engram_discovery.runtime.supervisor import supervise
 from engram_discovery.sources.durations import Durations
-from engram_discovery.sources.isolation import Isolation
-from engram_discovery.sources.known import KnownPeers
+from engram_discovery.sources.last_known_good import LastKnownGood
 from engram_discovery.sources.schedule import Schedule
 from engram_discovery.sources.status import Outcome, SourceStatus
 from engram_discovery.sources.streams import close_stream, next_answer
-from engram_discovery.sources.supervision import keep_running
+from engram_discovery.sources.validation import validate_answer
 from engram_discovery.types import Found
 
 if TYPE_CHECKING:
     import random
     from collections.abc import AsyncIterator, Callable
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.log import Logger
     from engram_discovery.protocols import Discoverer
+    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.runtime.log import Logger
     from engram_discovery.types import Empty, Endpoint
 
 __all__ = ["Source"]
@@ -56,7 +56,7 @@ class Source:
         empty_confirmations: Empty answers in a row after which known peers are dropped.
 
     Attributes:
-        fence: What the discoverer is called through.
+        plugin_call: What the discoverer is called through.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Source:
         empty_confirmations: int = 2,
     ) -> None:
         self.name = name
-        self.fence = Isolation(name, clock, logger)
+        self.plugin_call = PluginCall(name, clock, logger)
         self._discoverer = discoverer
         self._watchable = discoverer if isinstance(discoverer, WatchingDiscoverer) else None
         self._clock = clock
@@ -81,11 +81,11 @@ class Source:
         self._random = random
         self._timeout = timeout
         self._full_read_interval = full_read_interval
-        self._known = KnownPeers(name, empty_confirmations=empty_confirmations)
+        self._known = LastKnownGood(name, empty_confirmations=empty_confirmations)
         self._polling = Schedule(random, refresh_interval=refresh_interval)
         self._rewatching = Backoff(random)
-        self._failing = Complaints(logger, clock, failed="discovery.failed", recovered="discovery.recovered")
-        self._unwatched = Complaints(
+        self._failing = FailureLog(logger, clock, failed="discovery.failed", recovered="discovery.recovered")
+        self._unwatched = FailureLog(
             logger, clock, failed="discovery.watch_failed", recovered="discovery.watch_recovered"
         )
         self._listener: Callable[[], None] | None = None
@@ -106,7 +106,7 @@ class Source:
         return self._known.outcome is Outcome.FOUND
 
     @property
-    def is_mute(self) -> bool:
+    def never_answered(self) -> bool:
         """Whether it never answered in this run: memory of an earlier run must speak for it."""
         return not self._known.ever_answered
 
@@ -159,13 +159,13 @@ class Source:
         self._closed = True
         await self.stop()
         try:
-            await self.fence.call(self._discoverer.aclose, timeout=_CLOSING_TIME)
+            await self.plugin_call.call(self._discoverer.aclose, timeout=_CLOSING_TIME)
         except DiscoveryError as error:
-            self._logger.warning("discovery.close_failed", source=self.name, error=str(error))
+            self._logger.warning("discovery.close_failed", provider=self.name, error=str(error))
 
     async def _supervised(self) -> None:
         work = self._poll_for_ever if self._watchable is None else self._watch_for_ever
-        await keep_running(f"source {self.name}", work, clock=self._clock, logger=self._logger)
+        await supervise(f"source {self.name}", work, clock=self._clock, logger=self._logger)
 
     # --- polling -----------------------------------------------------------------------------------------
 
@@ -180,7 +180,7 @@ class Source:
     async def _ask(self) -> None:
         began = self._clock.monotonic()
         try:
-            answer = await self.fence.call(self._discoverer.discover, timeout=self._timeout)
+            answer = await self.plugin_call.call(self._discoverer.discover, timeout=self._timeout)
             wait = self._apply(answer)
         except DiscoveryError as error:
             wait = self._fail(error)
@@ -191,9 +191,9 @@ class Source:
 
     def _apply(self, answer: object) -> float:
         """Take an answer in and return the seconds until the next is wanted."""
-        checked = check_answer(answer, source=self.name)
+        checked = validate_answer(answer, source=self.name)
         self._known.answered(checked, self._clock.monotonic())
-        self._failing.recovered(source=self.name, count=len(self.snapshot()))
+        self._failing.recovered(provider=self.name, count=len(self.snapshot()))
         if isinstance(checked.answer, Found):
             return self._polling.after_found(checked.answer.ttl)
         return self._polling.after_empty(checked.answer.ttl)
@@ -203,11 +203,11 @@ class Source:
         self._known.failed(error, self._clock.monotonic())
         status = self._known.status(self._clock.monotonic())
         self._failing.failed(
-            source=self.name,
+            provider=self.name,
             kind=error.kind.value,
             error=str(error),
             keeping=status.count,
-            age=None if status.age is None else round(status.age, 1),
+            age_seconds=None if status.age is None else round(status.age, 1),
         )
         return self._polling.after_failure(error)
 
@@ -234,7 +234,7 @@ class Source:
             if watched and self._watching and before != frozenset(self.snapshot()):
                 self._repairs += 1
                 self._logger.warning(
-                    "discovery.watch_missed_changes", source=self.name, repairs=self._repairs
+                    "discovery.watch_missed_changes", provider=self.name, repairs=self._repairs
                 )
 
     def _until_full_read(self) -> float:
@@ -247,13 +247,13 @@ class Source:
         while True:
             error = await self._watch_until_it_fails()
             wait = self._rewatching.next(error.retry_after)
-            self._unwatched.failed(source=self.name, kind=error.kind.value, error=str(error))
+            self._unwatched.failed(provider=self.name, kind=error.kind.value, error=str(error))
             await self.refresh()
             await self._clock.sleep(wait)
 
     async def _watch_until_it_fails(self) -> DiscoveryError:
         try:
-            stream = await self.fence.call(self._open, timeout=self._timeout)
+            stream = await self.plugin_call.call(self._open, timeout=self._timeout)
         except DiscoveryError as error:
             return error
         try:
@@ -272,7 +272,7 @@ class Source:
 
     async def _follow(self, stream: AsyncIterator[Found | Empty]) -> None:
         """Apply what the watch yields until it ends; the first answer has a deadline, changes have none."""
-        first = await self.fence.call(partial(next_answer, stream), timeout=self._timeout)
+        first = await self.plugin_call.call(partial(next_answer, stream), timeout=self._timeout)
         began = self._clock.monotonic()
         answer = first
         while answer is not None:
@@ -282,13 +282,13 @@ class Source:
             self._tell()
             # A provider that never stops yielding must not keep the loop from everybody else.
             await self._clock.sleep(_PAUSE_BETWEEN_CHANGES)
-            answer = await self.fence.call(partial(next_answer, stream), timeout=None)
+            answer = await self.plugin_call.call(partial(next_answer, stream), timeout=None)
             if self._clock.monotonic() - began >= _PROVEN_AFTER:
                 self._rewatching.reset()
-                self._unwatched.recovered(source=self.name)
+                self._unwatched.recovered(provider=self.name)
 
     async def _close(self, stream: AsyncIterator[Found | Empty]) -> None:
         try:
-            await self.fence.call(partial(close_stream, stream), timeout=_CLOSING_TIME)
+            await self.plugin_call.call(partial(close_stream, stream), timeout=_CLOSING_TIME)
         except DiscoveryError as error:
-            self._logger.warning("discovery.close_failed", source=self.name, error=str(error))
+            self._logger.warning("discovery.close_failed", provider=self.name, error=str(error))

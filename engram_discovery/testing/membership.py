@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engram_discovery.address import Address
 from engram_discovery.errors import MembershipError
 from engram_discovery.membership.subscriptions import Subscription, Subscriptions
+from engram_discovery.network.address import Address
 from engram_discovery.types import (
     EventKind,
     JoinAttempt,

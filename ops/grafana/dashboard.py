@@ -131,10 +131,10 @@ _ROWS = {
             "{{engram_node}}",
             unit="ops",
         ),
-        Graph("Doubt of themselves", "engram_gossip_local_health{$S}", "{{engram_node}}"),
+        Graph("Lifeguard local health score", "engram_gossip_local_health{$S}", "{{engram_node}}"),
         Graph(
             "Event loop late, a second",
-            f"rate(engram_event_loop_late_seconds_total{{$S}}{_RATE})",
+            f"rate(engram_event_loop_lag_seconds_total{{$S}}{_RATE})",
             "{{engram_node}}",
             unit="percentunit",
         ),

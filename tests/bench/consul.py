@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from engram_discovery_consul.transport import Transport
-from plugins.consul.tests.lag import loop_lag
-from plugins.consul.tests.making import Maker, record
+from plugins.consul.tests.factories import Maker, record
+from plugins.consul.tests.loop_lag import loop_lag
 from tests.servers.consul import Consul
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from engram_discovery.clock import SystemClock
 from engram_discovery.hookspecs import PluginContext
-from engram_discovery.log import get_logger
+from engram_discovery.runtime.clock import SystemClock
+from engram_discovery.runtime.log import get_logger
 from engram_discovery.types import Found
 from engram_discovery_dns.plugin import engram_create_discoverer
 from engram_discovery_dns.settings import DnsSettings

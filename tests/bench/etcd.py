@@ -20,11 +20,11 @@ from typing import Any
 import grpc
 from aetcd import rpc
 
-from engram_discovery.address import Address
-from engram_discovery.clock import SystemClock
 from engram_discovery.hookspecs import PluginContext
-from engram_discovery.log import get_logger
-from engram_discovery.registration import Registration
+from engram_discovery.network.address import Address
+from engram_discovery.registration.registration import Registration
+from engram_discovery.runtime.clock import SystemClock
+from engram_discovery.runtime.log import get_logger
 from engram_discovery.sources import Source
 from engram_discovery.types import NodeIdentity, NodeRecord
 from engram_discovery_etcd.client import EtcdClient

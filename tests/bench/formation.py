@@ -22,14 +22,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from engram_discovery.clock import SystemClock
-from engram_discovery.log import get_logger
+from engram_discovery.runtime.clock import SystemClock
+from engram_discovery.runtime.log import get_logger
 from engram_discovery.sources import Source
 from engram_discovery.types import Endpoint, Found
 from tests.bench.startup import FLOOR
-from tests.cluster.nodes import all_see, make_nodes, running, seeds_table, wait_until
 from tests.servers.build import find
 from tests.servers.process import free_port
+from tests.support.node_processes import all_see, make_nodes, running, seeds_table, wait_until
 
 SIZES = (3, 10, 30)
 SEEDS = 3

@@ -12,10 +12,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from engram_discovery.clock import SystemClock
-from engram_discovery.health import ClusterHealth
+from engram_discovery.health.monitor import ClusterHealth
 from engram_discovery.http.views import health_body
-from engram_discovery.log import get_logger
+from engram_discovery.runtime.clock import SystemClock
+from engram_discovery.runtime.log import get_logger
 from engram_discovery.settings.models import HealthSettings
 from engram_discovery.testing import FakeMembership, make_member
 

@@ -32,7 +32,7 @@ sys.path[:0] = sys.argv[2:]
 from pydantic import BaseModel  # the settings of every node need it, with or without plugins
 class Settings(BaseModel): ...
 started = time.perf_counter()
-from engram_discovery.plugins import PluginHost
+from engram_discovery.host import PluginHost
 imported = time.perf_counter()
 host = PluginHost()
 known = len(host.known_providers())

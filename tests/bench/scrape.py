@@ -14,15 +14,15 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from engram_discovery.clock import SystemClock
-from engram_discovery.context import Distributed
 from engram_discovery.http.status import status_answer
 from engram_discovery.metrics import register
+from engram_discovery.node.node import Distributed
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.testing import FakeClock, make_member
 from engram_discovery.types import EventKind, NodeState
 from tests.bench.health import measure
-from tests.unit.metrics.node import make_node, many_members
-from tests.unit.simulation.scripted import Scripted, found
+from tests.support.in_memory_node import make_node, many_members
+from tests.support.scripted import Scripted, found
 
 CHANGES = 10_000
 

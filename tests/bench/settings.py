@@ -22,7 +22,7 @@ from engram_discovery.settings.files import read_settings_file
 from engram_discovery.settings.load import load_settings, merge, settings_from, try_load
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.origins import Layer, Origins
-from tests.unit.settings.providers import Installed
+from tests.support.sample_providers import Installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

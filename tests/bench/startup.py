@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.cluster.nodes import free_port
+from tests.support.node_processes import free_port
 
 ROUNDS = 7
 #: The libraries without which a node cannot run: loop, plugins, models, gossip, HTTP, metrics, logs, command line.

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from engram_discovery.settings.models import HealthSettings
-from tests.cluster import shelf
-from tests.cluster.nodes import POLL, Node, all_see, running, wait_until
 from tests.servers.browser import Page, chromium
 from tests.servers.prometheus import Prometheus, prometheus
+from tests.support import file_registry
+from tests.support.node_processes import POLL, Node, all_see, running, wait_until
 
 ALIVE = {"n0": "alive", "n1": "alive", "n2": "alive"}
 INTERVAL = HealthSettings().interval
@@ -57,7 +57,7 @@ class Watchers:
 
 @pytest.fixture
 def watchers(tmp_path: Path) -> Iterator[Watchers]:
-    nodes, registry = shelf.make_cluster(tmp_path)
+    nodes, registry = file_registry.make_cluster(tmp_path)
     urls = [node.url for node in nodes]
     with (
         running(nodes),

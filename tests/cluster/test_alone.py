@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import Node, make_nodes, running, seeds_table, wait_until
-from tests.faults.recorder import Recorder
 from tests.servers.process import free_port
+from tests.support.node_processes import Node, make_nodes, running, seeds_table, wait_until
+from tests.support.recorder import Recorder
 
 ADVICE = "every address found is this node itself"
 
@@ -36,7 +36,7 @@ def test_a_node_that_is_its_only_seed_says_so(tmp_path: Path, bind: str, seeds: 
         wait_until(lambda: is_alone_with_itself(node), 20, "the node says that it found itself")
 
         told = node.explanation()
-        (warning, *_) = node.events("cluster.incomplete")
+        (warning, *_) = node.events("cluster.not_formed")
         answer = node.get("/readyz")
 
         assert "is alone" in told["text"]

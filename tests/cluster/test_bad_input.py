@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import all_see, free_port, make_nodes, running, wait_until
+from tests.support.node_processes import all_see, free_port, make_nodes, running, wait_until
 
 KEY_A = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
 KEY_B = "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI="
@@ -167,10 +167,10 @@ def test_a_second_live_node_with_one_id_replaces_the_first(tmp_path: Path) -> No
 
 
 def test_without_a_key_beyond_loopback_strict_refuses(tmp_path: Path) -> None:
-    """security.strict = true turns the loud warning into an error."""
+    """security.require_encryption = true turns the loud warning into an error."""
     message = refused(
         tmp_path,
-        "[cluster]\nenabled = true\n[cluster.security]\nstrict = true\n",
+        "[cluster]\nenabled = true\n[cluster.security]\nrequire_encryption = true\n",
         f"--set=cluster.network.swim_bind=0.0.0.0:{free_port()}",
     )
 

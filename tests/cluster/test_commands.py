@@ -14,8 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import shelf
-from tests.cluster.nodes import Node, all_see, free_port, make_nodes, running, seeds_table, wait_until
+from tests.support import file_registry
+from tests.support.node_processes import (
+    Node,
+    all_see,
+    free_port,
+    make_nodes,
+    running,
+    seeds_table,
+    wait_until,
+)
 
 
 def command(*arguments: str, status: int = 0, timeout: float = 30) -> subprocess.CompletedProcess[str]:
@@ -65,7 +73,7 @@ def test_health_tells_by_its_exit_status(pair: list[Node]) -> None:
 
 def test_health_shows_the_registration(tmp_path: Path) -> None:
     """Whether a registry lists the node, and that it was made again after somebody removed it."""
-    nodes, registry = shelf.make_cluster(tmp_path, 1)
+    nodes, registry = file_registry.make_cluster(tmp_path, 1)
     with running(nodes):
         record = registry / "records" / "n0"
         wait_until(record.exists, 20, "the node is registered")
@@ -73,7 +81,7 @@ def test_health_shows_the_registration(tmp_path: Path) -> None:
         wait_until(record.exists, 20, "the node is registered again")
         wait_until(
             lambda: re.search(
-                r"shelf +registered +\d s +1 ", command("health", "--url", nodes[0].url).stdout
+                r"file_registry +registered +\d s +1 ", command("health", "--url", nodes[0].url).stdout
             ),
             20,
             "the table of registrations",
@@ -201,7 +209,7 @@ def test_a_node_named_on_the_command_line_is_joined(tmp_path: Path) -> None:
 
 def test_a_second_signal_hurries(tmp_path: Path) -> None:
     """A node that drains for a minute ends at once when told twice."""
-    (node,) = make_nodes(tmp_path, 1, **{"cluster.registration.drain": "60s"})
+    (node,) = make_nodes(tmp_path, 1, **{"cluster.registration.drain_delay": "60s"})
     with running([node]):
         wait_until(all_see([node], {"n0": "alive"}), 20, "the node runs")
         process = node.process

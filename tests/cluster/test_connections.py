@@ -12,14 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from engram_discovery.address import Address
-from engram_discovery.http.connections import Bounds
+from engram_discovery.http.connections import ConnectionLimits
 from engram_discovery.http.server import HttpServer, bind_socket
+from engram_discovery.network.address import Address
 from engram_discovery.testing import RecordingLogger
 
 REQUEST = b"GET /livez HTTP/1.1\r\nHost: n1\r\n\r\n"
 LARGE = 32 * 1024 * 1024
-QUICK = Bounds(seconds=0.5)
+QUICK = ConnectionLimits(seconds=0.5)
 
 
 async def answering(scope: Any, receive: Any, send: Any) -> None:
@@ -49,7 +49,7 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(bounds: Bounds) -> AsyncIterator[Served]:
+async def serving(bounds: ConnectionLimits) -> AsyncIterator[Served]:
     log = RecordingLogger()
     listener = bind_socket(Address("127.0.0.1", 0), "test")
     port = listener.getsockname()[1]
@@ -141,7 +141,7 @@ async def test_a_client_that_never_reads_is_cut_off() -> None:
 
 async def test_a_client_that_reads_slowly_but_within_bounds_gets_all() -> None:
     """A large answer is not cut while it is read."""
-    async with serving(Bounds(seconds=20)) as served, httpx.AsyncClient(timeout=30) as client:
+    async with serving(ConnectionLimits(seconds=20)) as served, httpx.AsyncClient(timeout=30) as client:
         received = 0
         async with client.stream("GET", f"http://127.0.0.1:{served.port}/large") as answer:
             async for chunk in answer.aiter_bytes(4 * 1024 * 1024):
@@ -153,7 +153,7 @@ async def test_a_client_that_reads_slowly_but_within_bounds_gets_all() -> None:
 
 async def test_a_connection_may_be_kept_for_request_after_request() -> None:
     """Each request has the whole time, however old the connection."""
-    async with serving(Bounds(seconds=3)) as served:
+    async with serving(ConnectionLimits(seconds=3)) as served:
         reader, writer = await served.connect()
         for _ in range(4):
             await asyncio.sleep(0.9)
@@ -166,7 +166,7 @@ async def test_a_connection_may_be_kept_for_request_after_request() -> None:
 
 async def test_a_crowd_from_one_address_stops_no_probe_from_another() -> None:
     """The crowd's oldest are cut, a connection of somebody else is kept, and the log names the address."""
-    async with serving(Bounds(connections=20)) as served:
+    async with serving(ConnectionLimits(connections=20)) as served:
         other, other_writer = await served.connect("127.0.0.3")
         crowd = [await served.connect("127.0.0.2") for _ in range(60)]
 
@@ -180,14 +180,14 @@ async def test_a_crowd_from_one_address_stops_no_probe_from_another() -> None:
         assert len(cut) == 40
         for _, writer in [*crowd, (other, other_writer)]:
             writer.close()
-    told = [event.facts for event in served.log.events if event.event == "http.crowded"]
+    told = [event.facts for event in served.log.events if event.event == "http.connection_limit_reached"]
     assert told[0]["address"] == "127.0.0.2"
     assert 2 <= len(told) <= 7
 
 
 async def test_closing_waits_for_nobody(caplog: pytest.LogCaptureFixture) -> None:
     """Clients that dawdle or never read do not hold up the end of the server, and are no error in its log."""
-    async with serving(Bounds(seconds=60)) as served:
+    async with serving(ConnectionLimits(seconds=60)) as served:
         _, dawdling = await served.connect()
         dawdling.write(b"GET /li")
         _, blind = await served.connect()

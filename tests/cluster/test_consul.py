@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import Node, free_port, running
 from tests.servers.consul import Consul
 from tests.servers.process import wait_until
+from tests.support.node_processes import Node, free_port, running
 
 pytestmark = pytest.mark.server
 

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cluster.nodes import Node, all_see, make_nodes, running, wait_until
 from tests.servers.coredns import CoreDns
+from tests.support.node_processes import Node, all_see, make_nodes, running, wait_until
 
 ZONE = "engram.test"
 

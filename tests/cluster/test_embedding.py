@@ -19,14 +19,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from engram_discovery.cluster import initialize_cluster
-from engram_discovery.context import Distributed, SingleNode
 from engram_discovery.errors import BindError, JoinError
 from engram_discovery.http import cluster_app, cluster_routes
+from engram_discovery.node.node import Distributed, SingleNode
+from engram_discovery.node.startup import initialize_cluster
 from engram_discovery.settings import Settings, settings_from
 from engram_discovery.types import EventKind, NodeState
-from tests.cluster.nodes import all_see, free_port, make_nodes, running, wait_until
-from tests.unit.simulation.virtual_time import RecordingLogger
+from tests.support.node_processes import all_see, free_port, make_nodes, running, wait_until
+from tests.support.virtual_time import RecordingLogger
 
 ALIVE = frozenset({NodeState.ALIVE})
 
@@ -131,7 +131,7 @@ async def test_a_failed_start_closes_what_it_opened(tmp_path: Path) -> None:
 
 async def test_required_within_makes_loneliness_fatal(tmp_path: Path) -> None:
     """Only where the settings say so does a node that found nobody refuse to run; the error says what was tried."""
-    made = settings(tmp_path, "one", ["127.0.0.1:9"], join={"required_within": "1s"})
+    made = settings(tmp_path, "one", ["127.0.0.1:9"], join={"startup_timeout": "1s"})
 
     with pytest.raises(JoinError, match=r"127\.0\.0\.1:9"):
         await start(made)
@@ -207,7 +207,7 @@ def test_a_blocked_event_loop_is_not_a_death(tmp_path: Path) -> None:
     program = textwrap.dedent(
         f"""
         import asyncio, time
-        from engram_discovery.cluster import initialize_cluster
+        from engram_discovery.node.startup import initialize_cluster
         from engram_discovery.settings import settings_from
 
         async def main():
@@ -253,4 +253,4 @@ async def test_a_node_that_joined_knows_it_at_once(tmp_path: Path) -> None:
                 views.append([member.node_id for member in other.membership.members(ALIVE)])
 
     assert views == [[f"node-{number}", "one"] for number in range(10)]
-    assert logger.events("cluster.incomplete") == []
+    assert logger.events("cluster.not_formed") == []

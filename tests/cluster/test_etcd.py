@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import Node, all_see, make_nodes, running, wait_until
 from tests.servers.etcd import Etcd
+from tests.support.node_processes import Node, all_see, make_nodes, running, wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 

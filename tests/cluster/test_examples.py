@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.nodes import all_see, free_port, make_nodes, running, wait_until
+from tests.support.node_processes import all_see, free_port, make_nodes, running, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cluster.nodes import all_see, make_nodes, running, seeds_table, wait_until
+from tests.support.node_processes import all_see, make_nodes, running, seeds_table, wait_until
 
 
 def test_two_clusters_that_share_a_seed_never_merge(tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from engram_discovery.cluster import initialize_cluster
-from engram_discovery.context import Distributed
 from engram_discovery.errors import PluginError
-from engram_discovery.plugins import PluginHost
+from engram_discovery.host import PluginHost
+from engram_discovery.node.node import Distributed
+from engram_discovery.node.startup import initialize_cluster
 from engram_discovery.settings import settings_from
-from tests.cluster.nodes import free_port
-from tests.unit.plugins.installed import LEAKING, Site
-from tests.unit.simulation.virtual_time import RecordingLogger
+from tests.support.installed_plugins import LEAKING, Site
+from tests.support.node_processes import free_port
+from tests.support.virtual_time import RecordingLogger
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_of_two_nodes_only_the_leaking_ones_tasks_are_ended(site: Site) ->
 
     await one.aclose()
 
-    [told] = leaking.events("plugin.left_tasks")
+    [told] = leaking.events("plugin.tasks_leaked")
     assert told["provider"] == "acme"
     assert told["tasks"] == 2
     assert "left 2 tasks running after aclose: Acme.read, Acme.receive" in told["error"]
@@ -63,7 +63,7 @@ async def test_of_two_nodes_only_the_leaking_ones_tasks_are_ended(site: Site) ->
     assert record.warnings == (told["error"],)
     assert len(tasks_of("Acme.receive")) == 1
     await two.aclose()
-    assert sound.events("plugin.left_tasks") == []
+    assert sound.events("plugin.tasks_leaked") == []
     assert tasks_of("Acme.receive") == []
 
 
@@ -74,7 +74,7 @@ async def test_an_installed_plugin_is_named_with_its_distribution(site: Site) ->
 
     await context.aclose()
 
-    [told] = logger.events("plugin.left_tasks")
+    [told] = logger.events("plugin.tasks_leaked")
     assert told["error"] == (
         'plugin "acme" (acme-discovery 1.2) left 2 tasks running after aclose: Acme.read, Acme.receive; '
         "upgrade acme-discovery or tell its authors"
@@ -91,7 +91,7 @@ async def test_a_task_that_resists_does_not_hold_up_the_closing(site: Site) -> N
     async with asyncio.timeout(15):
         await context.aclose()
 
-    assert len(logger.events("plugin.left_tasks")) == 1
+    assert len(logger.events("plugin.tasks_leaked")) == 1
     while resisting := tasks_of("Acme.receive"):
         resisting[0].cancel()
         await asyncio.sleep(0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import Node, make_nodes, running, wait_until
+from tests.support.node_processes import Node, make_nodes, running, wait_until
 
 CHUNKED = b"HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 

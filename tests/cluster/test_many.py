@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.cluster.nodes import Node, all_see, make_nodes, running, seeds_table, wait_until
-from tests.cluster.registry import Registry
+from tests.support.node_processes import Node, all_see, make_nodes, running, seeds_table, wait_until
+from tests.support.registry import Registry
 
 COUNT = 16
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.nodes import Node, all_see, make_nodes, running, wait_until
-from tests.cluster.registry import Registry
+from tests.support.node_processes import Node, all_see, make_nodes, running, wait_until
+from tests.support.registry import Registry
 
 FIVE = {f"n{i}": "alive" for i in range(5)}
 

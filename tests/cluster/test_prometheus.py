@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import shelf
-from tests.cluster.nodes import Node, all_see, free_port, make_nodes, running, wait_until
 from tests.servers.prometheus import OPS, Prometheus, program, prometheus
+from tests.support import file_registry
+from tests.support.node_processes import Node, all_see, free_port, make_nodes, running, wait_until
 
 ALIVE = {"n0": "alive", "n1": "alive", "n2": "alive"}
 
@@ -43,7 +43,7 @@ class Rig:
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     folder = tmp_path_factory.mktemp("scraped")
-    nodes, registry = shelf.make_cluster(folder)
+    nodes, registry = file_registry.make_cluster(folder)
     with running(nodes), prometheus(folder / "prometheus", [node.url for node in nodes[:2]]) as server:
         wait_until(lambda: len(server.up()) == 3, 30, "three targets answer")
         yield Rig(nodes, registry, server)
@@ -185,11 +185,11 @@ def test_a_foreign_cluster_is_told_as_long_as_it_is_met(quiet: Rig, tmp_path: Pa
 
 def test_two_islands_are_a_split_until_they_meet(tmp_path: Path) -> None:
     """Each island is healthy by its own view; only the one who scrapes both can tell."""
-    environment = shelf.install(tmp_path / "site")
+    environment = file_registry.install(tmp_path / "site")
     nodes = make_nodes(tmp_path, 2)
-    registries = [shelf.make_shelf(tmp_path / f"registry{i}", []) for i in range(2)]
+    registries = [file_registry.make_file_registry(tmp_path / f"registry{i}", []) for i in range(2)]
     for node, registry in zip(nodes, registries, strict=True):
-        node.settings, node.environment = shelf.settings(registry), environment
+        node.settings, node.environment = file_registry.settings(registry), environment
     with running(nodes), prometheus(tmp_path / "prometheus", [node.url for node in nodes]) as server:
         wait_until(lambda: "EngramSplitSuspected" in server.firing(), 60, "EngramSplitSuspected fires")
         statuses = [node.status() for node in nodes]

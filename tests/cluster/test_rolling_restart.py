@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cluster.nodes import all_see, make_nodes, running, wait_until
+from tests.support.node_processes import all_see, make_nodes, running, wait_until
 
 EIGHT = {f"n{i}": "alive" for i in range(8)}
 

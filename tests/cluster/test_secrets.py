@@ -11,7 +11,7 @@ import textwrap
 import urllib.parse
 from pathlib import Path
 
-from tests.cluster.nodes import Node, all_see, free_port, running, seeds_table, wait_until
+from tests.support.node_processes import Node, all_see, free_port, running, seeds_table, wait_until
 
 KEY = base64.b64encode(b"canary-gossip-key-0123456789-abc").decode()
 OLD_KEY = base64.b64encode(b"canary-older-key-0123456789-abcd").decode()

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.address import Address
-from engram_discovery.clock import SystemClock
-from engram_discovery.context import Distributed
 from engram_discovery.http import cluster_app
 from engram_discovery.http.server import HttpServer, bind_socket
+from engram_discovery.network.address import Address
+from engram_discovery.node.node import Distributed
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.testing import RecordingLogger, make_member
 from engram_discovery.types import CheckResult, CheckStatus, Member, NodeState
-from tests.cluster import shelf
-from tests.cluster.nodes import Node, all_see, free_port, make_nodes, running, wait_until
 from tests.servers.browser import DESKTOP, PHONE, Page, chromium
-from tests.unit.metrics.node import Check, make_node, many_members
+from tests.support import file_registry
+from tests.support.in_memory_node import Check, make_node, many_members
+from tests.support.node_processes import Node, all_see, free_port, make_nodes, running, wait_until
 
 ALIVE = {"n0": "alive", "n1": "alive", "n2": "alive"}
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -62,9 +62,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
-    """Three nodes in two zones that register in a shelf."""
+    """Three nodes in two zones that register in a file_registry."""
     folder = tmp_path_factory.mktemp("shown")
-    made, _ = shelf.make_cluster(folder)
+    made, _ = file_registry.make_cluster(folder)
     for number, node in enumerate(made):
         node.overrides["cluster.zone"] = ("eu-1a", "eu-1b")[number % 2]
     with running(made):
@@ -115,7 +115,7 @@ def test_the_page_shows_the_cluster_and_loads_nothing_from_outside(
     assert page.text("#counts") == "3 of 3 members alive"
     assert "sees 3 live members of 3" in page.text("#headline")
     assert "zone eu-1a: 2" in page.text("#picture")
-    assert "shelf" in page.text("#sources")
+    assert "file_registry" in page.text("#sources")
     assert "lease" in page.text("#registrations")
     assert page.requests() == {f"{nodes[0].url}/cluster/", f"{nodes[0].url}/cluster/status"}
     assert page.complaints() == []
@@ -147,7 +147,7 @@ def test_a_killed_node_is_shown_without_reloading_and_so_is_its_return(
     assert (health[1]["status"], health[1]["dead_nodes"]) == ("degraded", 1)
     assert 'engram_cluster_nodes{state="dead"} 1.0' in metrics[1]
     assert "n2 is dead." in announced
-    assert "n2 is dead" in page.text("#happenings")
+    assert "n2 is dead" in page.text("#member_events")
     assert "degraded for" in page.text("#history-words")
     assert page.run("window.notReloaded") is True
 
@@ -185,8 +185,8 @@ def test_a_source_that_fails_is_shown_with_its_reason(page: Page, nodes: list[No
     page.wait("document.querySelector('#registrations').innerText.includes('registered')", 60)
     page.wait("document.querySelector('#warnings').innerText === ''")
 
-    assert "shelf fails: we go by its last answer" in warned
-    assert "shelf does not list this node: lost" in warned
+    assert "file_registry fails: we go by its last answer" in warned
+    assert "file_registry does not list this node: lost" in warned
 
 
 def test_checks_of_plugins_are_shown_whatever_their_names(page: Page) -> None:

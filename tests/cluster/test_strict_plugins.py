@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import Node, free_port, running, wait_until
-from tests.unit.plugins.installed import LEAKING, Site
+from tests.support.installed_plugins import LEAKING, Site
+from tests.support.node_processes import Node, free_port, running, wait_until
 
 BROKEN = {
     "raises at its import": "raise ValueError('out of order')",

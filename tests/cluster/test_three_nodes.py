@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.cluster.nodes import Node, all_see, make_nodes, running, wait_until
+from tests.support.node_processes import Node, all_see, make_nodes, running, wait_until
 
 ALIVE = {"n0": "alive", "n1": "alive", "n2": "alive"}
 

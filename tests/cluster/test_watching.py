@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import Node, all_see, make_nodes, running, wait_until
+from tests.support.node_processes import Node, all_see, make_nodes, running, wait_until
 
 COMMAND = [sys.executable, "-m", "engram_discovery"]
 

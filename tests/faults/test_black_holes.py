@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import all_see, running, seeds_table, wait_until
-from tests.faults.namespaces import GOSSIP_PORT, MachineNode, Namespace, make_islands, node_on
+from tests.support.namespaces import GOSSIP_PORT, MachineNode, Namespace, make_islands, node_on
+from tests.support.node_processes import all_see, running, seeds_table, wait_until
 
 HEAL_INTERVAL = 5.0
 BOTH = {"there": "alive", "starting": "alive"}
@@ -75,7 +75,7 @@ def test_a_node_that_reaches_no_seed_starts_and_joins_later(
             print(f"joined {time.monotonic() - began:.1f} s after the black hole was gone")
             assert alone == {"starting": "alive"}
             assert dropped >= 2
-            assert "silent" in node.events("cluster.incomplete")[0]["explanation"]
+            assert "silent" in node.events("cluster.not_formed")[0]["explanation"]
 
 
 def silent(node: MachineNode) -> set[str]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import Node, all_see, free_port, make_nodes, running, wait_until
-from tests.faults.recorder import Recorder
+from tests.support.node_processes import Node, all_see, free_port, make_nodes, running, wait_until
+from tests.support.recorder import Recorder
 
 SECONDS = 30.0
 KEY = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import all_see, running, wait_until
-from tests.cluster.registry import Registry
-from tests.faults.namespaces import Islands, MachineNode, make_islands, node_on
+from tests.support.namespaces import Islands, MachineNode, make_islands, node_on
+from tests.support.node_processes import all_see, running, wait_until
+from tests.support.registry import Registry
 
 HEAL_INTERVAL = 5.0
 ALIVE = {f"n{i}": "alive" for i in range(6)}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import all_see, running, wait_until
-from tests.faults.namespaces import MachineNode, Namespace, make_islands, node_on, run
 from tests.servers.build import find
+from tests.support.namespaces import MachineNode, Namespace, make_islands, node_on, run
+from tests.support.node_processes import all_see, running, wait_until
 
 CLIENTS, PEERS = 2379, 2380
 TTL = 6.0

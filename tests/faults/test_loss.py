@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.cluster.nodes import all_see, running, seeds_table, wait_until
-from tests.faults.namespaces import GOSSIP_PORT, make_islands, node_on
+from tests.support.namespaces import GOSSIP_PORT, make_islands, node_on
+from tests.support.node_processes import all_see, running, seeds_table, wait_until
 
 COUNT = 6
 LONG_ENOUGH = 30.0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import all_see, make_nodes, running, seeds_table, wait_until
-from tests.faults.namespaces import GOSSIP_PORT, MachineNode, make_islands, node_on
+from tests.support.namespaces import GOSSIP_PORT, MachineNode, make_islands, node_on
+from tests.support.node_processes import all_see, make_nodes, running, seeds_table, wait_until
 
 ALIVE = {f"n{i}": "alive" for i in range(3)}
 LONG_ENOUGH = 15.0

@@ -19,10 +19,10 @@ pytestmark = pytest.mark.timeout(2 * TIMEOUT)
 
 DISCOVER = """
 import asyncio
-from engram_discovery.clock import SystemClock
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.hookspecs import PluginContext
-from engram_discovery.log import get_logger
-from engram_discovery.plugins import PluginHost
+from engram_discovery.runtime.log import get_logger
+from engram_discovery.host import PluginHost
 
 host = PluginHost()
 settings = host.provider("static").settings_model(seed_nodes=["127.0.0.1:7946"])
@@ -77,7 +77,7 @@ def test_each_plugin_works_alone_with_the_host(install_extra, tmp_path, extra, s
 
 def test_a_provider_that_is_not_installed_is_explained(python, tmp_path):
     """The install hint is made from the metadata of the wheel."""
-    program = "from engram_discovery.plugins import PluginHost\ntry: PluginHost().provider('consul')\n"
+    program = "from engram_discovery.host import PluginHost\ntry: PluginHost().provider('consul')\n"
     program += "except Exception as error: print(error)"
 
     said = run(python, "-c", program, cwd=tmp_path)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from typing import TYPE_CHECKING
 
-from engram_discovery.address import Address
-from tests.servers.build import MissingServerError
+from engram_discovery.network.address import Address
 from tests.servers.process import ServerProcess, free_port
+from tests.servers.requirements import find_program
 from tests.servers.zones import ZoneFiles, ask
 
 if TYPE_CHECKING:
@@ -46,9 +45,6 @@ class Bind(ServerProcess):
     def __init__(
         self, directory: Path, zones: Mapping[str, Iterable[str]], *, broken: Iterable[str] = ()
     ) -> None:
-        program = shutil.which("named", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-        if program is None:
-            raise MissingServerError("named is not there; install it with: apt-get install bind9")
         self.address = Address("127.0.0.1", free_port())
         self._zones = ZoneFiles(directory, zones)
         configuration = directory / "named.conf"
@@ -58,7 +54,7 @@ class Bind(ServerProcess):
                 _ZONE.format(zone=zone, file=self._zones.file(zone)) for zone in (*self._zones, *broken)
             )
         )
-        command: list[str | Path] = [program, "-g", "-n", "1", "-c", configuration]
+        command: list[str | Path] = [find_program("bind9"), "-g", "-n", "1", "-c", configuration]
         super().__init__(command, log=directory / "named.log", ready=self._answers_queries)
 
     async def set_zone(self, zone: str, records: Iterable[str]) -> None:

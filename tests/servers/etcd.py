@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.servers.build import MissingServerError, find
+from tests.servers.build import find
 from tests.servers.process import ServerProcess, free_port
+from tests.servers.requirements import find_program
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -44,10 +45,7 @@ def debian_program() -> Path:
     Raises:
         MissingServerError: It is not installed. A test lets this escape.
     """
-    installed = shutil.which("etcd", path="/usr/bin")
-    if installed is None:
-        raise MissingServerError(f"etcd 3.4 is not there; install it with: apt-get install {DEBIAN}")
-    return Path(installed)
+    return find_program(DEBIAN)
 
 
 @dataclass(frozen=True, slots=True)

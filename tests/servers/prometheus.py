@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import urllib.parse
 import urllib.request
@@ -18,16 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.nodes import free_port, wait_until
+from tests.servers.requirements import find_program
+from tests.support.node_processes import free_port, wait_until
 
 OPS = Path(__file__).parents[2] / "ops" / "prometheus"
 
 
 def program(name: str) -> str:
     """Find a program of Debian's package ``prometheus``; its absence fails the test."""
-    path = shutil.which(name)
-    assert path, f"{name} is missing: apt-get install --no-install-recommends prometheus"
-    return path
+    return str(find_program("prometheus", name))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from engram_discovery.address import Address
+    from engram_discovery.network.address import Address
 
 __all__ = ["ZoneFiles", "ask"]
 

@@ -240,13 +240,13 @@ $("picture").addEventListener("keydown", (event) => {
   choose([...tiles].find(([, other]) => other === tile)?.[0] ?? chosen);
 });
 
-function showHistory({ span: longest, moments }) {
-  const length = WINDOWS.find((seconds) => seconds > (moments[0]?.age ?? 0)) ?? longest;
-  const most = Math.max(1, ...moments.map((m) => m.alive + m.suspect + m.dead + m.left));
+function showHistory({ span: longest, samples }) {
+  const length = WINDOWS.find((seconds) => seconds > (samples[0]?.age ?? 0)) ?? longest;
+  const most = Math.max(1, ...samples.map((m) => m.alive + m.suspect + m.dead + m.left));
   const rectangles = [];
-  moments.forEach((moment, position) => {
+  samples.forEach((moment, position) => {
     const from = Math.max(0, 1 - moment.age / length) * 900;
-    const to = position + 1 < moments.length ? Math.max(0, 1 - moments[position + 1].age / length) * 900 : 900;
+    const to = position + 1 < samples.length ? Math.max(0, 1 - samples[position + 1].age / length) * 900 : 900;
     let below = 0;
     for (const state of ["alive", "suspect", "dead", "left"]) {
       const height = (moment[state] / most) * 150;
@@ -261,12 +261,12 @@ function showHistory({ span: longest, moments }) {
   write($("history-title"), `The last ${length / 60} minutes`);
   write($("scale"), `Members by state, as coloured above; the full height is ${most}.`);
   fill($("axis"), [3, 2, 1].map((part) => make("span", `${span((length * part) / 3)} ago`)).concat(make("span", "now")));
-  write($("history-words"), inWords(moments));
+  write($("history-words"), inWords(samples));
 }
 
 /** Say the history in a sentence: what is, and the last changes of status. */
-function inWords(moments) {
-  const changes = moments.filter((m, i) => i === 0 || m.status !== moments[i - 1].status);
+function inWords(samples) {
+  const changes = samples.filter((m, i) => i === 0 || m.status !== samples[i - 1].status);
   if (!changes.length) return "Nothing was seen yet.";
   const last = changes[changes.length - 1];
   const earlier = changes.slice(-4, -1).map((m, i, list) => {
@@ -301,7 +301,7 @@ function showSources({ sources, not_joined: known }) {
 }
 
 function showRegistrations(data) {
-  const kinds = { registered: "good", lost: "bad", replaced: "bad", draining: "fair", pending: "fair", unverified: "fair" };
+  const kinds = { registered: "good", lost: "bad", superseded: "bad", draining: "fair", pending: "fair", unverified: "fair" };
   const cards = data.registrations.map((r) => card(r.provider, r.state, kinds[r.state], [
     `for ${span(r.age)}`,
     r.lease_left !== null && `${span(r.lease_left)} of the lease left`,
@@ -318,8 +318,8 @@ function showRegistrations(data) {
   })] : []);
 }
 
-function showHappenings(happenings) {
-  fill($("happenings"), happenings.length ? happenings.map((h) => {
+function showHappenings(member_events) {
+  fill($("member_events"), member_events.length ? member_events.map((h) => {
     const item = make("li");
     const what = make("span");
     if (h.node_id) what.append(make("bdi", h.node_id), " ");
@@ -357,7 +357,7 @@ function show(data) {
   showHistory(data.history);
   showSources(data.explanation);
   showRegistrations(data);
-  showHappenings(data.happenings);
+  showHappenings(data.member_events);
   before = data;
 }
 

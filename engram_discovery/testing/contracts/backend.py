@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engram_discovery.address import Address
+    from engram_discovery.network.address import Address
 
 __all__ = ["Backend"]
 

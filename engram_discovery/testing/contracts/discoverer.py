@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 import pytest_asyncio
 
-from engram_discovery.address import Address
 from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.network.address import Address
 from engram_discovery.testing.contracts.observing import assert_leaves_nothing, eventually, longest_hold
 from engram_discovery.testing.contracts.provider import paused
 from engram_discovery.testing.contracts.watching import WatchContract, addresses
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from engram_discovery.hookspecs import PluginContext
-    from engram_discovery.plugins import PluginHost
+    from engram_discovery.host import PluginHost
     from engram_discovery.protocols import Discoverer
     from engram_discovery.testing.contracts.backend import Backend
     from engram_discovery.testing.log import RecordingLogger

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engram_discovery.hookspecs import PluginContext
-    from engram_discovery.plugins import PluginHost
+    from engram_discovery.host import PluginHost
     from engram_discovery.protocols import HealthCheck
     from engram_discovery.testing.contracts.backend import Backend
     from engram_discovery.testing.log import RecordingLogger

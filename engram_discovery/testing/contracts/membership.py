@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 import pytest_asyncio
 
-from engram_discovery.address import Address
-from engram_discovery.clock import SystemClock
 from engram_discovery.errors import BindError
 from engram_discovery.hookspecs import MembershipConfig, PluginContext
-from engram_discovery.plugins import PluginHost
+from engram_discovery.host import PluginHost
+from engram_discovery.network.address import Address
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.testing.contracts.observing import assert_leaves_nothing, eventually
 from engram_discovery.testing.log import RecordingLogger
 from engram_discovery.types import Endpoint, EventKind, JoinOutcome, NodeIdentity, NodeState

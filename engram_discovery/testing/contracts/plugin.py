@@ -22,7 +22,7 @@ from engram_discovery.testing.contracts.sources import ENVIRONMENT, LOGGING, fin
 
 if TYPE_CHECKING:
     from engram_discovery.hookspecs import PluginContext
-    from engram_discovery.plugins import PluginHost
+    from engram_discovery.host import PluginHost
     from engram_discovery.protocols import Discoverer, Registrar
     from engram_discovery.testing.contracts.backend import Backend
 

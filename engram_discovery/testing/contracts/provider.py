@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 import pytest_asyncio
 
-from engram_discovery.clock import SystemClock
 from engram_discovery.hookspecs import PluginContext
-from engram_discovery.plugins import PluginHost
+from engram_discovery.host import PluginHost
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.testing.contracts.backend import Backend
 from engram_discovery.testing.log import RecordingLogger
 from engram_discovery.types import NodeIdentity

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 import pytest_asyncio
 
-from engram_discovery.address import Address
 from engram_discovery.errors import FailureKind, RegistrationError
+from engram_discovery.network.address import Address
 from engram_discovery.protocols import WatchingRegistrar
 from engram_discovery.testing.contracts.observing import assert_leaves_nothing, eventually, longest_hold
 from engram_discovery.testing.contracts.provider import IDENTITY, ProviderContract, paused
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from engram_discovery.hookspecs import PluginContext
-    from engram_discovery.plugins import PluginHost
+    from engram_discovery.host import PluginHost
     from engram_discovery.protocols import Registrar
     from engram_discovery.testing.contracts.backend import Backend
     from engram_discovery.testing.log import RecordingLogger
@@ -43,7 +43,7 @@ _LONG_HOLD = 0.25
 class RegistrarContract(ProviderContract):
     """The promises of ``engram_discovery.protocols.Registrar``. Your ``Backend`` needs ``registered``.
 
-    Capabilities: ``lease`` (records have a time to live and are renewed), ``watch`` (the registrar has ``disturbed``),
+    Capabilities: ``lease`` (records have a time to live and are renewed), ``watch`` (it has ``wait_for_change``),
     ``replace`` (it tells when a newer run of its node id has taken the record), ``forget``, ``stop``, ``pause``.
 
     Attributes:
@@ -154,7 +154,7 @@ class RegistrarContract(ProviderContract):
     async def test_a_newer_run_is_left_alone(
         self, make: Callable[[], Registrar], registrar: Registrar, backend: Backend
     ) -> None:
-        """Once a newer run of the node id holds the record, verify raises replaced and deregister removes nothing."""
+        """Once a newer run of the node id holds the record, verify raises superseded and deregister removes nothing."""
         self.needs("replace")
         await registrar.register(NODE)
         newer = make()
@@ -165,17 +165,17 @@ class RegistrarContract(ProviderContract):
         with suppress(RegistrationError):
             await registrar.deregister()
 
-        assert caught.value.kind is FailureKind.REPLACED
+        assert caught.value.kind is FailureKind.SUPERSEDED
         assert "contract-1" in await backend.registered(), "the newer run's record was removed"
         await newer.aclose()
 
     async def test_a_disturbance_is_told(self, registrar: Registrar, backend: Backend) -> None:
         """Disturbed waits while the record is there, and returns soon after it was removed behind our back."""
         self.needs("watch", "forget")
-        assert isinstance(registrar, WatchingRegistrar), "it declares watch and has no method disturbed"
+        assert isinstance(registrar, WatchingRegistrar), "it declares watch and has no method wait_for_change"
         await registrar.register(NODE)
         await eventually(registrar.verify, self.within)
-        told = asyncio.create_task(registrar.disturbed())
+        told = asyncio.create_task(registrar.wait_for_change())
         await asyncio.wait({told}, timeout=0.1)
 
         await backend.forget("contract-1")
@@ -184,7 +184,7 @@ class RegistrarContract(ProviderContract):
         told.cancel()
         await asyncio.wait({told}, timeout=_GRACE)
 
-        assert ended, f"the record went, and disturbed() still waits after {self.within:g} s"
+        assert ended, f"the record went, and wait_for_change() still waits after {self.within:g} s"
 
     # --- leases --------------------------------------------------------------------------------------------
 

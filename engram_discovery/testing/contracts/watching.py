@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engram_discovery.address import Address
 from engram_discovery.errors import DiscoveryError
+from engram_discovery.network.address import Address
 from engram_discovery.protocols import Discoverer, WatchingDiscoverer
 from engram_discovery.testing.contracts.observing import assert_leaves_nothing
 from engram_discovery.testing.contracts.provider import ProviderContract

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from engram_discovery.address import Address, format_address
+from engram_discovery.network.address import Address, format_address
 from engram_discovery.testing.contracts import Backend, DiscovererContract, PluginContract
 
 

@@ -11,7 +11,7 @@ import dns.flags
 import dns.message
 import dns.rrset
 
-from engram_discovery.address import Address
+from engram_discovery.network.address import Address
 from tests.servers.process import free_port
 
 #: From a question to the datagrams (or messages over TCP) that answer it. None of them is silence; over TCP,

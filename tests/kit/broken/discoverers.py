@@ -17,7 +17,7 @@ from tests.kit.broken.memory import MemoryDiscoverer, plugin_of, suites
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from engram_discovery.address import Address
+    from engram_discovery.network.address import Address
 
 
 class NobodyIsAnError(MemoryDiscoverer):

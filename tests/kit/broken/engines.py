@@ -8,9 +8,9 @@ from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.address import Address
 from engram_discovery.errors import BindError, JoinError
 from engram_discovery.hookspecs import hookimpl
+from engram_discovery.network.address import Address
 from engram_discovery.testing import FakeMembership, make_member
 from engram_discovery.testing.contracts import MembershipContract
 from engram_discovery.types import EventKind, JoinAttempt, JoinOutcome, JoinReport, Member, NodeState

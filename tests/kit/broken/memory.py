@@ -30,8 +30,8 @@ from engram_discovery.types import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from engram_discovery.address import Address
     from engram_discovery.hookspecs import PluginContext
+    from engram_discovery.network.address import Address
 
 SECRET = "s3cret-canary"
 TTL = 3.0
@@ -163,7 +163,7 @@ class MemoryRegistrar(Client):
             self.look()
             await self.server.forget(self.node.identity.node_id)
 
-    async def disturbed(self) -> None:
+    async def wait_for_change(self) -> None:
         while await self.is_known():
             await self.server.stirred.wait()
 
@@ -172,7 +172,7 @@ class MemoryRegistrar(Client):
         if self.node is not None:
             identity = self.node.identity
             if self.server.generations.get(identity.node_id, 0) > identity.generation:
-                raise RegistrationError("a newer run holds it", kind=FailureKind.REPLACED)
+                raise RegistrationError("a newer run holds it", kind=FailureKind.SUPERSEDED)
 
     async def is_known(self) -> bool:
         self.look()

@@ -83,7 +83,7 @@ class RemovesTheNewer(MemoryRegistrar):
 
 
 class IsNeverDisturbed(MemoryRegistrar):
-    async def disturbed(self) -> None:
+    async def wait_for_change(self) -> None:
         await asyncio.Event().wait()
 
 

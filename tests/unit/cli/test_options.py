@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engram_discovery.cli.options import load
-from engram_discovery.plugins import PluginState
+from engram_discovery.host import PluginState
 
 if TYPE_CHECKING:
     from pathlib import Path

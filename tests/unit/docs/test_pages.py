@@ -17,7 +17,7 @@ from engram_discovery.http.views import Views
 from engram_discovery.settings import settings_from
 from engram_discovery.testing import FakeClock, ScriptedDiscoverer, make_member
 from engram_discovery.types import CheckResult, CheckStatus, Endpoint, Found, NodeState
-from tests.unit.metrics.node import Check, Registry, make_node
+from tests.support.in_memory_node import Check, Registry, make_node
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -9,15 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
-from engram_discovery.context import SingleNode
-from engram_discovery.health import ClusterHealth
+from engram_discovery.health.monitor import ClusterHealth
 from engram_discovery.http import cluster_app
 from engram_discovery.http.views import MOST_NODES, health_body
+from engram_discovery.node.node import SingleNode
 from engram_discovery.settings import settings_from
 from engram_discovery.settings.models import HealthSettings
 from engram_discovery.testing import FakeClock, FakeMembership, RecordingLogger, make_member
 from engram_discovery.types import CheckResult, CheckStatus, NodeState
-from tests.unit.metrics.node import Check, make_node
+from tests.support.in_memory_node import Check, make_node
 
 HOSTILE = "</script>\u2028\x00\ud800 \x1b[31m"
 

@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from engram_discovery.context import Distributed, SingleNode
 from engram_discovery.http import cluster_app
 from engram_discovery.http.status_page import load_page
+from engram_discovery.node.node import Distributed, SingleNode
 from engram_discovery.settings import settings_from
 from engram_discovery.testing import FakeClock, make_member
 from engram_discovery.types import EventKind, NodeState
-from tests.unit.metrics.node import make_node, many_members
+from tests.support.in_memory_node import make_node, many_members
 
 PAGE = load_page()
 OFF = {"network": {"status_page": False}}
@@ -83,8 +83,8 @@ async def test_the_data_is_of_one_moment_and_bounded(clock: FakeClock) -> None:
 
     assert (len(body["members"]), body["members_total"]) == (1_000, 1_500)
     assert body["health"]["total_nodes"] == 1_500
-    assert body["happenings"] == [{"age": 5.0, "kind": "died", "node_id": "node-7"}]
-    assert [(m["age"], m["alive"], m["dead"]) for m in body["history"]["moments"]] == [
+    assert body["member_events"] == [{"age": 5.0, "kind": "died", "node_id": "node-7"}]
+    assert [(m["age"], m["alive"], m["dead"]) for m in body["history"]["samples"]] == [
         (6.0, 1_500, 0),
         (5.0, 1_499, 1),
     ]

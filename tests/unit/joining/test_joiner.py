@@ -14,9 +14,9 @@ from engram_discovery.joining import Joiner
 from engram_discovery.settings.models import JoinSettings
 from engram_discovery.sources import Discovery, PeerCache, Source
 from engram_discovery.types import Endpoint, Found, JoinOutcome
-from tests.unit.simulation.network import Network, SimulatedMembership
-from tests.unit.simulation.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
-from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, in_virtual_time
+from tests.support.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
+from tests.support.simulated_network import Network, SimulatedMembership
+from tests.support.virtual_time import LoopClock, RecordingLogger, in_virtual_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,7 +116,7 @@ async def test_a_source_that_hangs_does_not_hold_up_the_start() -> None:
 
     assert asyncio.get_running_loop().time() - began <= 5
     assert report.joined == 0
-    (told,) = rig.logger.events("cluster.incomplete")
+    (told,) = rig.logger.events("cluster.not_formed")
     assert told["phase"] == "resolving"
     assert "dns has not answered yet" in told["explanation"]
     await rig.aclose()
@@ -131,7 +131,7 @@ async def test_starting_alone_is_said_loudly_again_and_again() -> None:
 
     await asyncio.sleep(60)
 
-    lines = rig.logger.events("cluster.incomplete")
+    lines = rig.logger.events("cluster.not_formed")
     assert 6 <= len(lines) <= 8
     assert "n00, 10.0.0.1:7946) is alone, waiting for any other node" in lines[-1]["explanation"]
     assert "nobody" in lines[-1]["explanation"]
@@ -148,7 +148,7 @@ async def test_a_cluster_that_is_whole_is_silent() -> None:
 
     await asyncio.sleep(600)
 
-    assert len(rig.logger.events("cluster.incomplete")) <= 1
+    assert len(rig.logger.events("cluster.not_formed")) <= 1
     await rig.aclose()
 
 
@@ -159,7 +159,7 @@ async def test_too_few_nodes_are_told_until_the_expected_size_is_reached() -> No
     await rig.joiner.join_once()
     rig.start()
     await asyncio.sleep(30)
-    lines = rig.logger.events("cluster.incomplete")
+    lines = rig.logger.events("cluster.not_formed")
     rig.network.add(2)
     await asyncio.sleep(61)
 
@@ -229,7 +229,7 @@ async def test_a_split_in_half_heals_within_two_intervals() -> None:
     rig.start()
     rig.network.cut(lambda engine: int(engine.node_id[1:]) % 2)
     await asyncio.sleep(30)
-    phases = [line["phase"] for line in rig.logger.events("cluster.incomplete")]
+    phases = [line["phase"] for line in rig.logger.events("cluster.not_formed")]
     rig.network.mend()
 
     await asyncio.sleep(20)
@@ -249,9 +249,9 @@ async def test_a_majority_contacts_three_strangers_a_round_and_all_in_turn() -> 
 
     await asyncio.sleep(4 * 66)
 
-    strangers = dialled(rig)
-    assert 9 <= len(strangers) <= 15
-    assert len(set(strangers[:9])) == 8
+    non_members = dialled(rig)
+    assert 9 <= len(non_members) <= 15
+    assert len(set(non_members[:9])) == 8
     await rig.aclose()
 
 
@@ -351,7 +351,7 @@ async def test_one_node_expected_is_a_formed_cluster() -> None:
     await asyncio.sleep(120)
 
     assert rig.joiner.explain().phase == "formed"
-    assert rig.logger.events("cluster.incomplete") == []
+    assert rig.logger.events("cluster.not_formed") == []
     await rig.aclose()
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.unit.logs.events import ROOT, Event, find_events
+from tests.support.log_events import ROOT, Event, find_events
 
 EVENTS = find_events()
 ROWS = re.findall(

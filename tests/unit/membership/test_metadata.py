@@ -6,8 +6,8 @@ import kinship
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engram_discovery.address import Address
 from engram_discovery.membership import metadata
+from engram_discovery.network.address import Address
 
 SPACES = st.lists(
     st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1, max_size=80)

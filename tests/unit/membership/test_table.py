@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from engram_discovery.address import Address
 from engram_discovery.membership.table import MemberTable
+from engram_discovery.network.address import Address
 from engram_discovery.testing import FakeClock, make_member
 from engram_discovery.types import EventKind, NodeState
 

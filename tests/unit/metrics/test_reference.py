@@ -13,7 +13,7 @@ from engram_discovery.metrics.collector import PARTS
 from engram_discovery.metrics.family import Family, Kind
 from engram_discovery.metrics.reference import reference_page
 from engram_discovery.testing import FakeClock
-from tests.unit.metrics.node import make_node
+from tests.support.in_memory_node import make_node
 
 ROOT = Path(__file__).parents[3]
 FAMILIES = [family for part in PARTS.values() for family in part.FAMILIES]

@@ -15,8 +15,8 @@ from engram_discovery.errors import FailureKind, RegistrationError
 from engram_discovery.metrics import register
 from engram_discovery.testing import FakeClock, make_member
 from engram_discovery.types import EventKind, JoinOutcome, NodeState
-from tests.unit.metrics.node import Registry, make_node, many_members
-from tests.unit.simulation.scripted import Scripted, failure, found
+from tests.support.in_memory_node import Registry, make_node, many_members
+from tests.support.scripted import Scripted, failure, found
 
 HOSTILE = 'a"b\nc\\d'
 
@@ -198,14 +198,14 @@ async def test_ten_thousand_changes_leave_nothing_behind(clock: FakeClock) -> No
     history = node.health.history
     await node.health.aclose()
 
-    assert len(history.moments()) <= 901
-    assert len(history.happenings()) == 50
+    assert len(history.samples()) <= 901
+    assert len(history.member_events()) == 50
     assert len(Scrape(node).series()) < 250
 
 
 def test_nothing_of_prometheus_is_imported_without_a_registry() -> None:
     """Those who do not scrape do not pay."""
-    code = "import sys, engram_discovery.cluster, engram_discovery.http; print('prometheus_client' in sys.modules)"
+    code = "import sys, engram_discovery.node.startup, engram_discovery.http; print('prometheus_client' in sys.modules)"
 
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engram_discovery.settings.load import try_load
 from engram_discovery.settings.render import explain, rows, wants_of
-from tests.unit.settings.providers import DnsSettings, Installed
+from tests.support.sample_providers import DnsSettings, Installed
 
 MODELS: Any = {"dns": DnsSettings}
 KEYS = sorted(wants_of(MODELS))
@@ -46,7 +46,7 @@ def _answers(outcome: Any) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), TEXTS, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_text_in_any_variable_is_a_setting_or_a_problem(texts: dict[str, str]) -> None:
     """A variable's text is taken or refused with its name."""
     environ = {"ENGRAM_" + key.upper().replace(".", "__"): text for key, text in texts.items()}
@@ -57,7 +57,7 @@ def test_any_text_in_any_variable_is_a_setting_or_a_problem(texts: dict[str, str
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_value_of_any_key_is_a_setting_or_a_problem(values: dict[str, Any]) -> None:
     """A value of any type is taken or refused, alone or over a good one."""
     options = ["enabled=true", "discovery=dns", "dns.service=x"]
@@ -68,7 +68,7 @@ def test_any_value_of_any_key_is_a_setting_or_a_problem(values: dict[str, Any]) 
 
 
 @given(st.dictionaries(st.text(max_size=8), VALUES, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_tree_is_settings_or_problems(tree: dict[str, Any]) -> None:
     """Unknown keys of any name and shape are problems, each once."""
     outcome = try_load(environ={}, overrides={"cluster": {**ENABLED["cluster"], **tree}}, host=Installed())
@@ -77,7 +77,7 @@ def test_any_tree_is_settings_or_problems(tree: dict[str, Any]) -> None:
 
 
 @given(st.lists(st.text(max_size=20), max_size=4), st.dictionaries(st.text(max_size=30), st.text(max_size=5)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_options_and_variables_are_settings_or_problems(
     options: list[str], environ: dict[str, str]
 ) -> None:

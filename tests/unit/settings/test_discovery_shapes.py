@@ -8,7 +8,7 @@ import pytest
 
 from engram_discovery.errors import SettingsError
 from engram_discovery.settings import settings_from
-from tests.unit.settings.providers import Installed
+from tests.support.sample_providers import Installed
 
 if TYPE_CHECKING:
     from tests.unit.settings.conftest import Load

@@ -13,7 +13,7 @@ from engram_discovery.errors import SettingsError
 from engram_discovery.settings import load_settings
 from engram_discovery.settings.files import MAX_PARTS
 from engram_discovery.settings.load import try_load
-from tests.unit.settings.providers import Installed
+from tests.support.sample_providers import Installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from engram_discovery.errors import SettingsError
 from engram_discovery.settings import Layer, Origin, load_settings, settings_from
 from engram_discovery.settings.load import merge
 from engram_discovery.settings.origins import Leaf
-from tests.unit.settings.providers import Installed
+from tests.support.sample_providers import Installed
 
 if TYPE_CHECKING:
     from tests.unit.settings.conftest import Load

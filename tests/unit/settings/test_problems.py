@@ -12,7 +12,7 @@ from engram_discovery.errors import SettingsError
 from engram_discovery.settings import settings_from
 from engram_discovery.settings.load import try_load
 from engram_discovery.settings.models import RESERVED_TABLES
-from tests.unit.settings.providers import Installed
+from tests.support.sample_providers import Installed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +105,7 @@ expected_size = "many"
 ready_requires = "expected_size"
 discovery = "consul"
 network.swim_bind = "127.0.0.1:x"
-security.strict = true
+security.require_encryption = true
 plugins.deny = 1
 """
 
@@ -136,7 +136,7 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "probe": ({"swim": {"probe_interval": 1, "probe_timeout": "1s"}}, "cluster.swim.probe_timeout"),
     "plugins": ({"plugins": {"allow": ["a", "b"], "deny": ["b"]}}, "cluster.plugins.deny"),
-    "unencrypted": ({"security": {"strict": True}}, "cluster.security.keys"),
+    "unencrypted": ({"security": {"require_encryption": True}}, "cluster.security.keys"),
     "no provider": ({"discovery": []}, "cluster.discovery"),
     "reserved": ({"discovery": "network"}, "cluster.discovery"),
     "short key": ({"security": {"keys": ["YWJj"]}}, "cluster.security.keys"),
@@ -164,8 +164,8 @@ ALLOWED: list[dict[str, Any]] = [
     {},
     {"expected_size": 2, "replication": {"factor": 2}},
     {"network": {"swim_bind": "127.0.0.1:1", "api_bind": "127.0.0.2:1"}},
-    {"security": {"strict": True, "keys": [KEY, KEY_2]}},
-    {"security": {"strict": True}, "network": {"swim_bind": "127.0.0.1:1"}},
+    {"security": {"require_encryption": True, "keys": [KEY, KEY_2]}},
+    {"security": {"require_encryption": True}, "network": {"swim_bind": "127.0.0.1:1"}},
     {"health": {"critical_below": 0.8}},
     {"ready_requires": "expected_size", "expected_size": 2},
 ]

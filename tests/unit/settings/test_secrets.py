@@ -18,7 +18,7 @@ from engram_discovery.settings.load import try_load
 from engram_discovery.settings.render import explain, rows
 from engram_discovery.settings.secrets import MAX_SECRET_BYTES, read_secret
 from engram_discovery.settings.values import Table
-from tests.unit.settings.providers import DnsSettings, Installed
+from tests.support.sample_providers import DnsSettings, Installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engram_discovery.errors import SettingsError
-from tests.unit.settings.providers import Installed
+from tests.support.sample_providers import Installed
 
 if TYPE_CHECKING:
     from tests.unit.settings.conftest import Load

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from engram_discovery.address import Address, format_address, parse_address
+from engram_discovery.network.address import Address, format_address, parse_address
 from engram_discovery.settings.names import Advertise, ClusterName, NodeId, ProviderNames
 from engram_discovery.settings.values import BindAddress, PeerAddress, format_duration, parse_duration
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from engram_discovery.address import Address
 from engram_discovery.joining import Joiner
+from engram_discovery.network.address import Address
 from engram_discovery.settings.models import JoinSettings
 from engram_discovery.sources import Discovery, Source
 from engram_discovery.types import Endpoint, JoinOutcome
-from tests.unit.simulation.faulty import FaultyDiscoverer
-from tests.unit.simulation.network import Network, SimulatedMembership
-from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, run_in_virtual_time
+from tests.support.faulty import FaultyDiscoverer
+from tests.support.simulated_network import Network, SimulatedMembership
+from tests.support.virtual_time import LoopClock, RecordingLogger, run_in_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,7 +107,7 @@ def check_telling(node: Node, alone_since: dict[str, float]) -> None:
     if len(node.engine.live) > 1:
         alone_since.pop(node.engine.node_id, None)
     elif now - alone_since.setdefault(node.engine.node_id, now) > 13:
-        told = [at for at, _, event, _ in node.logger.lines if event == "cluster.incomplete"]
+        told = [at for at, _, event, _ in node.logger.lines if event == "cluster.not_formed"]
         assert told
         assert now - told[-1] <= 12.1
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from engram_discovery.errors import FailureKind
 from engram_discovery.sources import Change, Discovery, PeerCache, Source
-from tests.unit.simulation.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
-from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, in_virtual_time
+from tests.support.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
+from tests.support.virtual_time import LoopClock, RecordingLogger, in_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -7,9 +7,9 @@ import random
 import pytest
 
 from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.sources.backoff import Backoff
+from engram_discovery.runtime.backoff import Backoff
 from engram_discovery.sources.schedule import Schedule
-from tests.unit.simulation.scripted import failure
+from tests.support.scripted import failure
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from engram_discovery.errors import FailureKind
 from engram_discovery.sources import Outcome, Source
 from engram_discovery.types import Endpoint, Found
-from tests.unit.simulation.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
-from tests.unit.simulation.virtual_time import LoopClock, RecordingLogger, in_virtual_time
+from tests.support.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
+from tests.support.virtual_time import LoopClock, RecordingLogger, in_virtual_time
 
 
 def make_source(discoverer: Any, logger: RecordingLogger | None = None, **settings: Any) -> Source:
@@ -191,7 +191,7 @@ async def test_a_call_that_resists_cancellation_is_abandoned_and_named() -> None
     await source.refresh()
     await source.refresh()
 
-    assert logger.events("plugin.ignores_cancellation") == [{"source": "dns", "waited": 2.0}]
+    assert logger.events("plugin.ignores_cancellation") == [{"provider": "dns", "duration_seconds": 2.0}]
     assert len(discoverer.asked_at) == 1
     assert "still runs" in source.status().error
     release.set()
@@ -265,7 +265,7 @@ async def test_an_outage_of_a_day_costs_few_lines_and_no_peer() -> None:
     assert logger.events("discovery.failed")[0]["keeping"] == 3
     recoveries = logger.events("discovery.recovered")
     assert len(recoveries) == 1
-    assert recoveries[0]["after"] > 23 * 3600
+    assert recoveries[0]["duration_seconds"] > 23 * 3600
     await source.aclose()
 
 
@@ -315,7 +315,7 @@ async def test_a_full_read_repairs_what_the_watch_missed() -> None:
 
     assert source.snapshot() == peers(1, 2)
     assert source.status().repairs == 1
-    assert logger.events("discovery.watch_missed_changes")[0]["source"] == "dns"
+    assert logger.events("discovery.watch_missed_changes")[0]["provider"] == "dns"
     await source.aclose()
 
 

@@ -1,4 +1,4 @@
-"""The rules of blocking queries: the index to wait for, the deadline, and how often to ask.
+"""The rules of blocking queries: the index to wait for, the deadline, and the rate limit.
 
 Source: "Blocking Queries" in Consul's HTTP API manual.
 """
@@ -11,12 +11,12 @@ from engram_discovery.errors import FailureKind
 from engram_discovery_consul.failures import ConsulError
 
 if TYPE_CHECKING:
-    from engram_discovery.clock import Clock
+    from engram_discovery.runtime.clock import Clock
 
-__all__ = ["Pace", "deadline", "next_index", "parse_index"]
+__all__ = ["RateLimiter", "deadline", "next_index", "parse_index"]
 
 _GRACE = 10.0
-_LARGEST_INDEX = 2**64 - 1
+MAX_INDEX = 2**64 - 1
 
 
 def deadline(wait: float) -> float:
@@ -31,24 +31,24 @@ def parse_index(text: str) -> int:
     """Read the header ``X-Consul-Index``; an index below 1 counts as 1.
 
     Raises:
-        ConsulError: It is no number that Consul could mean.
+        ConsulError: It is not a number in Consul's range.
     """
     digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(text) <= 20) or int(text) > _LARGEST_INDEX:
-        raise ConsulError(f"X-Consul-Index is no index: {text[:30]!r}", FailureKind.BAD_DATA)
+    if not (digits.isascii() and digits.isdigit() and len(text) <= 20) or int(text) > MAX_INDEX:
+        raise ConsulError(f"X-Consul-Index is not an index: {text[:30]!r}", FailureKind.BAD_DATA)
     return max(1, int(text))
 
 
 def next_index(asked: int, answered: int) -> int:
-    """Return the index to ask for next: 0, which does not wait, if Consul's went backwards."""
+    """Return the index of the next query: 0, which does not wait, if Consul's index went backwards."""
     return 0 if answered < asked else answered
 
 
-class Pace:
-    """Lets two requests through at once and then one a second, whatever the server does.
+class RateLimiter:
+    """Passes two requests at once, then one a second.
 
     Args:
-        clock: Waits.
+        clock: The source of time.
         interval: Seconds between two requests.
         burst: How many may come at once.
     """

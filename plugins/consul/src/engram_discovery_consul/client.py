@@ -1,7 +1,7 @@
-"""What we ask of Consul. Every call has a deadline; every failure is a ``ConsulError``.
+"""The requests to Consul. Every call has a deadline; every failure is a ``ConsulError``.
 
-The requests are put together and decoded by py-consul's API classes. Its ``Consul`` object is never made: it would read
-``CONSUL_HTTP_TOKEN`` and others from the environment, over what the settings say.
+py-consul's API classes build and decode the requests. Its ``Consul`` object is never created: it would read
+``CONSUL_HTTP_TOKEN`` and other variables, which then override the settings (ADR 50).
 """
 
 from __future__ import annotations
@@ -36,18 +36,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "ConsulClient", "LocalRecord"]
 
-_OWN_SHARE = 0.9  # of the host's deadline, so that our error says more than "no answer"
-_LAST_WORD = 0.06  # of it, for one question more after that
+#: Share of the host's deadline for one call, so that the error names the cause instead of a timeout of the host.
+_DEADLINE_SHARE = 0.9
+#: Share of the host's deadline for one more request after that.
+_LEADER_CHECK_SHARE = 0.06
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The service as the catalogue has it.
+    """The instances of the service in the catalogue.
 
     Attributes:
         instances: Those with a usable address, sorted by id.
-        bad: How many had none.
-        filtered: Whether Consul left some out, or may have left out all, because of the token's permissions.
+        bad: Number of records without one.
+        filtered: Whether the token's permissions hide some records, or may hide all.
         index: Where a query that waits for the next change starts.
     """
 
@@ -59,10 +61,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class LocalRecord:
-    """A record at the agent that we talk to.
+    """A record at the agent in use.
 
     Attributes:
-        meta: What it says.
+        meta: The record's meta.
         digest: Changes when the record does.
     """
 
@@ -71,13 +73,13 @@ class LocalRecord:
 
     @property
     def generation(self) -> int:
-        """Which run of the node made it."""
+        """The run of the node that registered it."""
         text = self.meta.get("generation", "")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
 class ConsulClient:
-    """Talks to one agent.
+    """The client of one agent.
 
     Args:
         settings: The table ``[cluster.consul]``.
@@ -87,8 +89,8 @@ class ConsulClient:
     def __init__(self, settings: ConsulSettings, context: PluginContext) -> None:
         self._settings = settings
         self._source = context.provider
-        self._timeout = context.timeout * _OWN_SHARE
-        self._moment = context.timeout * _LAST_WORD
+        self._timeout = context.timeout * _DEADLINE_SHARE
+        self._leader_timeout = context.timeout * _LEADER_CHECK_SHARE
         self._credentials = Credentials(settings.token, context.logger)
         self._agent_address = PinnedAgent(self._timeout)
         self._transport = Transport(
@@ -109,12 +111,12 @@ class ConsulClient:
         return self._credentials.token
 
     def filtered(self) -> ConsulError:
-        """Explain a list from which Consul left something out."""
+        """Return the error for a list that ACLs have filtered."""
         name = self._settings.service_name
         cause = (
             "the agent denies by default and cluster.consul.token is not set"
             if self.token is None
-            else "the agent left out what the token may not see"
+            else "the token lacks read permission for some records"
         )
         return ConsulError(
             f'{cause}; a policy needs: service "{name}" {{ policy = "read" }} '
@@ -131,10 +133,10 @@ class ConsulClient:
 
         Args:
             index: Index of the last answer, or 0.
-            wait: Seconds to wait at most, if fewer than the settings say.
+            wait: Seconds to wait at most, if fewer than ``cluster.consul.wait``.
 
         Raises:
-            ConsulError: There is no answer, or no sound one.
+            ConsulError: There is no answer, or it is malformed.
         """
         wait = min(wait or self._settings.wait, self._settings.wait)
         call = self._health.service(
@@ -149,7 +151,7 @@ class ConsulClient:
         """Read one record from the catalogue of the agent's datacenter.
 
         Raises:
-            ConsulError: There is no answer, or no sound one, or we may not see it.
+            ConsulError: There is no answer, it is malformed, or the token may not read the record.
         """
         call = self._own_health.service(
             self._settings.service_name, filter_expr=f'Service.ID == "{service_id}"'
@@ -160,12 +162,12 @@ class ConsulClient:
         return next((one for one in answer.instances if one.service_id == service_id), None)
 
     async def has_leader(self) -> bool:
-        """Tell whether the servers have a quorum; an agent answers that at once, or we do not wait.
+        """Return whether the servers have a leader; waits a few percent of the deadline.
 
         Raises:
-            ConsulError: There is no answer, or no sound one.
+            ConsulError: There is no answer, or it is malformed.
         """
-        return bool((await self._within(self._moment, Status(self._local).leader())).value)
+        return bool((await self._within(self._leader_timeout, Status(self._local).leader())).value)
 
     async def local_record(self, service_id: str, digest: str = "") -> LocalRecord:
         """Read a record from the agent itself; with a digest, when it no longer has that or after ``wait``.
@@ -185,7 +187,7 @@ class ConsulClient:
         """Read all records of a node at the agent, by their ids.
 
         Raises:
-            ConsulError: There is no answer, or no sound one.
+            ConsulError: There is no answer, or it is malformed.
         """
         expression = f'Service == "{self._settings.service_name}" and Meta.node_id == "{node_id}"'
         reply = await self._within(self._timeout, self._agent.services(filter_expr=expression))
@@ -240,7 +242,7 @@ class ConsulClient:
         return Answer(tuple(instances), bad, self._is_filtered(reply, nothing=nothing), parse_index(index))
 
     def _is_filtered(self, reply: Reply, *, nothing: bool) -> bool:
-        """Tell whether a list is cut. Consul does not say so to those who come without a token."""
+        """Return whether ACLs filtered a list. Without a token, Consul sends no header that states it."""
         if self.token is None and nothing:
             return reply.headers.get("X-Consul-Default-ACL-Policy") == "deny"
         return reply.headers.get("X-Consul-Results-Filtered-By-ACLs") == "true"
@@ -258,7 +260,7 @@ class ConsulClient:
             self._agent_address.failed()
             failure = unreachable(error)
         except (ConsulException, ValueError, RecursionError):
-            failure = ConsulError("not an answer of Consul's", FailureKind.BAD_DATA)
+            failure = ConsulError("the answer does not come from Consul", FailureKind.BAD_DATA)
         except ConsulError as error:
             failure = error
         raise ConsulError(f"{where}: {failure}", failure.kind, failure.retry_after) from None

@@ -6,18 +6,18 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engram_discovery.log import Logger
+    from engram_discovery.runtime.log import Logger
     from engram_discovery.settings.values import Secret
 
 __all__ = ["Credentials"]
 
 
 class Credentials:
-    """Gives the token for the next request.
+    """Provides the token for the next request.
 
     Args:
         token: From the settings.
-        logger: Told when the file cannot be read; the last good token stays in use.
+        logger: Logs when the file cannot be read; the last good token stays in use.
     """
 
     def __init__(self, token: Secret | None, logger: Logger) -> None:

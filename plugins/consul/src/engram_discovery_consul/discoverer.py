@@ -1,4 +1,4 @@
-"""Where our peers are, by Consul: the instances of a service, told at every change."""
+"""Discover peers by Consul: the instances of a service, watched by blocking queries."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty, Found
-from engram_discovery_consul.blocking import Pace, next_index
-from engram_discovery_consul.doubt import Doubt
+from engram_discovery_consul.blocking import RateLimiter, next_index
 from engram_discovery_consul.failures import ConsulError, translated
 from engram_discovery_consul.instances import newest_of_each_node
+from engram_discovery_consul.recovery_window import RecoveryWindow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 __all__ = ["ConsulDiscoverer"]
 
-_SECOND_LOOK = 1.0
+_CONFIRM_INTERVAL = 1.0
 
 
 class ConsulDiscoverer:
-    """Reads the service with all its checks, and chooses here whom to tell of.
+    """Reads the service with all its checks and filters here (ADR 51).
 
-    The agent filters by health only after its query has been answered, so asking for everybody costs no more
-    wake-ups; and it is what lets us tell a record of ours that is critical from one that is gone.
+    The agent filters by health only after its query has been answered, so reading all instances costs no more
+    wake-ups, and it distinguishes an own record that is critical from one that is gone.
 
     Args:
         settings: The table ``[cluster.consul]``.
         context: Identity, logger, clock.
-        client: How Consul is asked; closed with this.
+        client: The client of the agent; closed with this object.
     """
 
     def __init__(self, settings: ConsulSettings, context: PluginContext, client: ConsulClient) -> None:
@@ -43,47 +43,47 @@ class ConsulDiscoverer:
         self._logger = context.logger
         self._clock = context.clock
         self._client = client
-        self._seen_ourselves = False
+        self._own_record_seen = False
         self._seen_passing = False
         self._found_once = False
-        self._doubt = Doubt(context.clock)
+        self._recovery = RecoveryWindow(context.clock)
         self._warned: dict[str, int] = {}
 
     async def discover(self) -> Found | Empty:
-        """Ask once.
+        """Query once.
 
         Raises:
             DiscoveryError: Consul did not answer, filtered its answer to nothing, or lost our own record.
         """
-        return self._judged(await self._read())
+        return self._evaluated(await self._read())
 
     async def watch(self) -> AsyncIterator[Found | Empty]:
         """Yield the answer at once and after every change, at most one a second after the first two.
 
-        A list that lost us is looked at once more before it is a failure: our record may be being replaced, or
-        removed because the node stops.
+        A list without our own record is read once more before it is a failure: the record may be about to be
+        replaced, or removed because the node stops.
 
         Raises:
             DiscoveryError: As ``discover`` does.
         """
-        pace = Pace(self._clock)
-        index, told, missing = 0, None, False
+        limiter = RateLimiter(self._clock)
+        index, yielded, missing = 0, None, False
         while True:
-            await pace.wait()
+            await limiter.wait()
             reply = await self._read(index)
-            if self._lacks_us(reply) and not missing:
+            if self._lacks_own_record(reply) and not missing:
                 missing, index = True, 0
-                await self._clock.sleep(_SECOND_LOOK)
+                await self._clock.sleep(_CONFIRM_INTERVAL)
                 continue
-            answer, missing = self._judged(reply), False
+            answer, missing = self._evaluated(reply), False
             index = next_index(index, reply.index)
-            if answer == told:
+            if answer == yielded:
                 continue
-            if isinstance(answer, Empty) and isinstance(told, Found):
-                index = 0  # one empty answer proves nothing: ask again soon, and tell it twice
-                told = None
+            if isinstance(answer, Empty) and isinstance(yielded, Found):
+                index = 0  # one empty answer proves nothing: query again at once and yield it twice
+                yielded = None
             else:
-                told = answer
+                yielded = answer
             yield answer
 
     async def aclose(self) -> None:
@@ -91,33 +91,33 @@ class ConsulDiscoverer:
         await self._client.aclose()
 
     async def _read(self, index: int = 0) -> Answer:
-        """Read the service; a failure, or an index that fell, says that Consul may have lost records."""
+        """Read the service; after a failure or an index that fell, Consul may have lost records."""
         try:
             await self._client.refresh_token()
-            reply = await self._client.instances(index, wait=self._doubt.left or None)
+            reply = await self._client.instances(index, wait=self._recovery.left or None)
         except ConsulError:
-            self._doubt.begin()
+            self._recovery.begin()
             with translated(DiscoveryError):
                 raise
         if reply.index < index:
-            self._doubt.begin()
+            self._recovery.begin()
         return reply
 
-    def _judged(self, reply: Answer) -> Found | Empty:
+    def _evaluated(self, reply: Answer) -> Found | Empty:
         with translated(DiscoveryError):
-            answer = self._judge(reply)
-        if not (self._doubt.left and self._found_once):
+            answer = self._evaluate(reply)
+        if not (self._recovery.left and self._found_once):
             self._found_once |= isinstance(answer, Found)
             return answer
         if isinstance(answer, Found):
             return replace(answer, complete=False)
         raise DiscoveryError(
-            f"{answer.reason}, shortly after Consul was away or lost records; keeping the peers",
+            f"{answer.reason}, shortly after an outage of Consul; keeping the last known peers",
             kind=FailureKind.UNAVAILABLE,
         )
 
-    def _judge(self, reply: Answer) -> Found | Empty:
-        if self._lacks_us(reply):
+    def _evaluate(self, reply: Answer) -> Found | Empty:
+        if self._lacks_own_record(reply):
             raise self._missing(reply)
         instances = self._ours(reply)
         chosen = self._choose(instances)
@@ -128,7 +128,7 @@ class ConsulDiscoverer:
             raise self._client.filtered()
         if reply.bad:
             raise ConsulError(f"none of {reply.bad} records has a usable address", FailureKind.BAD_DATA)
-        state = f"none of {len(instances)} passing" if instances else "nobody registered"
+        state = f"none of {len(instances)} passing" if instances else "no instance is registered"
         return Empty(f"service {self._name}: {state}")
 
     def _ours(self, reply: Answer) -> list[Instance]:
@@ -140,28 +140,29 @@ class ConsulDiscoverer:
         self._warn("consul.bad_records", reply.bad)
         return newest_of_each_node(same)
 
-    def _lacks_us(self, reply: Answer) -> bool:
-        """Tell whether a list once had this run of ours and no longer does.
+    def _lacks_own_record(self, reply: Answer) -> bool:
+        """Return whether a list once held the record of this run and no longer does.
 
         A wiped agent and a token that lost its permission both answer 200 with an empty list.
         """
         seen = any(map(self._is_this_run, reply.instances))
-        self._seen_ourselves |= seen
-        return self._seen_ourselves and not seen
+        self._own_record_seen |= seen
+        return self._own_record_seen and not seen
 
     def _missing(self, reply: Answer) -> ConsulError:
-        self._doubt.begin()
+        self._recovery.begin()
         if reply.filtered:
             return ConsulError(
                 f"own registration not visible: {self._client.filtered()}", FailureKind.FORBIDDEN
             )
         return ConsulError(
-            f"own registration missing among {len(reply.instances)} of service {self._name}; keeping the peers",
+            f"own registration missing among {len(reply.instances)} of service {self._name}; "
+            "keeping the last known peers",
             FailureKind.BAD_DATA,
         )
 
     def _choose(self, instances: Sequence[Instance]) -> Sequence[Instance]:
-        """Prefer the passing ones; at a cold start, when nobody can pass yet, take all."""
+        """Select the passing ones; at a cold start, when no check can have passed yet, all of them."""
         if not self._settings.only_passing:
             return instances
         passing = [one for one in instances if one.passing]
@@ -183,7 +184,7 @@ class ConsulDiscoverer:
         return f'"{self._settings.service_name}"'
 
     def _warn(self, event: str, count: int, **facts: object) -> None:
-        """Log a count when it is not what it was at the last answer."""
+        """Log a count when it differs from that of the last answer."""
         if count and self._warned.get(event) != count:
             self._logger.warning(event, service=self._settings.service_name, count=count, **facts)
         self._warned[event] = count

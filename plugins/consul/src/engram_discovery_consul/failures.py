@@ -1,4 +1,4 @@
-"""What can go wrong with a call to Consul, in the host's vocabulary and with the remedy where there is one."""
+"""Errors of calls to Consul, as the host's failure kinds, with the remedy where there is one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConsulError", "refused", "translated", "unreachable"]
 
-_LONGEST_QUOTE = 300
+MAX_QUOTE_LENGTH = 300
 _HUMAN_NEEDED = frozenset(
     {FailureKind.UNAUTHORIZED, FailureKind.FORBIDDEN, FailureKind.CONFIG, FailureKind.TLS}
 )
@@ -66,23 +66,23 @@ def translated(into: type[DiscoveryError | RegistrationError]) -> Iterator[None]
 
 
 def refused(status: int, text: str, headers: Mapping[str, str]) -> ConsulError:
-    """Explain an answer that is not 200.
+    """Return the error for a status other than 200.
 
     Args:
         status: HTTP status.
         text: The body, without secrets.
         headers: Of the answer.
     """
-    said = quote(text)
+    text = quote(text)
     kind = _STATUSES.get(status, FailureKind.UNAVAILABLE if status >= 500 else FailureKind.BAD_DATA)
     if status == 403:
-        return _denied(said)
-    text = f"{status}: {said}" if said else f"status {status}"
-    return ConsulError(f"{text}{_remedy(said)}", kind, _retry_after(headers))
+        return _denied(text)
+    message = f"{status}: {text}" if text else f"status {status}"
+    return ConsulError(f"{message}{_remedy(text)}", kind, _retry_after(headers))
 
 
 def unreachable(error: aiohttp.ClientError | OSError) -> ConsulError:
-    """Explain a connection that was not made, or broke."""
+    """Return the error for a connection that failed or broke."""
     tls = _tls_error(error)
     if tls is not None:
         return ConsulError(f"TLS: {_tls_reason(tls)}", FailureKind.TLS)
@@ -101,30 +101,30 @@ def unreachable(error: aiohttp.ClientError | OSError) -> ConsulError:
 
 
 def quote(text: str) -> str:
-    """Return the first line of what a server said, printable and bounded."""
-    line = text.strip().partition("\n")[0][:_LONGEST_QUOTE]
+    """Return the first line of a server's text, printable and bounded."""
+    line = text.strip().partition("\n")[0][:MAX_QUOTE_LENGTH]
     return "".join(character if character.isprintable() else "?" for character in line)
 
 
-def _remedy(said: str) -> str:
-    """Say which setting the community edition does not take."""
-    refused_header = _ENTERPRISE_ONLY.search(said)
+def _remedy(text: str) -> str:
+    """Return the setting that the community edition does not support."""
+    refused_header = _ENTERPRISE_ONLY.search(text)
     return f"; remove cluster.consul.{refused_header[1].lower()}" if refused_header else ""
 
 
-def _denied(said: str) -> ConsulError:
-    if "ACL not found" in said:
+def _denied(text: str) -> ConsulError:
+    if "ACL not found" in text:
         return ConsulError(
             "403: ACL not found: the token was deleted, has expired or is another cluster's; "
             "put a valid one into cluster.consul.token_file",
             FailureKind.UNAUTHORIZED,
         )
-    missing = _MISSING_PERMISSION.search(said)
+    missing = _MISSING_PERMISSION.search(text)
     remedy = ""
     if missing:
         resource, access, name = missing.groups()
         remedy = f'; the token\'s policy needs: {resource} "{name}" {{ policy = "{access}" }}'
-    return ConsulError(f"403: {said}{remedy}", FailureKind.FORBIDDEN)
+    return ConsulError(f"403: {text}{remedy}", FailureKind.FORBIDDEN)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

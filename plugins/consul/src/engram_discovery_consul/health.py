@@ -1,4 +1,4 @@
-"""Is Consul there, does its cluster have a leader, and is our record in it and passing?"""
+"""The health check: Consul answers, has a leader, and our record is present and passing."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SLOW = 1.0
 
 
 class ConsulHealthCheck:
-    """Reads our record as everybody else sees it, which takes an agent and a leader.
+    """Reads our record from the catalogue, which requires an agent and a leader.
 
     Args:
         settings: The table ``[cluster.consul]``.
         context: Identity and clock.
-        client: How Consul is asked.
+        client: The client of the agent.
     """
 
     def __init__(self, settings: ConsulSettings, context: PluginContext, client: ConsulClient) -> None:
@@ -40,7 +40,7 @@ class ConsulHealthCheck:
         return "consul"
 
     async def check(self) -> CheckResult:
-        """Look once: critical without an answer, a warning if our record is missing, failing, or the answer slow."""
+        """Check once: critical without an answer, a warning if our record is missing, failing, or the answer slow."""
         started = self._clock.monotonic()
         try:
             await self._client.refresh_token()
@@ -48,7 +48,7 @@ class ConsulHealthCheck:
         except ConsulError as error:
             return CheckResult(CheckStatus.CRITICAL, await self._explained(error), {"kind": error.kind.value})
         finally:
-            await self._client.aclose()  # nobody closes a health check, and the next look is seconds away
+            await self._client.aclose()  # a health check is never closed, and the next check is seconds away
         seconds = self._clock.monotonic() - started
         details = {"seconds": round(seconds, 3), "registered": record is not None}
         if record is None:
@@ -60,7 +60,7 @@ class ConsulHealthCheck:
         return CheckResult(CheckStatus.PASSING, f"registered and passing, {seconds * 1000:.0f} ms", details)
 
     async def _explained(self, error: ConsulError) -> str:
-        """Say why there was no answer: servers without a quorum let us wait for longer than we do."""
+        """Add the cause of a timeout: servers without a quorum answer later than the deadline."""
         if error.kind is FailureKind.TIMEOUT:
             with suppress(ConsulError):
                 if not await self._client.has_leader():

@@ -27,8 +27,8 @@ class Instance:
     Attributes:
         service_id: Its id, unique at its agent.
         endpoint: Where it may be reached.
-        generation: Which run of its node, 0 if the record does not say.
-        cluster: Its cluster, empty if the record does not say.
+        generation: The run of its node; 0 if the record has none.
+        cluster: Its cluster; empty if the record has none.
         passing: Whether all its checks pass, those of the agent's machine included.
         failing: Each check that does not pass, as ``name: status``.
     """
@@ -42,14 +42,14 @@ class Instance:
 
     @property
     def node_id(self) -> str | None:
-        """The node's id, if the record says it."""
+        """The node's id, if the record has it."""
         return self.endpoint.node_id
 
 
 class InstanceReader:
     """Reads bodies of ``/v1/health/service/…``.
 
-    The JSON parser is told which fields we use: the others, nine tenths of an answer, never become Python objects.
+    The JSON decoder knows the fields in use: the others, nine tenths of an answer, never become Python objects.
 
     Args:
         source: Name of the provider.

@@ -1,4 +1,4 @@
-"""Which of several agents behind one name we talk to: always the same one, until it fails.
+"""Use one of several agents behind a name: the same one until it fails.
 
 A registration lives at one agent; a renewal that reaches another one finds nothing there.
 """
@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from engram_discovery.errors import DiscoveryError
-from engram_discovery.resolve import resolve
+from engram_discovery.network.resolver import resolve
 
 if TYPE_CHECKING:
-    from engram_discovery.address import Address
+    from engram_discovery.network.address import Address
 
 __all__ = ["PinnedAgent"]
 
 
 class PinnedAgent(AbstractResolver):
-    """Looks a name up once and holds on to one of its addresses, then to the next after a failure.
+    """Resolves a name once and keeps one of its addresses; after a failure, the next one.
 
     Args:
-        timeout: Seconds for one look-up.
+        timeout: Seconds for one name resolution.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -37,7 +37,7 @@ class PinnedAgent(AbstractResolver):
         """Return the one address to connect to; called by aiohttp, and not for IP addresses.
 
         Raises:
-            OSError: The name cannot be looked up.
+            OSError: The name cannot be resolved.
         """
         if self._pinned is None:
             self._pinned = await self._choose(host, port, family)

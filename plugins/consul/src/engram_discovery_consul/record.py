@@ -1,10 +1,10 @@
-"""Our record as Consul is told of it: service, meta and check."""
+"""The record that is registered at Consul: service, meta and check."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.address import format_address
+from engram_discovery.network.address import format_address
 
 if TYPE_CHECKING:
     from engram_discovery.types import NodeIdentity, NodeRecord
@@ -52,7 +52,7 @@ def _meta(node: NodeRecord) -> dict[str, str]:
 
 
 def _check(settings: ConsulSettings, node: NodeRecord) -> dict[str, Any]:
-    """Describe the check; an HTTP check follows no redirect, whose target could be anybody's.
+    """Describe the check; an HTTP check follows no redirect, whose target could be any host.
 
     A TTL check starts as passing: without that word it is critical until the first report.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engram_discovery.errors import FailureKind, RegistrationError
 from engram_discovery.types import Lease
-from engram_discovery_consul.blocking import Pace
+from engram_discovery_consul.blocking import RateLimiter
 from engram_discovery_consul.failures import ConsulError, translated
 from engram_discovery_consul.record import check_id, definition, service_id
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ConsulRegistrar"]
 
 _DENIED = frozenset({FailureKind.FORBIDDEN, FailureKind.UNAUTHORIZED})
-_HOPELESS = frozenset({FailureKind.FORBIDDEN, FailureKind.BAD_DATA})
+_NOT_PERMITTED = frozenset({FailureKind.FORBIDDEN, FailureKind.BAD_DATA})
 
 
 class ConsulRegistrar:
@@ -29,7 +29,7 @@ class ConsulRegistrar:
     Args:
         settings: The table ``[cluster.consul]``.
         context: The clock.
-        client: How the agent is asked; closed with this.
+        client: The client of the agent; closed with this object.
     """
 
     def __init__(self, settings: ConsulSettings, context: PluginContext, client: ConsulClient) -> None:
@@ -47,12 +47,12 @@ class ConsulRegistrar:
         """
         with translated(RegistrationError):
             await self._client.refresh_token()
-            await self._look_round(node)
+            await self._check_other_runs(node)
             await self._write(node)
         return self._lease
 
     async def renew(self) -> Lease:
-        """Report that we are well, for a TTL check.
+        """Report the TTL check as passing.
 
         Raises:
             RegistrationError: With kind ``not_found`` if the agent lost our record.
@@ -65,7 +65,7 @@ class ConsulRegistrar:
     async def verify(self) -> bool:
         """Read our record from the catalogue; after a rotation of the token, register with the new one first.
 
-        A record that is critical or in maintenance is there: it is an operator's word, and respected.
+        A record that is critical or in maintenance counts as present: an operator may have set it so.
 
         Raises:
             RegistrationError: The catalogue cannot be read.
@@ -82,20 +82,20 @@ class ConsulRegistrar:
             and found.endpoint.address == node.addr
         )
 
-    async def disturbed(self) -> None:
-        """Return when the agent's record of us has changed, is gone, or the agent is.
+    async def wait_for_change(self) -> None:
+        """Block until the agent's record of this node has changed or gone, or the agent does not answer.
 
-        Where we may not look, never return: the regular reading must do.
+        Never returns where the token may not read the record: the host's regular verification remains.
         """
         id_ = service_id(self._settings, self._registered().identity)
-        pace = Pace(self._clock)
+        limiter = RateLimiter(self._clock)
         try:
             known = digest = (await self._client.local_record(id_)).digest
             while digest == known:
-                await pace.wait()
+                await limiter.wait()
                 digest = (await self._client.local_record(id_, known)).digest
         except ConsulError as error:
-            if error.kind in _HOPELESS:
+            if error.kind in _NOT_PERMITTED:
                 await asyncio.Event().wait()
 
     async def deregister(self) -> None:
@@ -108,7 +108,7 @@ class ConsulRegistrar:
             return
         with translated(RegistrationError):
             await self._client.refresh_token()
-            if not await self._is_replaced(self._node):
+            if not await self._is_superseded(self._node):
                 await self._remove(service_id(self._settings, self._node.identity))
 
     async def aclose(self) -> None:
@@ -124,13 +124,13 @@ class ConsulRegistrar:
             raise RegistrationError("not registered yet", kind=FailureKind.NOT_FOUND)
         return self._node
 
-    async def _look_round(self, node: NodeRecord) -> None:
+    async def _check_other_runs(self, node: NodeRecord) -> None:
         """Refuse to displace a newer run of this node; remove what older ones left behind."""
         own = service_id(self._settings, node.identity)
         for id_, record in (await self._client.local_records(node.identity.node_id)).items():
             if record.generation > node.identity.generation:
                 raise ConsulError(
-                    f"a newer run of node {node.identity.node_id} is registered", FailureKind.REPLACED
+                    f"a newer run of node {node.identity.node_id} is registered", FailureKind.SUPERSEDED
                 )
             if id_ != own and record.generation < node.identity.generation:
                 await self._client.deregister(id_)
@@ -140,7 +140,7 @@ class ConsulRegistrar:
         await self._client.register(definition(self._settings, node))
         self._token = self._client.token
 
-    async def _is_replaced(self, node: NodeRecord) -> bool:
+    async def _is_superseded(self, node: NodeRecord) -> bool:
         try:
             record = await self._client.local_record(service_id(self._settings, node.identity))
         except ConsulError:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from engram_discovery.address import format_address, parse_address
+from engram_discovery.network.address import format_address, parse_address
 from engram_discovery.settings.fields import Phrase
 from engram_discovery.settings.values import Duration, Secret, Table, expect_text, format_duration
 
@@ -39,7 +39,7 @@ AgentAddress = Annotated[str, BeforeValidator(_agent), Phrase("an address host:p
 
 
 class ConsulSettings(Table):
-    """How Consul is asked, and how this node is registered there."""
+    """Discovery and registration by Consul."""
 
     addr: AgentAddress = Field(
         default="127.0.0.1:8500", description="HTTP address of the agent, the one on this machine at best."
@@ -64,7 +64,7 @@ class ConsulSettings(Table):
         default=None, description="Name in the agent's certificate, if not that of addr."
     )
     datacenter: str | None = Field(
-        default=None, pattern=_NAME, description="Where to look for peers; default: the agent's."
+        default=None, pattern=_NAME, description="Datacenter of the peers; default: the agent's."
     )
     namespace: str | None = Field(
         default=None, pattern=_NAME, description="Namespace of the service (Enterprise)."

@@ -1,7 +1,7 @@
 """HTTP towards one agent, in the shape in which py-consul's API classes call it.
 
 py-consul's own asynchronous transport reads answers of any size, follows redirects, passes options to aiohttp that
-are deprecated, and looks certificates up once. This one is bounded, follows nothing, and reads nothing from
+are deprecated, and reads certificates once. This one is bounded, follows nothing, and reads nothing from
 the environment.
 """
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from engram_discovery_consul.pinning import PinnedAgent
     from engram_discovery_consul.tls import Tls
 
-__all__ = ["LARGEST_ANSWER", "TOKEN_HEADER", "Reply", "Transport"]
+__all__ = ["MAX_ANSWER_SIZE", "TOKEN_HEADER", "Reply", "Transport"]
 
 #: Bytes after which an answer is cut off.
-LARGEST_ANSWER = 8 * 1024 * 1024
+MAX_ANSWER_SIZE = 8 * 1024 * 1024
 
 #: The header that carries the ACL token.
 TOKEN_HEADER = "X-Consul-Token"  # noqa: S105  the name of a header
 
-_MOST_SOCKETS = 2
-_KEEP_SOCKET = 5.0
+MAX_SOCKETS = 2
+_KEEPALIVE_TIMEOUT = 5.0
 _OK = 200
 
 
@@ -136,11 +136,11 @@ class Transport:
         ) as response:
             body = await _read(response)
         if response.status != _OK:
-            said = _without_token(body.decode("utf-8", "replace"), headers)
-            raise refused(response.status, said, response.headers)
-        asked_and_told = (str(url), response.headers.get("X-Consul-Index"), body)
-        if self._decoded is None or self._decoded[0] != asked_and_told:
-            self._decoded = asked_and_told, callback(Response(response.status, response.headers, body))
+            text = _without_token(body.decode("utf-8", "replace"), headers)
+            raise refused(response.status, text, response.headers)
+        request_and_body = (str(url), response.headers.get("X-Consul-Index"), body)
+        if self._decoded is None or self._decoded[0] != request_and_body:
+            self._decoded = request_and_body, callback(Response(response.status, response.headers, body))
         return Reply(self._decoded[1], response.headers)
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -148,8 +148,8 @@ class Transport:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=_MOST_SOCKETS,
-                    keepalive_timeout=_KEEP_SOCKET,
+                    limit=MAX_SOCKETS,
+                    keepalive_timeout=_KEEPALIVE_TIMEOUT,
                     resolver=self._agent,
                     use_dns_cache=False,
                 ),
@@ -162,7 +162,7 @@ class Transport:
 
 
 def _without_token(text: str, headers: Mapping[str, str] | None) -> str:
-    """Return what a server said without our token, should it repeat it."""
+    """Return a server's text with the token masked, should it repeat it."""
     token = (headers or {}).get(TOKEN_HEADER)
     return text.replace(token, "***") if token else text
 
@@ -172,6 +172,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         chunks.append(chunk)
         size += len(chunk)
-        if size > LARGEST_ANSWER:
-            raise ConsulError(f"an answer of more than {LARGEST_ANSWER >> 20} MiB", FailureKind.BAD_DATA)
+        if size > MAX_ANSWER_SIZE:
+            raise ConsulError(f"an answer of more than {MAX_ANSWER_SIZE >> 20} MiB", FailureKind.BAD_DATA)
     return b"".join(chunks)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engram_discovery.address import Address
+from engram_discovery.network.address import Address
 from engram_discovery.testing.contracts import (
     Backend,
     DiscovererContract,

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from engram_discovery.address import Address
 from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
-from engram_discovery.registration import RegistrationState
+from engram_discovery.network.address import Address
+from engram_discovery.registration.registration import RegistrationState
 from engram_discovery.sources.status import Outcome
 from engram_discovery.types import CheckStatus, Empty, Found
+from plugins.consul.tests.factories import Maker, record
 from plugins.consul.tests.integration.waiting import until_outcome, until_state
-from plugins.consul.tests.making import Maker, record
 from tests.servers.consul import Consul
 from tests.servers.process import wait_until
 

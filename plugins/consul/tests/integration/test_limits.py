@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.registration import RegistrationState
+from engram_discovery.registration.registration import RegistrationState
 from engram_discovery.sources.status import Outcome
+from plugins.consul.tests.factories import Maker, record
 from plugins.consul.tests.integration.waiting import until_outcome, until_state
-from plugins.consul.tests.making import Maker, record
 from tests.servers.consul import Consul
 from tests.servers.process import wait_until
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.registration import Registration, RegistrationState
+from engram_discovery.registration.registration import Registration, RegistrationState
 from engram_discovery.sources.source import Source
 from engram_discovery.sources.status import Outcome
+from plugins.consul.tests.factories import Maker, record
 from plugins.consul.tests.integration.waiting import until_outcome, until_state
-from plugins.consul.tests.making import Maker, record
 from tests.servers.consul import Consul
 from tests.servers.process import free_port, wait_until
 from tests.servers.toxiproxy import Toxiproxy

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
-from engram_discovery.registration import RegistrationState
+from engram_discovery.registration.registration import RegistrationState
 from engram_discovery.settings.values import Secret
 from engram_discovery.sources.status import Outcome
 from engram_discovery.types import Found
+from plugins.consul.tests.factories import ENOUGH, Maker, record
 from plugins.consul.tests.integration.waiting import until_outcome, until_state
-from plugins.consul.tests.making import ENOUGH, Maker, record
 from tests.servers.consul import Consul, acl_configuration
 from tests.servers.process import wait_until
 
@@ -65,8 +65,8 @@ async def test_a_missing_permission_is_named(consul: Consul) -> None:
     ("rules", "cause"),
     [
         (None, "denies by default and cluster.consul.token is not set"),
-        ('key_prefix "" { policy = "read" }', "left out what the token may not see"),
-        ('service "engram" { policy = "read" }', "left out what the token may not see"),
+        ('key_prefix "" { policy = "read" }', "lacks read permission"),
+        ('service "engram" { policy = "read" }', "lacks read permission"),
     ],
 )
 async def test_a_list_emptied_by_acls_is_no_empty_list(consul: Consul, rules: str | None, cause: str) -> None:

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from engram_discovery.errors import FailureKind
-from engram_discovery.registration import Registration, RegistrationState
+from engram_discovery.registration.registration import Registration, RegistrationState
 from engram_discovery.sources.status import Outcome
+from plugins.consul.tests.factories import Maker, record
 from plugins.consul.tests.integration.waiting import until_outcome, until_state
-from plugins.consul.tests.making import Maker, record
 from tests.servers.consul import Consul, cluster_of
 from tests.servers.process import wait_until
 

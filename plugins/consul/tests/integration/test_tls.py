@@ -10,7 +10,7 @@ import trustme
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty
-from plugins.consul.tests.making import Maker
+from plugins.consul.tests.factories import Maker
 from tests.servers.consul import Consul, tls_configuration
 
 pytestmark = pytest.mark.server

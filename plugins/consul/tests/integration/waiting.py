@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engram_discovery.registration import Registration, RegistrationState
+from engram_discovery.registration.registration import Registration, RegistrationState
 from engram_discovery.sources.source import Source
 from engram_discovery.sources.status import Outcome
 from tests.servers.process import wait_until

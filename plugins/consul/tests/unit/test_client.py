@@ -11,14 +11,14 @@ from contextlib import aclosing
 
 import pytest
 
-from engram_discovery.address import Address
 from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.network.address import Address
 from engram_discovery.settings.values import Secret
 from engram_discovery.testing import FakeClock
 from engram_discovery.types import Empty, Found
 from engram_discovery_consul import pinning
-from plugins.consul.tests.lag import cpu_seconds, loop_lag
-from plugins.consul.tests.making import Maker, record
+from plugins.consul.tests.factories import Maker, record
+from plugins.consul.tests.loop_lag import cpu_seconds, loop_lag
 from plugins.consul.tests.scripted import Agent, Script, answer, entry, scripted
 from tests.servers.process import wait_until
 
@@ -279,7 +279,7 @@ async def test_lists_are_doubted_for_a_minute_after_consul_was_away() -> None:
         with pytest.raises(DiscoveryError, match="No cluster leader"):
             await discoverer.discover()
         short = await discoverer.discover()
-        with pytest.raises(DiscoveryError, match="keeping the peers"):
+        with pytest.raises(DiscoveryError, match="keeping the last known peers"):
             await discoverer.discover()
         await clock.advance(61)
         later, nobody = await discoverer.discover(), await discoverer.discover()

@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from engram_discovery.address import Address
+from engram_discovery.network.address import Address
 from engram_discovery.testing import FakeClock
-from engram_discovery_consul.blocking import Pace, deadline, next_index, parse_index
+from engram_discovery_consul.blocking import RateLimiter, deadline, next_index, parse_index
 from engram_discovery_consul.failures import ConsulError
 from engram_discovery_consul.instances import Instance, InstanceReader, newest_of_each_node
 from engram_discovery_consul.record import definition
 from engram_discovery_consul.settings import ConsulSettings
-from plugins.consul.tests.making import ENOUGH, record
+from plugins.consul.tests.factories import ENOUGH, record
 from plugins.consul.tests.scripted import entry
 
 
@@ -52,7 +52,7 @@ def test_any_header_is_an_index_or_an_error(text: str) -> None:
 async def test_the_pace_is_one_a_second_after_two() -> None:
     """However fast answers come; credit is never saved up beyond the burst."""
     clock = FakeClock()
-    pace = Pace(clock)
+    pace = RateLimiter(clock)
     times: list[float] = []
 
     async def run() -> None:

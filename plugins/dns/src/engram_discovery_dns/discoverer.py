@@ -1,4 +1,4 @@
-"""Where our peers are, by DNS: SRV records and the addresses of their targets, or plain address records."""
+"""Discover peers by DNS: SRV records and the addresses of their targets, or address records."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from engram_discovery.address import canonical_host
 from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.network.address import canonical_host
 from engram_discovery.types import Empty, Endpoint, Found
 from engram_discovery_dns.kubernetes import readiness_hint
-from engram_discovery_dns.question import Form, question_for
+from engram_discovery_dns.question import QueryMode, question_for
 from engram_discovery_dns.records import select
 from engram_discovery_dns.targets import Addresses, TargetLookup
 from engram_discovery_dns.wire import Kind, to_text
@@ -20,26 +20,25 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     from engram_discovery.hookspecs import PluginContext
-    from engram_discovery_dns.client import DnsClient, Reply, Round
+    from engram_discovery_dns.client import DnsClient, LookupSession, Reply
     from engram_discovery_dns.records import Selection
     from engram_discovery_dns.settings import DnsSettings
     from engram_discovery_dns.wire import SrvRecord
 
 __all__ = ["DnsDiscoverer"]
 
-_SHORTEST_TTL = 1.0
-_OWN_SHARE = (
-    0.9  # of the host's deadline, so that what was found in time is answered before the host gives up
-)
+MIN_TTL = 1.0
+#: Share of the host's deadline for one lookup, so that a partial answer is returned before the host gives up.
+_DEADLINE_SHARE = 0.9
 
 
 class DnsDiscoverer:
-    """Asks DNS once a call; the host refreshes, retries and remembers whole answers.
+    """Queries DNS once per call; the host refreshes, retries and keeps complete answers.
 
     Args:
         settings: The table ``[cluster.dns]``.
         context: Logger, provider name and the host's deadline.
-        client: How DNS is asked.
+        client: Sends the queries.
     """
 
     def __init__(self, settings: DnsSettings, context: PluginContext, client: DnsClient) -> None:
@@ -49,22 +48,22 @@ class DnsDiscoverer:
         self._client = client
         self._question = question_for(settings)
         self._targets = TargetLookup(settings.family)
-        self._timeout = min(settings.timeout or context.timeout, context.timeout) * _OWN_SHARE
+        self._timeout = min(settings.timeout or context.timeout, context.timeout) * _DEADLINE_SHARE
         self._warned: dict[str, object] = {}
 
     async def discover(self) -> Found | Empty:
-        """Ask once; see ``engram_discovery.protocols.Discoverer``.
+        """Query once; see ``engram_discovery.protocols.Discoverer``.
 
         Endpoints come in the order of RFC 2782. ``meta["target"]`` is the name that an address belongs to,
-        ``detail`` says which records answered, ``ttl`` is the smallest TTL, 1 s to ``refresh_interval``.
+        ``detail`` names the records that answered, ``ttl`` is the smallest TTL, 1 s to ``refresh_interval``.
 
         Raises:
-            DiscoveryError: DNS did not answer, or answered with an error, nonsense, or only a part.
+            DiscoveryError: DNS did not answer, or the answer is an error, malformed or partial.
         """
-        with self._client.round(self._timeout) as asking:
-            answer = await self._answer(asking)
+        with self._client.session(self._timeout) as session:
+            answer = await self._answer(session)
         hint = readiness_hint(self._question.name, answer)
-        self._warn_once("dns.readiness_deadlock", hint, hint=hint)
+        self._warn_once("dns.readiness_deadlock", hint, remedy=hint)
         if hint and isinstance(answer, Empty):
             return Empty(f"{answer.reason}; {hint}", ttl=answer.ttl)
         return answer
@@ -72,24 +71,24 @@ class DnsDiscoverer:
     async def aclose(self) -> None:
         """Do nothing: no socket outlives a call."""
 
-    async def _answer(self, asking: Round) -> Found | Empty:
-        form, name = self._question.form, self._question.name
-        if form is Form.ADDRESS:
-            return await self._by_address(asking)
-        reply = await asking.ask(name, Kind.SRV)
-        if not reply.no:
-            return await self._by_service(asking, reply)
-        if form is Form.AUTO:
-            return await self._by_address(asking)
-        return Empty(f"{reply.no} for SRV {name}", self._ttl([reply.answer.ttl]))
+    async def _answer(self, session: LookupSession) -> Found | Empty:
+        mode, name = self._question.mode, self._question.name
+        if mode is QueryMode.ADDRESS:
+            return await self._from_addresses(session)
+        reply = await session.ask(name, Kind.SRV)
+        if not reply.negative:
+            return await self._from_service(session, reply)
+        if mode is QueryMode.AUTO:
+            return await self._from_addresses(session)
+        return Empty(f"{reply.negative} for SRV {name}", self._ttl([reply.answer.ttl]))
 
-    async def _by_address(self, asking: Round) -> Found | Empty:
+    async def _from_addresses(self, session: LookupSession) -> Found | Empty:
         name = self._question.name
-        addresses = await self._targets.look_up(asking, name)
+        addresses = await self._targets.resolve(session, name)
         self._refuse_partial([addresses])
         ttl = self._ttl([addresses.ttl])
         if not addresses.texts:
-            return Empty(f"{addresses.no} for {name}: no address records", ttl)
+            return Empty(f"{addresses.negative} for {name}: no address records", ttl)
         meta = _meta(name.removesuffix("."))
         endpoints = [
             Endpoint(host, self._question.port, source=self._source, ttl=addresses.ttl, meta=meta)
@@ -98,12 +97,12 @@ class DnsDiscoverer:
         detail = f"A/AAAA {name} from {addresses.server}"
         return Found(self._allowed(endpoints), addresses.failure is None, ttl, detail)
 
-    async def _by_service(self, asking: Round, reply: Reply) -> Found | Empty:
+    async def _from_service(self, session: LookupSession, reply: Reply) -> Found | Empty:
         selection = select(cast("tuple[SrvRecord, ...]", reply.answer.records), self._question.port)
         self._report(selection)
         if not selection.records:
-            return self._nobody_offers(reply, selection)
-        targets = await self._addresses(asking, selection, reply)
+            return self._not_offered(reply, selection)
+        targets = await self._addresses(session, selection, reply)
         self._refuse_partial(targets.values())
         ttl = self._ttl([reply.answer.ttl, *(addresses.ttl for addresses in targets.values())])
         endpoints = self._endpoints(selection, targets, reply.answer.ttl)
@@ -113,12 +112,12 @@ class DnsDiscoverer:
         return Found(self._allowed(endpoints), complete, ttl, f"SRV {reply.name} from {reply.server}")
 
     async def _addresses(
-        self, asking: Round, selection: Selection, reply: Reply
+        self, session: LookupSession, selection: Selection, reply: Reply
     ) -> Mapping[bytes, Addresses]:
         names = {record.target for record in selection.records}
-        if self._question.form is Form.SRV_NAMES:
+        if self._question.mode is QueryMode.SRV_NAMES:
             return {name: Addresses(_host_name(name)) for name in names}
-        return await self._targets.look_up_all(asking, names, reply.answer)
+        return await self._targets.resolve_all(session, names, reply.answer)
 
     def _endpoints(
         self, selection: Selection, targets: Mapping[bytes, Addresses], ttl: float | None
@@ -138,7 +137,7 @@ class DnsDiscoverer:
         ]
 
     def _refuse_partial(self, lookups: Iterable[Addresses]) -> None:
-        """Raise if nothing could be looked up, or if the settings want all and a part could not."""
+        """Raise if no name was resolved, or if one was not and ``partial = "fail"``."""
         lookups = tuple(lookups)
         failures = [addresses.failure for addresses in lookups if addresses.failure is not None]
         answered = any(
@@ -154,10 +153,10 @@ class DnsDiscoverer:
             error=str(failures[0]) if failures else "",
         )
 
-    def _nobody_offers(self, reply: Reply, selection: Selection) -> Empty:
+    def _not_offered(self, reply: Reply, selection: Selection) -> Empty:
         if selection.offered:
             raise DiscoveryError(f"SRV {reply.name}: every record has port 0", kind=FailureKind.BAD_DATA)
-        reason = f'SRV {reply.name} says that the service is not offered (target ".")'
+        reason = f'SRV {reply.name}: service not offered (target ".", RFC 2782)'
         return Empty(reason, self._ttl([reply.answer.ttl]))
 
     def _report(self, selection: Selection) -> None:
@@ -170,7 +169,7 @@ class DnsDiscoverer:
         )
 
     def _allowed(self, endpoints: list[Endpoint]) -> tuple[Endpoint, ...]:
-        """Drop what the settings do not allow. The host drops what can be nobody's address."""
+        """Drop addresses outside ``allowed_cidrs``. The host drops wildcard and multicast addresses."""
         networks = self._settings.allowed_cidrs
         allowed = tuple(e for e in endpoints if not networks or _is_in(e.host, networks))
         outside = len(endpoints) - len(allowed)
@@ -182,10 +181,10 @@ class DnsDiscoverer:
 
     def _ttl(self, ttls: Iterable[float | None]) -> float:
         longest = self._settings.refresh_interval
-        return max(_SHORTEST_TTL, min([longest, *(ttl for ttl in ttls if ttl is not None)]))
+        return max(MIN_TTL, min([longest, *(ttl for ttl in ttls if ttl is not None)]))
 
     def _warn_once(self, event: str, fact: object, **facts: object) -> None:
-        """Log a warning when ``fact`` is true and not what it was at the last look-up."""
+        """Log a warning when ``fact`` is true and has changed since the last lookup."""
         if fact and self._warned.get(event) != fact:
             self._logger.warning(event, service=self._question.name, **facts)
         self._warned[event] = fact
@@ -206,5 +205,5 @@ def _is_in(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
     try:
         address = ip_address(host)
     except ValueError:
-        return True  # a name: the host that looks it up sees its address, we do not
+        return True  # a name: its address is known only when the host resolves it
     return any(address.version == network.version and address in network for network in networks)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engram_discovery.errors import DiscoveryError
 from engram_discovery.types import CheckResult, CheckStatus
-from engram_discovery_dns.question import Form, question_for
+from engram_discovery_dns.question import QueryMode, question_for
 from engram_discovery_dns.wire import Kind
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ class DnsHealthCheck:
         return "dns"
 
     async def check(self) -> CheckResult:
-        """Ask once. Critical if nobody answers, a warning if that took more than a second."""
-        kind = Kind.A if self._question.form is Form.ADDRESS else Kind.SRV
+        """Query once: critical without an answer, a warning if it took more than a second."""
+        kind = Kind.A if self._question.mode is QueryMode.ADDRESS else Kind.SRV
         started = self._clock.monotonic()
         try:
-            with self._client.round(self._timeout) as asking:
-                reply = await asking.ask(self._question.name, kind)
+            with self._client.session(self._timeout) as session:
+                reply = await session.ask(self._question.name, kind)
         except DiscoveryError as error:
             age = None if self._answered_at is None else self._clock.monotonic() - self._answered_at
             return CheckResult(CheckStatus.CRITICAL, str(error), {"last_answer_age_seconds": age})
@@ -54,5 +54,7 @@ class DnsHealthCheck:
         seconds = self._answered_at - started
         status = CheckStatus.PASSING if seconds <= _SLOW else CheckStatus.WARNING
         records = len(reply.answer.records)
-        output = f"{records} records in {seconds * 1000:.0f} ms" + (f" ({reply.no})" if reply.no else "")
+        output = f"{records} records in {seconds * 1000:.0f} ms" + (
+            f" ({reply.negative})" if reply.negative else ""
+        )
         return CheckResult(status, output, {"seconds": seconds, "records": records, "server": reply.server})

@@ -13,13 +13,13 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
-from engram_discovery.address import format_address
+from engram_discovery.network.address import format_address
 from engram_discovery_dns.wire import CnameError, MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from engram_discovery.address import Address
+    from engram_discovery.network.address import Address
     from engram_discovery_dns.wire import Answer, Query
 
 __all__ = ["GarbageError", "Nameserver", "Outcome", "TruncatedError"]
@@ -41,7 +41,7 @@ class TruncatedError(Exception):
 
 
 class Nameserver:
-    """One name server during one round of look-ups.
+    """One name server during one lookup session.
 
     Args:
         address: IP address and port.
@@ -55,17 +55,17 @@ class Nameserver:
         self._address = address
         self._socket: socket.socket | None = None
         self._waiting: dict[int, _Waiting] = {}
-        self._given_up: set[int] = set()
+        self._expired: set[int] = set()
         self._garbage = False
 
     def __str__(self) -> str:
         return format_address(self._address)
 
     def begin(self, queries: Sequence[Query], timeout: float) -> list[Outcome]:
-        """Send questions over UDP now, back to back: that costs less than waking the server for each.
+        """Send queries over UDP back to back, which costs less than one wake-up of the server for each.
 
         Returns:
-            For each a future of the answer, or of what went wrong within ``timeout`` seconds. It never raises.
+            For each a future of the answer, or of the failure within ``timeout`` seconds. It never raises.
         """
         idents = _fresh(self._waiting, len(queries))
         wires = [self._expect(query, ident, timeout) for query, ident in zip(queries, idents, strict=True)]
@@ -83,14 +83,14 @@ class Nameserver:
         return ident, query.encode(ident)
 
     async def finish(self, query: Query, outcome: Outcome, timeout: float) -> Answer:
-        """Wait for what ``begin`` began; fetch the answer over TCP, ``timeout`` seconds at most, if it was cut.
+        """Wait for what ``begin`` began; repeat over TCP, within ``timeout`` seconds, if the answer was truncated.
 
         Raises:
-            TimeoutError: Nothing came.
-            GarbageError: Something came over UDP, but no answer to the question.
-            MalformedError: What came over TCP is no answer to the question.
-            CnameError: The answer leads nowhere.
-            TruncatedError: Only a part of the answer can be had.
+            TimeoutError: No answer arrived.
+            GarbageError: Datagrams arrived, but none answers the query.
+            MalformedError: The message over TCP does not answer the query.
+            CnameError: The CNAME chain has no end.
+            TruncatedError: The answer is truncated over TCP as well.
             OSError: The server cannot be reached.
         """
         answer = await outcome
@@ -107,7 +107,7 @@ class Nameserver:
         return answer
 
     def close(self) -> None:
-        """Close the socket; forget what was not answered."""
+        """Close the socket and drop unanswered queries."""
         for _, outcome, timer in self._waiting.values():
             timer.cancel()
             outcome.cancel()
@@ -126,7 +126,7 @@ class Nameserver:
         return self._socket
 
     def _receive(self) -> None:
-        """Hand what has come to those who wait; pass over what is forged or broken."""
+        """Pass received answers to their queries; ignore forged and malformed datagrams."""
         while self._socket is not None:
             try:
                 wire = self._socket.recv(_LARGEST_DATAGRAM)
@@ -141,7 +141,7 @@ class Nameserver:
     def _take(self, wire: bytes) -> None:
         ident = int.from_bytes(wire[:2])
         if ident not in self._waiting:
-            self._garbage |= ident not in self._given_up  # else it is merely late
+            self._garbage |= ident not in self._expired  # else it is a late answer
             return
         try:
             self._settle(ident, self._waiting[ident][0].decode(ident, wire))
@@ -151,8 +151,8 @@ class Nameserver:
             self._settle(ident, error)
 
     def _expire(self, ident: int) -> None:
-        self._given_up.add(ident)
-        garbage = GarbageError("no DNS message that answers the question")
+        self._expired.add(ident)
+        garbage = GarbageError("no DNS message that answers the query")
         self._settle(ident, garbage if self._garbage else TimeoutError("no answer"))
 
     def _settle(self, ident: int, result: Answer | Exception) -> None:

@@ -1,4 +1,4 @@
-"""Which SRV records of an answer lead to a peer, and in which order."""
+"""Select and order the usable SRV records of an answer (RFC 2782)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Selection:
 
     Attributes:
         records: In the order of RFC 2782: by priority, drawn by weight among equals.
-        offered: False if the only target is ``.``: the service is decidedly not available.
+        offered: False if the only target is ``.``: the service is not available at this domain.
         without_port: How many records were left out because their port is 0.
         ambiguous_ports: The ports of a target that has several, if none of them is the port wanted.
     """
@@ -36,7 +36,7 @@ class Selection:
 
 
 def select(records: Iterable[SrvRecord], port: int) -> Selection:
-    """Choose the records that lead to peers.
+    """Select the usable records.
 
     A headless Service of Kubernetes answers the bare name with each pod once for each of its ports. Where a
     target comes with several ports, the records with ``port`` are kept; if there are none, all are.

@@ -10,8 +10,8 @@ import dns.exception
 import dns.name
 import dns.resolver
 
-from engram_discovery.address import Address
 from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.network.address import Address
 from engram_discovery_dns.wire import from_text
 
 if TYPE_CHECKING:
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 __all__ = ["ResolvConf", "ResolverConfiguration"]
 
-_LONGEST_TRY = 1.0
+MAX_ATTEMPT_TIMEOUT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class ResolverConfiguration:
-    """Where to ask, and how names are completed; see resolv.conf(5).
+    """Name servers and search list; see resolv.conf(5).
 
     Attributes:
         nameservers: Addresses of the servers, in order.
         search: Domains that complete a name, without trailing dot.
         ndots: A name with fewer dots is completed before it is tried as it stands.
-        timeout: Seconds for one try of one server.
+        timeout: Seconds for one query to one server.
     """
 
     nameservers: tuple[Address, ...]
     search: tuple[str, ...] = ()
     ndots: int = 1
-    timeout: float = _LONGEST_TRY
+    timeout: float = MAX_ATTEMPT_TIMEOUT
 
     def variants(self, name: str) -> list[bytes]:
         """Return the names to try for ``name``, in order, in wire form; only itself if it ends with a dot."""
@@ -49,10 +49,10 @@ class ResolverConfiguration:
 
 
 class ResolvConf:
-    """Gives the configuration as the file has it now.
+    """Provides the current content of the file.
 
     Args:
-        nameservers: Servers to ask instead of those of the file. The search list still comes from the file.
+        nameservers: Servers to query instead of those of the file. The search list still comes from the file.
         path: The file.
     """
 
@@ -63,17 +63,17 @@ class ResolvConf:
         self._current: ResolverConfiguration | None = None
 
     def current(self) -> ResolverConfiguration:
-        """Return the configuration; reads a small local file if that has changed.
+        """Return the configuration; reads the file again if it has changed (a small local file).
 
         Raises:
             DiscoveryError: The file cannot be used and no name servers are set.
         """
-        seen = self._look()
-        if self._current is None or seen != self._seen:
-            self._current, self._seen = self._read(), seen
+        signature = self._file_signature()
+        if self._current is None or signature != self._seen:
+            self._current, self._seen = self._read(), signature
         return self._current
 
-    def _look(self) -> tuple[int, int, int] | None:
+    def _file_signature(self) -> tuple[int, int, int] | None:
         try:
             facts = self._path.stat()
         except OSError:
@@ -95,5 +95,5 @@ class ResolvConf:
             self._nameservers or tuple(Address(str(server), 53) for server in parsed.nameservers),
             search=tuple(d.to_text(omit_final_dot=True) for d in domains if d != dns.name.root),
             ndots=1 if parsed.ndots is None else parsed.ndots,
-            timeout=min(parsed.timeout, _LONGEST_TRY),
+            timeout=min(parsed.timeout, MAX_ATTEMPT_TIMEOUT),
         )

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from engram_discovery.address import DEFAULT_GOSSIP_PORT, Address, format_address, parse_address
+from engram_discovery.network.address import DEFAULT_GOSSIP_PORT, Address, format_address, parse_address
 from engram_discovery.settings.fields import Kind, Phrase
 from engram_discovery.settings.values import Duration, Names, Port, Table, split_list
 from engram_discovery_dns.question import parse_service
@@ -37,7 +37,7 @@ def _nameservers(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def nameserver_addresses(texts: tuple[str, ...]) -> tuple[Address, ...]:
-    """Parse name servers: IP addresses, with port 53 unless they say another.
+    """Parse name servers: IP addresses, with port 53 unless another is given.
 
     Raises:
         ValueError: One is not an IP address.
@@ -65,36 +65,34 @@ Networks = Annotated[
 
 
 class DnsSettings(Table):
-    """How peers are found in DNS."""
+    """Discovery by DNS."""
 
     service: Service = Field(
-        description="Name to look up, as in engram.default.svc.cluster.local; _name._tcp.domain is looked up "
-        "as SRV as it stands; dns+host:port, dnssrv+name and dnssrvnoa+name fix the form."
+        description="Name to query, such as engram.default.svc.cluster.local; _name._tcp.domain is queried as "
+        "SRV unchanged; dns+host:port, dnssrv+name and dnssrvnoa+name fix the record type."
     )
-    port: Port = Field(
-        default=DEFAULT_GOSSIP_PORT, description="Port of the peers where DNS does not tell it."
-    )
+    port: Port = Field(default=DEFAULT_GOSSIP_PORT, description="Port of the peers where DNS holds none.")
     refresh_interval: Duration = Field(
-        default=30.0, description="Longest time between look-ups; a shorter TTL is honoured."
+        default=30.0, description="Longest time between lookups; a shorter TTL is honoured."
     )
     port_name: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$",
-        description="Name of the port; looks up _<port_name>._<protocol>.<service>.",
+        description="Name of the port; queries _<port_name>._<protocol>.<service>.",
     )
     protocol: Literal["tcp", "udp"] = Field(default="tcp", description="Protocol of the named port.")
     family: Family = Field(default=Family.ANY, description="Addresses to use of each target.")
     nameservers: Nameservers = Field(
         default=(),
-        description="Name servers to ask, as address or address:port; default: those of /etc/resolv.conf.",
+        description="Name servers to query, as address or address:port; default: those of /etc/resolv.conf.",
     )
     timeout: Duration | None = Field(
         default=None,
-        description="Deadline for one look-up, all retries included; at most the host's, the default.",
+        description="Deadline for one lookup, all retries included; at most the host's, the default.",
     )
     partial: Literal["keep", "fail"] = Field(
         default="keep",
-        description="When some targets cannot be looked up: keep their last addresses, or fail the look-up.",
+        description="When some targets cannot be resolved: keep their last addresses, or fail the lookup.",
     )
     allowed_cidrs: Networks = Field(
         default=(),

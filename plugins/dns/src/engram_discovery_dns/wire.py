@@ -44,7 +44,7 @@ _QUESTION = struct.Struct("!HH")
 
 
 class MalformedError(ValueError):
-    """The bytes are no DNS message, or none that answers the question."""
+    """The bytes are not a DNS message, or do not answer the query."""
 
 
 class CnameError(Exception):
@@ -62,7 +62,7 @@ class Kind(IntEnum):
 
 
 class Rcode(IntEnum):
-    """Response codes that have a meaning for us."""
+    """Response codes that this client interprets (RFC 1035)."""
 
     NOERROR = 0
     FORMERR = 1
@@ -90,14 +90,14 @@ class SrvRecord:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered.
+    """The answer of one server.
 
     Attributes:
         rcode: The response code; see ``Rcode``.
         truncated: Whether the server left something out.
         records: SRV records, or addresses as text; CNAMEs are followed. Empty if there are none.
         ttl: The smallest TTL of the records and of CNAMEs followed; the negative TTL if there are no records,
-            and None if the server did not say that.
+            and None if the server did not give one.
         additional: Addresses that the server added: by name, by kind, each with its TTL.
     """
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from engram_discovery.clock import SystemClock
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.sources.source import Source
 from engram_discovery.types import Empty, Found
-from plugins.dns.tests.making import Log, addresses, make_discoverer
+from plugins.dns.tests.factories import Log, addresses, make_discoverer
 from tests.servers.coredns import CoreDns
 from tests.servers.process import wait_until
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.clock import SystemClock
 from engram_discovery.errors import FailureKind
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.sources.source import Source
 from engram_discovery.sources.status import Outcome
-from plugins.dns.tests.making import Log, make_discoverer
+from plugins.dns.tests.factories import Log, make_discoverer
 from tests.servers.coredns import CoreDns
 from tests.servers.process import wait_until
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.clock import SystemClock
 from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.sources.source import Source
 from engram_discovery.types import Empty, Found
-from plugins.dns.tests.making import Log, addresses, make_discoverer
+from plugins.dns.tests.factories import Log, addresses, make_discoverer
 from tests.servers.bind import Bind
 from tests.servers.coredns import CoreDns
 from tests.servers.process import free_port

@@ -10,7 +10,7 @@ import pytest
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery_dns.client import DnsClient, Reply
 from engram_discovery_dns.wire import Kind, Rcode
-from plugins.dns.tests.making import make_client
+from plugins.dns.tests.factories import make_client
 from plugins.dns.tests.scripted import Script, reply, serve
 from tests.servers.process import free_port
 
@@ -19,8 +19,8 @@ RECORD = f"{NAME} 5 IN A 10.0.0.1"
 
 
 async def ask(client: DnsClient, name: str = NAME, within: float = 30.0) -> Reply:
-    with client.round(within) as asking:
-        return await asking.ask(name, Kind.A)
+    with client.session(within) as session:
+        return await session.ask(name, Kind.A)
 
 
 def good(query: dns.message.Message) -> Sequence[bytes]:
@@ -139,9 +139,9 @@ async def test_a_server_that_was_silent_is_asked_last_in_the_same_round() -> Non
 
     async with serve(dead_script) as dead, serve(good) as alive:
         client = make_client(dead, alive, patience=1.0)
-        with client.round(30.0) as asking:
+        with client.session(30.0) as session:
             for _ in range(10):
-                await asking.ask(NAME, Kind.A)
+                await session.ask(NAME, Kind.A)
 
     assert len(unanswered) == 1
 
@@ -210,7 +210,7 @@ async def test_a_name_is_missing_only_if_every_variant_is(
             with pytest.raises(DiscoveryError, match="SERVFAIL"):
                 await ask(client, "n1")
         else:
-            assert (await ask(client, "n1")).no == expected
+            assert (await ask(client, "n1")).negative == expected
 
 
 async def test_a_cancelled_question_leaves_no_socket() -> None:

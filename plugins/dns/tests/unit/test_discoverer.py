@@ -9,7 +9,7 @@ import pytest
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty, Found
 from engram_discovery_dns.wire import Rcode
-from plugins.dns.tests.making import Log, addresses, make_discoverer
+from plugins.dns.tests.factories import Log, addresses, make_discoverer
 from plugins.dns.tests.scripted import reply, serve
 
 SERVICE = "_g._tcp.engram.test."
@@ -290,7 +290,7 @@ async def test_several_ports_of_which_none_is_ours_are_warned_of_once() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", None])
 async def test_the_readiness_deadlock_is_named(host: str | None) -> None:
-    """A cluster-local name that lists nobody, or only this host: the remedy is said, once."""
+    """A cluster-local name that has no addresses, or only those of this host: the remedy is logged once."""
     name, log = "engram.default.svc.cluster.local.", Log()
     zone = Zone(*([f"{name} 5 IN A {host}"] if host else []))
     async with serve(zone) as server:
@@ -298,7 +298,7 @@ async def test_the_readiness_deadlock_is_named(host: str | None) -> None:
         answers = [await discoverer.discover() for _ in range(2)]
 
     assert log.events == ["dns.readiness_deadlock"]
-    assert "publishNotReadyAddresses: true" in log.warnings[0][1]["hint"]
+    assert "publishNotReadyAddresses: true" in log.warnings[0][1]["remedy"]
     if isinstance(answers[0], Empty):
         assert "publishNotReadyAddresses" in answers[0].reason
 

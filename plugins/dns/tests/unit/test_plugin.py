@@ -9,7 +9,7 @@ from engram_discovery_dns import plugin
 from engram_discovery_dns.health import DnsHealthCheck
 from engram_discovery_dns.settings import DnsSettings
 from engram_discovery_dns.wire import Rcode
-from plugins.dns.tests.making import make_client, make_context
+from plugins.dns.tests.factories import make_client, make_context
 from plugins.dns.tests.scripted import Script, reply, serve
 from tests.servers.process import free_port
 

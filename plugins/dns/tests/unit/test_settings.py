@@ -3,31 +3,31 @@
 import pytest
 from pydantic import ValidationError
 
-from engram_discovery.providers import make_host
+from engram_discovery.node.provider_factory import make_host
 from engram_discovery.settings.load import settings_from
 from engram_discovery_dns.plugin import engram_providers
-from engram_discovery_dns.question import Form, Question, question_for
+from engram_discovery_dns.question import QueryMode, Question, question_for
 from engram_discovery_dns.settings import DnsSettings
 
 
 @pytest.mark.parametrize(
     ("settings", "question"),
     [
-        ({"service": "engram.test"}, Question("engram.test", Form.AUTO, 7946)),
-        ({"service": "Engram.Test."}, Question("engram.test.", Form.AUTO, 7946)),
-        ({"service": "_g._tcp.engram.test"}, Question("_g._tcp.engram.test", Form.SRV, 7946)),
+        ({"service": "engram.test"}, Question("engram.test", QueryMode.AUTO, 7946)),
+        ({"service": "Engram.Test."}, Question("engram.test.", QueryMode.AUTO, 7946)),
+        ({"service": "_g._tcp.engram.test"}, Question("_g._tcp.engram.test", QueryMode.SRV, 7946)),
         (
             {"service": "engram.test", "port_name": "gossip", "protocol": "udp"},
-            Question("_gossip._udp.engram.test", Form.SRV, 7946),
+            Question("_gossip._udp.engram.test", QueryMode.SRV, 7946),
         ),
         (
             {"service": "_g._tcp.engram.test", "port_name": "other"},
-            Question("_g._tcp.engram.test", Form.SRV, 7946),
+            Question("_g._tcp.engram.test", QueryMode.SRV, 7946),
         ),
-        ({"service": "dns+engram.test:9000"}, Question("engram.test", Form.ADDRESS, 9000)),
-        ({"service": "dns+engram.test", "port": 9001}, Question("engram.test", Form.ADDRESS, 9001)),
-        ({"service": "dnssrv+_g._tcp.engram.test"}, Question("_g._tcp.engram.test", Form.SRV, 7946)),
-        ({"service": "dnssrvnoa+engram.test"}, Question("engram.test", Form.SRV_NAMES, 7946)),
+        ({"service": "dns+engram.test:9000"}, Question("engram.test", QueryMode.ADDRESS, 9000)),
+        ({"service": "dns+engram.test", "port": 9001}, Question("engram.test", QueryMode.ADDRESS, 9001)),
+        ({"service": "dnssrv+_g._tcp.engram.test"}, Question("_g._tcp.engram.test", QueryMode.SRV, 7946)),
+        ({"service": "dnssrvnoa+engram.test"}, Question("engram.test", QueryMode.SRV_NAMES, 7946)),
     ],
 )
 def test_what_is_asked(settings: dict[str, object], question: Question) -> None:

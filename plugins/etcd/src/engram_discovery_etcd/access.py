@@ -17,7 +17,7 @@ from engram_discovery_etcd.failures import EtcdError, translate
 from engram_discovery_etcd.messages import AuthenticateRequest
 
 if TYPE_CHECKING:
-    from engram_discovery.log import Logger
+    from engram_discovery.runtime.log import Logger
     from engram_discovery_etcd.channel import Connection
     from engram_discovery_etcd.settings import EtcdSettings
 

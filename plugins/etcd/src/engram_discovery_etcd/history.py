@@ -15,8 +15,8 @@ from engram_discovery_etcd.failures import EtcdError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from engram_discovery.clock import Clock
-    from engram_discovery.log import Logger
+    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.runtime.log import Logger
     from engram_discovery_etcd.messages import ResponseHeader
 
 __all__ = ["History", "Mark"]
@@ -97,7 +97,7 @@ class History:
             "etcd.history_reset",
             before=before and before._asdict(),
             now=now._asdict(),
-            problem="every endpoint answers from before what etcd said earlier: it was wiped or restored",
+            error="every endpoint answers from before what etcd said earlier: it was wiped or restored",
         )
 
 

@@ -10,7 +10,7 @@ import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.address import format_address, parse_address
+from engram_discovery.network.address import format_address, parse_address
 from engram_discovery.types import Endpoint
 
 if TYPE_CHECKING:

@@ -45,7 +45,7 @@ class EtcdRegistrar:
         """Write our key under a lease of ours that lives, or a new one.
 
         Raises:
-            RegistrationError: etcd did not answer or refused; with kind ``replaced`` if a newer run of our node id
+            RegistrationError: etcd did not answer or refused; with kind ``superseded`` if a newer run of our node id
                 holds the key.
         """
         identity = node.identity
@@ -74,14 +74,14 @@ class EtcdRegistrar:
         """Read our key and tell whether it is as we wrote it, under our lease.
 
         Raises:
-            RegistrationError: etcd could not be read; with kind ``replaced`` if a newer run of our node id holds it.
+            RegistrationError: etcd could not be read; with kind ``superseded`` if a newer run of our node id holds it.
         """
         with reported_as(RegistrationError):
             answer = await self._client.range(m.RangeRequest(key=self._key))
             self._read_at = answer.header.revision
             return self._is_ours(self._look_at(answer))
 
-    async def disturbed(self) -> None:
+    async def wait_for_change(self) -> None:
         """Return when our key has changed since ``verify`` read it, or when its watch ended and a read must tell.
 
         Asks for no signs of life meanwhile: the renewals get them.
@@ -181,7 +181,7 @@ class EtcdRegistrar:
         """Return our key as an answer has it, or None.
 
         Raises:
-            EtcdError: With kind ``replaced`` if a newer run of our node id wrote it.
+            EtcdError: With kind ``superseded`` if a newer run of our node id wrote it.
         """
         pair = answer.kvs[0] if answer.kvs else None
         generation = None if pair is None else generation_of(pair.value)
@@ -189,7 +189,7 @@ class EtcdRegistrar:
             text = (
                 f"generation {generation} of this node holds {self._key.decode()}, we are {self._generation}"
             )
-            raise EtcdError(text, FailureKind.REPLACED, retryable=False)
+            raise EtcdError(text, FailureKind.SUPERSEDED, retryable=False)
         self._seen = 0 if pair is None else pair.mod_revision  # only what may be written over
         return pair
 

@@ -12,7 +12,7 @@ from engram_discovery_etcd.records import decode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engram_discovery.log import Logger
+    from engram_discovery.runtime.log import Logger
     from engram_discovery_etcd.listing import Listing
     from engram_discovery_etcd.messages import Event, KeyValue
 
@@ -111,4 +111,4 @@ class View:
             self._unreadable[key] = revision
             if warned != revision:
                 shown = key.decode("utf-8", "backslashreplace")
-                self._logger.warning("etcd.record_skipped", key=shown, problem=str(error))
+                self._logger.warning("etcd.record_skipped", key=shown, error=str(error))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """An authority, a member's certificate for 127.0.0.1 and etcd.test, a client's, and an authority of strangers."""
+    """An authority, a member's certificate for 127.0.0.1 and etcd.test, a client's, and an authority of non_members."""
 
     ca: Path
     server: Tls

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engram_discovery.address import Address, format_address, parse_address
+from engram_discovery.network.address import Address, format_address, parse_address
 from engram_discovery.testing.contracts import (
     Backend,
     DiscovererContract,

@@ -10,7 +10,7 @@ from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty, Found
 from engram_discovery_etcd.failures import EtcdError
 from engram_discovery_etcd.watch import WatchStream
-from plugins.etcd.tests.making import (
+from plugins.etcd.tests.factories import (
     Log,
     Watching,
     discoverer,

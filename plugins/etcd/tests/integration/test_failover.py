@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from engram_discovery.clock import SystemClock
 from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.registration import RegistrationState
-from plugins.etcd.tests.making import (
+from engram_discovery.registration.registration import RegistrationState
+from engram_discovery.runtime.clock import SystemClock
+from plugins.etcd.tests.factories import (
     Log,
     discoverer,
     etcd_client,

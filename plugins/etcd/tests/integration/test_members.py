@@ -10,11 +10,11 @@ from typing import TypeVar
 import pytest
 
 from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
-from engram_discovery.registration import RegistrationState
+from engram_discovery.registration.registration import RegistrationState
 from engram_discovery_etcd.client import EtcdClient
 from engram_discovery_etcd.failures import EtcdError
 from engram_discovery_etcd.messages import RangeRequest
-from plugins.etcd.tests.making import (
+from plugins.etcd.tests.factories import (
     Log,
     discoverer,
     etcd_client,

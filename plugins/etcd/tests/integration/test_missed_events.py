@@ -12,7 +12,7 @@ import pytest
 
 from engram_discovery_etcd.messages import WatchResponse
 from engram_discovery_etcd.watch import WatchStream
-from plugins.etcd.tests.making import Log, etcd_client, make_source, raw_put, until_watching
+from plugins.etcd.tests.factories import Log, etcd_client, make_source, raw_put, until_watching
 from tests.servers.etcd import Etcd
 from tests.servers.toxiproxy import Toxiproxy
 

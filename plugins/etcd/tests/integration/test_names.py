@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from engram_discovery.errors import DiscoveryError, FailureKind
-from plugins.etcd.tests.integration.certificates import make_certificates
-from plugins.etcd.tests.making import (
+from plugins.etcd.tests.factories import (
     Log,
     discoverer,
     etcd_client,
@@ -19,6 +18,7 @@ from plugins.etcd.tests.making import (
     put_when_served,
     until_watching,
 )
+from plugins.etcd.tests.integration.certificates import make_certificates
 from tests.servers.etcd import Etcd, cluster
 from tests.servers.process import free_port
 

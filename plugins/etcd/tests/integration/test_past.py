@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engram_discovery.registration import RegistrationState
-from plugins.etcd.tests.making import (
+from engram_discovery.registration.registration import RegistrationState
+from plugins.etcd.tests.factories import (
     Log,
     discoverer,
     ids,

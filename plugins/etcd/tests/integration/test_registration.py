@@ -10,7 +10,7 @@ from engram_discovery.types import CheckStatus, Lease
 from engram_discovery_etcd.client import EtcdClient
 from engram_discovery_etcd.health import EtcdHealthCheck
 from engram_discovery_etcd.settings import EtcdSettings
-from plugins.etcd.tests.making import make_context, make_identity, make_node, registrar
+from plugins.etcd.tests.factories import make_context, make_identity, make_node, registrar
 from tests.servers.etcd import Etcd
 from tests.servers.process import wait_until
 
@@ -120,7 +120,7 @@ async def test_a_newer_run_of_us_is_left_alone(etcd: Etcd) -> None:
             await old.register(make_node(generation=1))
         await old.deregister()
 
-        assert failure.value.kind is FailureKind.REPLACED
+        assert failure.value.kind is FailureKind.SUPERSEDED
         assert await new.verify()
 
 

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from engram_discovery.registration import RegistrationState
-from plugins.etcd.tests.making import make_node, make_registration, registrar, until_state
+from engram_discovery.registration.registration import RegistrationState
+from plugins.etcd.tests.factories import make_node, make_registration, registrar, until_state
 from tests.servers.etcd import Etcd
 from tests.servers.process import wait_until
 
@@ -60,7 +60,7 @@ async def test_a_newer_run_is_noticed_at_once(etcd: Etcd) -> None:
 
     async with registrar(etcd.endpoint, ttl=TTL) as newer:
         await newer.register(make_node(generation=2))
-        await until_state(registration, RegistrationState.REPLACED, AT_ONCE)
+        await until_state(registration, RegistrationState.SUPERSEDED, AT_ONCE)
         await registration.aclose()
 
         assert await newer.verify()
@@ -72,12 +72,12 @@ async def test_what_happened_before_the_watch_is_told(etcd: Etcd) -> None:
         await registry.register(make_node())
         await registry.verify()
         await delete(etcd)
-        await asyncio.wait_for(registry.disturbed(), AT_ONCE)
+        await asyncio.wait_for(registry.wait_for_change(), AT_ONCE)
         await etcd.ctl("put", "/other", "x")
         answer = json.loads(await etcd.ctl("get", KEY, "-w", "json"))
         await etcd.ctl("compact", str(answer["header"]["revision"]))
 
-        await asyncio.wait_for(registry.disturbed(), AT_ONCE)
+        await asyncio.wait_for(registry.wait_for_change(), AT_ONCE)
         seen = await registry.verify()
 
     assert not seen
@@ -88,7 +88,7 @@ async def test_our_own_renewals_disturb_nobody(etcd: Etcd) -> None:
     async with registrar(etcd.endpoint, ttl=TTL) as registry, registrar(etcd.endpoint) as other:
         await registry.register(make_node())
         await registry.verify()
-        waiting = asyncio.create_task(registry.disturbed())
+        waiting = asyncio.create_task(registry.wait_for_change())
         await wait_until(is_watched(etcd), within=AT_ONCE, every=0.2, what="our key is watched")
 
         await registry.renew()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from engram_discovery.errors import DiscoveryError, FailureKind
+from plugins.etcd.tests.factories import discoverer, ids, make_context, make_node, registrar
 from plugins.etcd.tests.integration.certificates import Certificates, make_certificates
-from plugins.etcd.tests.making import discoverer, ids, make_context, make_node, registrar
 from tests.servers.etcd import Etcd
 
 pytestmark = pytest.mark.server

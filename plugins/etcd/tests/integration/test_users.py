@@ -9,8 +9,8 @@ import pytest
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.settings.secrets import Secret
+from plugins.etcd.tests.factories import Log, Watching, discoverer, ids, make_context, make_node, registrar
 from plugins.etcd.tests.integration.certificates import make_certificates
-from plugins.etcd.tests.making import Log, Watching, discoverer, ids, make_context, make_node, registrar
 from tests.servers.etcd import Etcd
 
 pytestmark = pytest.mark.server
@@ -67,7 +67,7 @@ async def test_a_watch_with_an_expired_token_logs_in_once(guarded: Etcd) -> None
         await guarded.ctl("del", "/engram/c/n1", flags=ROOT)
         await asyncio.sleep(5)
 
-        await asyncio.wait_for(registry.disturbed(), 15)
+        await asyncio.wait_for(registry.wait_for_change(), 15)
 
     assert log.events.count("etcd.logged_in") == 2
 

@@ -7,7 +7,7 @@ import pytest
 
 from engram_discovery_etcd.access import Access
 from engram_discovery_etcd.settings import EtcdSettings
-from plugins.etcd.tests.making import Log
+from plugins.etcd.tests.factories import Log
 
 SETTINGS = EtcdSettings.model_validate({"user": "engram", "password": "secret-pw"})
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from engram_discovery_etcd.discoverer import EtcdDiscoverer
 from engram_discovery_etcd.settings import EtcdSettings
-from plugins.etcd.tests.making import ids, make_context
+from plugins.etcd.tests.factories import ids, make_context
 from plugins.etcd.tests.unit.test_view import PUT, event, pair
 
 

@@ -8,7 +8,7 @@ from engram_discovery.errors import FailureKind
 from engram_discovery.testing import FakeClock
 from engram_discovery_etcd.failures import EtcdError
 from engram_discovery_etcd.history import History, Mark
-from plugins.etcd.tests.making import Log
+from plugins.etcd.tests.factories import Log
 
 
 def header(revision: int, raft_term: int = 2, cluster_id: int = 1) -> SimpleNamespace:

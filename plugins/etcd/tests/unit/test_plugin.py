@@ -9,7 +9,7 @@ from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.protocols import HealthCheck, Registrar, WatchingDiscoverer
 from engram_discovery_etcd import plugin
 from engram_discovery_etcd.settings import EtcdSettings
-from plugins.etcd.tests.making import discoverer, make_context
+from plugins.etcd.tests.factories import discoverer, make_context
 from tests.servers.process import free_port
 
 SETTINGS = EtcdSettings()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engram_discovery_etcd.records import decode, encode, folder, folder_end, generation_of, key_of
-from plugins.etcd.tests.making import make_node
+from plugins.etcd.tests.factories import make_node
 
 
 def test_a_record_survives_the_round_trip() -> None:

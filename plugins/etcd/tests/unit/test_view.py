@@ -6,7 +6,7 @@ from typing import Any
 from engram_discovery.types import Empty, Found
 from engram_discovery_etcd.listing import Listing
 from engram_discovery_etcd.view import View
-from plugins.etcd.tests.making import Log, ids
+from plugins.etcd.tests.factories import Log, ids
 
 PUT, DELETE = 0, 1
 

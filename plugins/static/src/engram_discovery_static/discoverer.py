@@ -7,14 +7,14 @@ import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.resolve import resolve
+from engram_discovery.network.resolver import resolve
 from engram_discovery.types import Empty, Endpoint, Found
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from engram_discovery.address import Address
     from engram_discovery.hookspecs import PluginContext
+    from engram_discovery.network.address import Address
     from engram_discovery_static.settings import StaticSettings
 
 __all__ = ["StaticDiscoverer"]
@@ -120,9 +120,11 @@ class StaticDiscoverer:
         for seed in self._seeds:
             if seed in failures and seed not in self._unresolved:
                 reason = str(failures[seed])
-                logger.warning("seed_unresolved", seed=str(seed), error=reason, retry="on every refresh")
+                logger.warning(
+                    "static.seed_unresolved", seed=str(seed), error=reason, retry="on every refresh"
+                )
             elif seed in self._unresolved and seed not in failures:
-                logger.info("seed_resolved", seed=str(seed))
+                logger.info("static.seed_resolved", seed=str(seed))
         self._unresolved = set(failures)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from engram_discovery.address import DEFAULT_GOSSIP_PORT, Address, format_address, parse_address
+from engram_discovery.network.address import DEFAULT_GOSSIP_PORT, Address, format_address, parse_address
 
 __all__ = ["StaticSettings"]
 

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from engram_discovery.address import Address
-from engram_discovery.clock import SystemClock
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.hookspecs import PluginContext
-from engram_discovery.plugins import PluginHost
+from engram_discovery.host import PluginHost
+from engram_discovery.network.address import Address
+from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.types import Empty, Endpoint
 from engram_discovery_static.discoverer import StaticDiscoverer
 from engram_discovery_static.settings import StaticSettings
-from tests.unit.simulation.virtual_time import in_virtual_time
+from tests.support.virtual_time import in_virtual_time
 
 #: Seconds that the host gives; passed over in virtual time where they are waited for.
 DEADLINE = 30.0
@@ -146,7 +146,7 @@ async def test_a_bad_name_among_good_ones_stays_a_seed(make, log):
     assert hosts(found) == ["192.0.2.1:7946", "b.example:7946", "192.0.2.3:7946"]
     assert not found.complete
     assert found.ttl is not None
-    assert log.events == [("seed_unresolved", "b.example:7946")]
+    assert log.events == [("static.seed_unresolved", "b.example:7946")]
 
 
 async def test_a_name_is_looked_up_anew_and_logged_when_it_changes(make, log):
@@ -164,7 +164,11 @@ async def test_a_name_is_looked_up_anew_and_logged_when_it_changes(make, log):
     assert first == [["192.0.2.1:7946", "b.example:7946"]] * 2
     assert hosts(second[-1]) == ["192.0.2.9:7946", "192.0.2.2:7946"]
     assert second[-1].complete
-    assert [event for event, _ in log.events] == ["seed_unresolved", "seed_resolved", "seed_unresolved"]
+    assert [event for event, _ in log.events] == [
+        "static.seed_unresolved",
+        "static.seed_resolved",
+        "static.seed_unresolved",
+    ]
 
 
 async def test_nothing_that_resolves_is_a_failure(make):

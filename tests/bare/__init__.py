@@ -1,0 +1,1 @@
+"""The README's commands in a minimal Debian root: see ``__main__``."""

@@ -1,0 +1,110 @@
+"""Who a node is, over restarts, crashes and damage."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from engram_discovery.errors import SettingsError
+from engram_discovery.node.identity import NODE_ID, DataDirLock, load_identity
+from engram_discovery.runtime.log import get_logger
+from engram_discovery.testing import FakeClock
+from engram_discovery.types import NodeIdentity
+
+LOG = get_logger("engram_discovery.test")
+
+
+def load(data_dir: Path | None, node_id: str = "", wall: float = 1_700_000_000.0) -> NodeIdentity:
+    return load_identity(
+        node_id=node_id, cluster="c", data_dir=data_dir, clock=FakeClock(wall=wall), logger=LOG
+    )
+
+
+def test_the_id_is_made_once_and_kept(tmp_path: Path) -> None:
+    """A restart has the same id and a higher generation; the file is for nobody else."""
+    first = load(tmp_path)
+    second = load(tmp_path)
+
+    assert NODE_ID.match(first.node_id)
+    assert second.node_id == first.node_id
+    assert second.generation > first.generation
+    assert stat.S_IMODE((tmp_path / "node_id").stat().st_mode) == 0o600
+
+
+def test_the_generation_rises_although_the_clock_goes_back(tmp_path: Path) -> None:
+    """A wrong clock at a restart cannot make the new run look older than the last."""
+    first = load(tmp_path, wall=2_000_000_000.0)
+
+    second = load(tmp_path, wall=1_000_000_000.0)
+
+    assert second.generation == first.generation + 1
+
+
+def test_the_generation_rises_although_the_directory_was_lost(tmp_path: Path) -> None:
+    """A replaced disk starts from the wall clock, not from one."""
+    first = load(tmp_path / "a", node_id="n") if (tmp_path / "a").mkdir() is None else None
+
+    second = load(None, node_id="n", wall=1_700_000_001.0)
+
+    assert first is not None
+    assert second.generation > first.generation
+
+
+def test_a_configured_id_wins(tmp_path: Path) -> None:
+    """The setting beats the kept id and is not written."""
+    kept = load(tmp_path)
+
+    assert load(tmp_path, node_id="n1").node_id == "n1"
+    assert load(tmp_path).node_id == kept.node_id
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"two words", b"x" * 5000, b"../../etc/passwd"])
+def test_a_damaged_id_is_put_aside_and_made_anew(tmp_path: Path, damage: bytes) -> None:
+    """The node starts, under a new id, and what was found is kept for a human."""
+    (tmp_path / "node_id").write_bytes(damage)
+
+    identity = load(tmp_path)
+
+    assert NODE_ID.match(identity.node_id)
+    assert (tmp_path / "node_id.damaged").read_bytes() == damage
+    assert load(tmp_path).node_id == identity.node_id
+
+
+def test_a_damaged_generation_does_not_stop_the_node(tmp_path: Path) -> None:
+    """Garbage counts as nothing kept: the wall clock decides."""
+    (tmp_path / "generation").write_text("9" * 300)
+
+    assert load(tmp_path).generation == 1_700_000_000_000
+
+
+def test_two_processes_cannot_share_a_directory(tmp_path: Path) -> None:
+    """The second is told which directory and what to do; after release it may have it."""
+    first, second = DataDirLock(tmp_path / "data"), DataDirLock(tmp_path / "data")
+    first.acquire()
+
+    with pytest.raises(
+        SettingsError, match=r"cluster\.data_dir: another running node uses .*data_dir of its own"
+    ):
+        second.acquire()
+    first.release()
+    second.acquire()
+
+    second.release()
+
+
+def test_a_directory_that_cannot_be_made_is_a_settings_error(tmp_path: Path) -> None:
+    """The message names the setting and the reason."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(SettingsError, match=r"cluster\.data_dir: cannot use .*file"):
+        DataDirLock(tmp_path / "file" / "data").acquire()
+
+
+def test_no_scratch_file_is_left(tmp_path: Path) -> None:
+    """Only the two kept files are there afterwards."""
+    load(tmp_path)
+
+    assert sorted(os.listdir(tmp_path)) == ["generation", "node_id"]  # noqa: PTH208  names are all we want
