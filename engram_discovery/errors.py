@@ -7,8 +7,11 @@
     │  ├─ PluginConflictError           two distributions offer one provider
     │  ├─ PluginIncompatibleError       wrong API version, unknown or misshaped hook
     │  └─ ProviderNotFoundError         the settings name a provider that nobody offers
-    ├─ DiscoveryError                   one round of a source failed; never means "no peers"
-    ├─ RegistrationError                a registry refused, lost or did not answer
+    ├─ CallFailedError                  a call to the outside failed; carries a ``FailureKind``
+    │  ├─ DiscoveryError                one round of a source failed; never means "no peers"
+    │  ├─ RegistrationError             a registry refused, lost the record or did not answer
+    │  ├─ ResolutionError               a host name could not be resolved
+    │  └─ PluginCallError               a guarded call failed (``runtime.plugin_call``); always translated
     └─ MembershipError
        ├─ BindError                     the gossip socket could not be opened
        ├─ JoinError                     not one endpoint was joined
@@ -22,7 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from engram_discovery._text import printable
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BindError",
+    "CallFailedError",
     "DiscoveryError",
     "EngramDiscoveryError",
     "FailedAttempt",
@@ -46,6 +50,7 @@ __all__ = [
     "Problem",
     "ProviderNotFoundError",
     "RegistrationError",
+    "ResolutionError",
     "SettingsError",
 ]
 
@@ -158,8 +163,14 @@ class ProviderNotFoundError(PluginError):
         super().__init__(message, plugin=plugin)
 
 
-class _OutsideError(EngramDiscoveryError):
-    """A call to something outside this process failed."""
+class CallFailedError(EngramDiscoveryError):
+    """A call to something outside this process failed: the base of the errors that carry a ``FailureKind``.
+
+    Attributes:
+        kind: The cause in one word.
+        retryable: False where only an operator can mend it. It is retried all the same, rarely.
+        retry_after: Seconds that the other side asked to wait, if it did.
+    """
 
     def __init__(
         self,
@@ -174,8 +185,17 @@ class _OutsideError(EngramDiscoveryError):
         self.retry_after = retry_after
         super().__init__(message)
 
+    @classmethod
+    def of(cls, error: CallFailedError) -> Self:
+        """Translate an error of another class of this family; kind and retry advice are kept."""
+        return cls(str(error), kind=error.kind, retryable=error.retryable, retry_after=error.retry_after)
 
-class DiscoveryError(_OutsideError):
+
+class ResolutionError(CallFailedError):
+    """The system's resolver did not return an address of a host name."""
+
+
+class DiscoveryError(CallFailedError):
     """One round of a source failed. The peers known so far stay known: an error is never an empty answer.
 
     Attributes:
@@ -185,7 +205,7 @@ class DiscoveryError(_OutsideError):
     """
 
 
-class RegistrationError(_OutsideError):
+class RegistrationError(CallFailedError):
     """A registry refused, lost or did not answer. Never stops the node: the upkeep loop tries again.
 
     ``kind`` is ``not_found`` when the registry no longer has our record and it must be registered anew, and

@@ -9,7 +9,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import DiscoveryError, FailureKind, PluginError, SettingsError
+from engram_discovery.errors import FailureKind, PluginError, SettingsError
 from engram_discovery.runtime.log import SilentLogger
 from engram_discovery.types import CheckResult, CheckStatus
 
@@ -179,14 +179,14 @@ def _source(status: SourceStatus) -> Finding:
 
 
 async def _check(check: HealthCheck, providers: Providers) -> Finding:
-    from engram_discovery.runtime.plugin_call import PluginCall
+    from engram_discovery.runtime.plugin_call import PluginCall, PluginCallError
 
     subject = f"check {check.name}"
     plugin_call = PluginCall(check.name, providers.clock, providers.logger)
     providers.track_tasks_of([plugin_call])
     try:
         result: object = await plugin_call.call(check.check, timeout=_PROBE_TIMEOUT)
-    except DiscoveryError as error:
+    except PluginCallError as error:
         return Finding(subject, Verdict.UNREACHABLE, str(error))
     if not isinstance(result, CheckResult):
         said = f"answered with {type(result).__name__} instead of CheckResult"

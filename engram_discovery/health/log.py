@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from engram_discovery.network.address import format_address
+from engram_discovery.runtime.failure_log import is_power_of_two
 from engram_discovery.types import EventKind, HealthStatus
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class HealthLog:
         self._looks += look
         if verdict.status is not self._told:
             return self._change(verdict, now)
-        if verdict.status is not HealthStatus.HEALTHY and look and self._looks & (self._looks - 1) == 0:
+        if verdict.status is not HealthStatus.HEALTHY and look and is_power_of_two(self._looks):
             self._tell(verdict)
         return False
 

@@ -12,11 +12,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import DiscoveryError
 from engram_discovery.health.history import History
 from engram_discovery.health.log import HealthLog
 from engram_discovery.network.address import format_address
-from engram_discovery.runtime.plugin_call import PluginCall
+from engram_discovery.runtime.plugin_call import PluginCall, PluginCallError
 from engram_discovery.types import CheckResult, CheckStatus, HealthStatus, NodeState
 
 if TYPE_CHECKING:
@@ -225,7 +224,7 @@ class ClusterHealth:
         """Look once, fenced: a check may raise anything, answer anything, or resist its end."""
         try:
             result: object = await plugin_call.call(check.check, timeout=_CHECK_TIMEOUT)
-        except DiscoveryError as error:
+        except PluginCallError as error:
             return CheckResult(CheckStatus.CRITICAL, str(error))
         if isinstance(result, CheckResult):
             return result

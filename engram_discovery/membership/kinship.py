@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import kinship
 from kinship.blocking import Cluster
 
-from engram_discovery.errors import BindError, DiscoveryError, MembershipError
+from engram_discovery.errors import BindError, MembershipError, ResolutionError
 from engram_discovery.hookspecs import MembershipConfig, PluginContext, hookimpl
 from engram_discovery.membership import metadata
 from engram_discovery.membership.gossip_name import gossip_name, read_name
@@ -224,7 +224,7 @@ class KinshipMembership:
         now = asyncio.get_running_loop().time
         try:
             addresses = await resolve(endpoint.host, endpoint.port, timeout=max(0.0, deadline - now()))
-        except DiscoveryError as error:
+        except ResolutionError as error:
             return JoinAttempt(endpoint, JoinOutcome.UNRESOLVABLE, str(error))
         outcome, detail = JoinOutcome.UNRESOLVABLE, "the name has no address"
         for address in addresses:
@@ -236,7 +236,7 @@ class KinshipMembership:
     async def _contact(self, address: Address, timeout: float) -> tuple[JoinOutcome, str]:
         failure = await probe_tcp(address, timeout)
         if failure is not None:
-            return failure
+            return JoinOutcome(failure.outcome.value), failure.reason
         text = format_address(address)
         try:
             answered = await self._call(functools.partial(self._running.join, [text], timeout=timeout))

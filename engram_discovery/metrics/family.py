@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from engram_discovery.sources.durations import Durations
+    from engram_discovery.sources.status import Durations
 
 __all__ = ["Family", "Kind", "Labels", "counter", "gauge", "histogram"]
 

@@ -1,4 +1,4 @@
-"""Look up every address of a host name, without ever being held up by the C library."""
+"""Resolve a host name to all its addresses without blocking on the C library."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import socket
 from functools import partial
 
-from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery._text import error_text
+from engram_discovery.errors import FailureKind, ResolutionError
 from engram_discovery.network.address import Address, canonical_host
 from engram_discovery.runtime.daemon_threads import start_daemon_thread
 
@@ -20,7 +21,7 @@ async def resolve(
 
     ``getaddrinfo`` can hang for longer than any deadline and cannot be cancelled. It runs on a daemon thread
     of its own: past the deadline, or when cancelled, that thread is left to end by itself, and neither the
-    event loop nor the interpreter's exit waits for it.
+    event loop nor the exit of the interpreter waits for it.
 
     Args:
         host: A name or an IP address.
@@ -29,7 +30,7 @@ async def resolve(
         family: ``AF_INET`` or ``AF_INET6`` for only one kind of address.
 
     Raises:
-        DiscoveryError: The name has no address (``dns_failure``), there was no answer in time (``timeout``),
+        ResolutionError: The name has no address (``dns_failure``), there was no answer in time (``timeout``),
             or no thread could be started (``unavailable``). The message holds the name.
     """
     look_up = partial(socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM)
@@ -37,14 +38,13 @@ async def resolve(
         async with asyncio.timeout(timeout):
             found = await asyncio.wrap_future(start_daemon_thread(look_up, name=f"engram-resolve {host}"))
     except TimeoutError:
-        raise DiscoveryError(
+        raise ResolutionError(
             f"{host}: no answer from the resolver in {timeout:g} s", kind=FailureKind.TIMEOUT
         ) from None
     except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise DiscoveryError(f"{host}: {reason}", kind=FailureKind.DNS_FAILURE) from error
+        raise ResolutionError(f"{host}: {error_text(error)}", kind=FailureKind.DNS_FAILURE) from error
     except RuntimeError as error:
-        raise DiscoveryError(f"{host}: {error}", kind=FailureKind.UNAVAILABLE) from error
+        raise ResolutionError(f"{host}: {error}", kind=FailureKind.UNAVAILABLE) from error
     return tuple(dict.fromkeys(Address(_host(sockaddr), port) for *_, sockaddr in found))
 
 

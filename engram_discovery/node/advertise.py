@@ -10,7 +10,7 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import DiscoveryError, Problem, SettingsError
+from engram_discovery.errors import Problem, ResolutionError, SettingsError
 from engram_discovery.network.address import Address, is_loopback, is_wildcard, parse_address
 from engram_discovery.network.resolver import resolve
 
@@ -107,7 +107,7 @@ async def resolve_advertise(address: Address) -> Address:
         return (await resolve(address.host, address.port or 1, timeout=_RESOLVE_TIMEOUT))[0]._replace(
             port=address.port
         )
-    except DiscoveryError as error:
+    except ResolutionError as error:
         remedy = 'write an IP address, "iface:NAME", or a name that this machine can resolve'
         raise SettingsError([Problem("cluster.advertise", str(error), remedy=remedy)]) from error
 

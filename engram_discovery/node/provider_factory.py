@@ -119,7 +119,7 @@ class Providers:
         Returns:
             One complaint for each provider that left some, which is logged and in the host's record, too.
         """
-        await end_leaked_tasks(self._plugin_calls)
+        await end_leaked_tasks(plugin_call.owner for plugin_call in self._plugin_calls)
         left: dict[str, list[str]] = {}
         for plugin_call, provider in self._plugin_calls.items():
             if plugin_call.leaked_tasks:

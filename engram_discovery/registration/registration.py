@@ -11,10 +11,11 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
+from engram_discovery.errors import FailureKind, RegistrationError
 from engram_discovery.protocols import WatchingRegistrar
 from engram_discovery.runtime.backoff import Backoff
-from engram_discovery.runtime.plugin_call import PluginCall
+from engram_discovery.runtime.failure_log import is_power_of_two
+from engram_discovery.runtime.plugin_call import PluginCall, PluginCallError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -223,7 +224,7 @@ class Registration:
         self._failures += 1
         self.failures[error.kind] = self.failures.get(error.kind, 0) + 1
         self._judge_loss(error)
-        if self._failures & (self._failures - 1) == 0:
+        if is_power_of_two(self._failures):
             self._logger.warning(
                 "registration.failed",
                 provider=self.provider,
@@ -262,21 +263,15 @@ class Registration:
     async def _call(
         self, function: Callable[[], Awaitable[_T]], *, timeout: float | None = _CALL_TIMEOUT
     ) -> _T:
-        """Call the registrar, fenced: whatever it raises, or if it never ends, a ``RegistrationError`` comes of it."""
+        """Run a guarded call of the registrar.
 
-        async def told() -> _T | RegistrationError:
-            try:
-                return await function()
-            except RegistrationError as error:
-                return error
-
+        Raises:
+            RegistrationError: It failed, in whatever way.
+        """
         try:
-            result = await self.plugin_call.call(told, timeout=timeout)
-        except DiscoveryError as error:
-            raise RegistrationError(str(error), kind=error.kind) from None
-        if isinstance(result, RegistrationError):
-            raise result
-        return result
+            return await self.plugin_call.call(function, timeout=timeout)
+        except PluginCallError as error:
+            raise RegistrationError.of(error) from None
 
     def _enter(self, state: RegistrationState) -> None:
         if state is self._state:

@@ -1,9 +1,8 @@
-"""Calls into a plugin, fenced: whatever it raises, swallows or never finishes, the host goes on and names it.
+"""Run a plugin coroutine in its own task with a timeout; turn any failure into an error that names the plugin.
 
-A plugin may raise ``SystemExit`` (which would end the event loop), swallow its cancellation (which would hang
-us) or never return. So every call runs in a task of its own, under a deadline, and nothing but a
-``DiscoveryError`` comes out of it. The message of an unexpected exception is not shown, since it may hold a
-secret: its type and the place where it was raised are.
+A plugin may raise ``SystemExit`` (which would end the event loop), suppress its cancellation (which would block the
+host) or never return. Nothing but a ``PluginCallError`` leaves a guarded call. The message of an unexpected exception
+may hold a secret and is dropped: its type and source line are kept (ADR 31).
 """
 
 from __future__ import annotations
@@ -12,27 +11,36 @@ import asyncio
 import traceback
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.runtime.failure_log import FailureLog
-from engram_discovery.runtime.stepwise import BlockingDetector
-from engram_discovery.runtime.task_leaks import context_of, tasks_of
+from engram_discovery._text import printable
+from engram_discovery.defaults import (
+    CANCEL_TIMEOUT,
+    LEAK_CHECK_CALLS,
+    MAX_PLUGIN_MESSAGE_LENGTH,
+    SLOW_CALLBACK_DURATION,
+)
+from engram_discovery.errors import CallFailedError, FailureKind
+from engram_discovery.runtime.failure_log import FailureLog, is_power_of_two
+from engram_discovery.runtime.task_leaks import TaskOwner, tasks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from engram_discovery.runtime.clock import Clock
     from engram_discovery.runtime.log import Logger
 
-__all__ = ["PluginCall", "describe_exception"]
+__all__ = ["BlockingDetector", "PluginCall", "PluginCallError", "describe_exception"]
 
 T = TypeVar("T")
 
-_GRACE = 1.0
-_LONG_STEP = 0.25
-_LONGEST_MESSAGE = 500
-_MANY_CALLS = 64
+
+class PluginCallError(CallFailedError):
+    """A guarded call failed: the plugin raised, blocked or did not return in time.
+
+    Each room that calls plugins translates it once, with ``DiscoveryError.of(error)`` and the like.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,47 +49,47 @@ class _Returned(Generic[T]):
 
 
 class PluginCall:
-    """Runs the coroutines of one plugin object.
+    """Runs the coroutines of one plugin object, one guarded call at a time or several at once.
 
     Attributes:
-        name: What is called, for messages.
-        leaked_tasks: The coroutines of the tasks that calls began and nobody ended; known after ``end_leaked_tasks``.
+        name: Name of the plugin object, for messages.
+        owner: Owns the tasks that the calls start.
     """
 
     def __init__(self, name: str, clock: Clock, logger: Logger) -> None:
         self.name = name
-        self.leaked_tasks: tuple[str, ...] = ()
+        self.owner = TaskOwner()
         self._clock = clock
         self._logger = logger
-        self._abandoned: set[asyncio.Task[object]] = set()
         self._blocking = FailureLog(logger, clock, failed="plugin.blocking_call")
         self._calls = 0
 
     @property
     def abandoned(self) -> int:
-        """How many calls still run although they were cancelled twice."""
-        return len(self._abandoned)
+        """Number of calls that still run after two cancellations."""
+        return len(self.owner.abandoned)
 
-    def is_abandoned(self, task: asyncio.Task[object]) -> bool:
-        """Tell whether a task is such a call, which was named when it was given up on."""
-        return task in self._abandoned
+    @property
+    def leaked_tasks(self) -> tuple[str, ...]:
+        """Qualified names of the coroutines whose tasks were left running; known after ``end_leaked_tasks``."""
+        return self.owner.leaked_tasks
 
     async def call(self, function: Callable[[], Awaitable[T]], *, timeout: float | None) -> T:
         """Run ``function`` to its end, at most ``timeout`` seconds (two more if it resists cancellation).
 
         Raises:
-            DiscoveryError: It failed in whatever way, or an earlier call that was given up on still runs.
+            PluginCallError: It failed in any way, or a previous call still runs after two cancellations. A plugin's
+                own ``DiscoveryError`` or ``RegistrationError`` keeps its kind and retry advice.
         """
-        if self._abandoned:
-            raise DiscoveryError(
-                "an earlier call was cancelled twice and still runs; not called again before it ends",
-                kind=FailureKind.TIMEOUT,
+        if self.owner.abandoned:
+            raise PluginCallError(
+                "previous call is still running after two cancellations; skipped", kind=FailureKind.TIMEOUT
             )
         self._calls += 1
-        if self._calls >= _MANY_CALLS and self._calls & (self._calls - 1) == 0:
-            self._count_tasks()
-        call = _contained(self._timed(function))
-        task = asyncio.create_task(call, name=f"call to {self.name}", context=context_of(self))
+        if self._calls >= LEAK_CHECK_CALLS and is_power_of_two(self._calls):
+            self._check_for_leak()
+        guarded = _contain(self._timed(function))
+        task = asyncio.create_task(guarded, name=f"call to {self.name}", context=self.owner.context())
         try:
             await asyncio.wait({task}, timeout=timeout)
         finally:
@@ -89,70 +97,105 @@ class PluginCall:
             if not finished:
                 await self._cancel(task)
         if not finished:
-            raise DiscoveryError(f"no answer within {timeout:g} s", kind=FailureKind.TIMEOUT)
+            raise PluginCallError(f"no answer within {timeout:g} s", kind=FailureKind.TIMEOUT)
         result = task.result()
-        if isinstance(result, DiscoveryError):
+        if isinstance(result, PluginCallError):
             raise result
         return result.value
 
     def _timed(self, function: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
         def timed() -> Awaitable[T]:
-            awaited = function()
-            if not isinstance(awaited, Awaitable):
-                raise DiscoveryError("not a coroutine function", kind=FailureKind.PLUGIN_BUG)
-            return BlockingDetector(awaited, self._clock, self._notice)
+            awaitable = function()
+            if not isinstance(awaitable, Awaitable):
+                raise PluginCallError("not a coroutine function", kind=FailureKind.PLUGIN_BUG)
+            return BlockingDetector(awaitable, self._clock, self._check_step)
 
         return timed
 
-    def _notice(self, seconds: float) -> None:
-        if seconds >= _LONG_STEP:
+    def _check_step(self, seconds: float) -> None:
+        if seconds >= SLOW_CALLBACK_DURATION:
             self._blocking.failed(provider=self.name, duration_seconds=round(seconds, 3))
 
-    def _count_tasks(self) -> None:
-        """Tell of a plugin whose every other call leaves a task; told at the 64th call, the 128th and so on."""
-        tasks = len(tasks_of(frozenset({self})))
+    def _check_for_leak(self) -> None:
+        """Warn of a plugin where at least every other call has left a task; checked at call 64, 128, 256 …."""
+        tasks = len(tasks_of(frozenset({self.owner})))
         if 2 * tasks >= self._calls:
             self._logger.warning(
                 "plugin.task_leak_suspected", provider=self.name, tasks=tasks, calls=self._calls
             )
 
-    async def _cancel(self, task: asyncio.Task[_Returned[T] | DiscoveryError]) -> None:
-        self._abandoned.add(task)
-        task.add_done_callback(self._abandoned.discard)
+    async def _cancel(self, task: asyncio.Task[_Returned[T] | PluginCallError]) -> None:
+        abandoned = self.owner.abandoned
+        abandoned.add(task)
+        task.add_done_callback(abandoned.discard)
         for _ in range(2):
             task.cancel()
-            await asyncio.wait({task}, timeout=_GRACE)
+            await asyncio.wait({task}, timeout=CANCEL_TIMEOUT)
             if task.done():
-                self._abandoned.discard(task)
+                abandoned.discard(task)
                 return
-        self._logger.error("plugin.ignores_cancellation", provider=self.name, duration_seconds=2 * _GRACE)
+        self._logger.error(
+            "plugin.ignores_cancellation", provider=self.name, duration_seconds=2 * CANCEL_TIMEOUT
+        )
+
+
+class BlockingDetector(Generic[T]):
+    """Awaits something and measures each step between two suspensions.
+
+    A slow callback blocks every task of the event loop, and only here is it known which plugin it belongs to.
+
+    Args:
+        awaitable: What to await.
+        clock: The clock to measure with.
+        on_step: Called with the duration of each step, in seconds.
+    """
+
+    def __init__(self, awaitable: Awaitable[T], clock: Clock, on_step: Callable[[float], None]) -> None:
+        self._awaitable = awaitable
+        self._clock = clock
+        self._on_step = on_step
+
+    def __await__(self) -> Generator[Any, None, T]:
+        inner = self._awaitable.__await__()
+        resume: Callable[[], Any] = partial(next, inner)
+        while True:
+            started = self._clock.monotonic()
+            try:
+                suspended_on = resume()
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            finally:
+                self._on_step(self._clock.monotonic() - started)
+            try:
+                yield suspended_on
+            except BaseException as error:  # noqa: BLE001  thrown into the awaitable that it belongs to
+                resume = partial(inner.throw, error)
+            else:
+                resume = partial(next, inner)
 
 
 def describe_exception(error: BaseException) -> str:
-    """Say what was raised and where, without its message."""
+    """Return the type of an exception and the source line that raised it, without its message."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {_short(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
     return f"raised {type(error).__name__}{where}"
 
 
-async def _contained(function: Callable[[], Awaitable[T]]) -> _Returned[T] | DiscoveryError:
+async def _contain(function: Callable[[], Awaitable[T]]) -> _Returned[T] | PluginCallError:
     try:
         return _Returned(await function())
-    except DiscoveryError as error:
+    except CallFailedError as error:
         return _bounded(error)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001  SystemExit and CancelledError end here too
-        return DiscoveryError(describe_exception(error), kind=FailureKind.PLUGIN_BUG)
+    except BaseException as error:  # noqa: BLE001  SystemExit and CancelledError end here, too
+        return PluginCallError(describe_exception(error), kind=FailureKind.PLUGIN_BUG)
 
 
-def _bounded(error: DiscoveryError) -> DiscoveryError:
-    text = "".join(
-        character if character.isprintable() else "?" for character in str(error)[:_LONGEST_MESSAGE]
-    )
-    return DiscoveryError(
-        text or "no reason given", kind=error.kind, retryable=error.retryable, retry_after=error.retry_after
-    )
+def _bounded(error: CallFailedError) -> PluginCallError:
+    text = printable(error, max_length=MAX_PLUGIN_MESSAGE_LENGTH) or "no reason given"
+    return PluginCallError(text, kind=error.kind, retryable=error.retryable, retry_after=error.retry_after)
 
 
 def _short(filename: str) -> str:

@@ -1,9 +1,10 @@
-"""Loops that must run for ever, kept running."""
+"""Supervise background loops: log a crash and start the loop again."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engram_discovery.defaults import MAX_RESTART_INTERVAL, RESTART_INTERVAL
 from engram_discovery.runtime.plugin_call import describe_exception
 
 if TYPE_CHECKING:
@@ -14,21 +15,19 @@ if TYPE_CHECKING:
 
 __all__ = ["supervise"]
 
-_LONGEST_WAIT = 60.0
-
 
 async def supervise(name: str, work: Callable[[], Awaitable[None]], *, clock: Clock, logger: Logger) -> None:
-    """Run ``work`` until it returns; if it raises, say so and start it again after a while.
+    """Run ``work`` until it returns; if it raises, log the exception and start it again with back-off.
 
-    An error here is a bug of ours. It must not silently end the loop that keeps a node in its cluster.
+    An exception here is a bug of this package. It must not silently end the loop that keeps a node in its cluster.
     """
-    wait = 1.0
+    wait = RESTART_INTERVAL
     while True:
         try:
             await work()
-        except Exception as error:  # noqa: BLE001  named, logged and tried again; see above
+        except Exception as error:  # noqa: BLE001  logged and restarted; see above
             logger.error("task.crashed", task=name, error=describe_exception(error), restart_in_seconds=wait)
             await clock.sleep(wait)
-            wait = min(2 * wait, _LONGEST_WAIT)
+            wait = min(2 * wait, MAX_RESTART_INTERVAL)
         else:
             return

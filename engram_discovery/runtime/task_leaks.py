@@ -1,4 +1,4 @@
-"""The tasks that a plugin began and did not end, found by the context that a task inherits from whoever begins it."""
+"""Find tasks that a plugin started and did not end, by the context that tasks inherit from their creator (ADR 24)."""
 
 from __future__ import annotations
 
@@ -8,56 +8,65 @@ import sys
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING
 
+from engram_discovery.defaults import TASK_LEAK_GRACE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engram_discovery.runtime.plugin_call import PluginCall
+__all__ = ["TaskOwner", "end_leaked_tasks", "tasks_of"]
 
-__all__ = ["context_of", "end_leaked_tasks", "tasks_of"]
-
-#: Whose call the running code belongs to, however deep.
-_CALLER: ContextVar[PluginCall] = ContextVar("engram_discovery_caller")
-
-#: As long as the contract suites wait after ``aclose``.
-_GRACE = 1.0
+#: Owner of the running code, at any call depth.
+_OWNER: ContextVar[TaskOwner] = ContextVar("engram_discovery_task_owner")
 
 
-def context_of(caller: PluginCall) -> Context:
-    """Return a copy of the current context in which every task that is begun belongs to ``caller``."""
-    context = copy_context()
-    context.run(_CALLER.set, caller)
-    return context
+class TaskOwner:
+    """Identity to which the tasks of one plugin object belong.
 
-
-async def end_leaked_tasks(callers: Iterable[PluginCall]) -> None:
-    """Cancel the tasks of this event loop that still run though all that the callers call is closed.
-
-    Their names are put into ``leaked_tasks`` of each caller. Takes no time if there is nothing, two seconds at most.
+    Attributes:
+        abandoned: Calls that still run after two cancellations. They were logged then and are not leaks.
+        leaked_tasks: Qualified names of coroutines whose tasks were left running, set by ``end_leaked_tasks``.
     """
-    callers = frozenset(callers)
-    if ending := tasks_of(callers):  # what was cancelled just now may need a moment
-        await asyncio.wait(ending, timeout=_GRACE)
-    left = tasks_of(callers)
-    for task, caller in left.items():
-        caller.leaked_tasks += (getattr(task.get_coro(), "__qualname__", task.get_name()),)
+
+    def __init__(self) -> None:
+        self.abandoned: set[asyncio.Task[object]] = set()
+        self.leaked_tasks: tuple[str, ...] = ()
+
+    def context(self) -> Context:
+        """Return a copy of the current context in which every task that is started belongs to this owner."""
+        context = copy_context()
+        context.run(_OWNER.set, self)
+        return context
+
+
+async def end_leaked_tasks(owners: Iterable[TaskOwner]) -> None:
+    """Cancel the tasks of this event loop that still run after everything of the owners was closed.
+
+    Their names are added to ``leaked_tasks`` of each owner. Returns at once if there is none, else within two seconds.
+    """
+    owners = frozenset(owners)
+    if ending := tasks_of(owners):  # tasks that were cancelled just now may need a moment
+        await asyncio.wait(ending, timeout=TASK_LEAK_GRACE)
+    leaked = tasks_of(owners)
+    for task, owner in leaked.items():
+        owner.leaked_tasks += (getattr(task.get_coro(), "__qualname__", task.get_name()),)
         task.cancel()
-    if left:
-        await asyncio.wait(left, timeout=_GRACE)
+    if leaked:
+        await asyncio.wait(leaked, timeout=TASK_LEAK_GRACE)
 
 
-def tasks_of(callers: frozenset[PluginCall]) -> dict[asyncio.Task[object], PluginCall]:
-    """Find the tasks of this event loop that calls of these began, at any depth, and that still run."""
-    found = ((task, _caller(task)) for task in asyncio.all_tasks())
-    return {task: caller for task, caller in found if caller in callers and not caller.is_abandoned(task)}
+def tasks_of(owners: frozenset[TaskOwner]) -> dict[asyncio.Task[object], TaskOwner]:
+    """Return the running tasks of this event loop that belong to these owners, at any depth."""
+    found = ((task, _owner(task)) for task in asyncio.all_tasks())
+    return {task: owner for task, owner in found if owner in owners and task not in owner.abandoned}
 
 
-def _caller(task: asyncio.Task[object]) -> PluginCall | None:
+def _owner(task: asyncio.Task[object]) -> TaskOwner | None:
     context = _context(task)
-    return None if context is None else context.get(_CALLER)
+    return None if context is None else context.get(_OWNER)
 
 
 def _context(task: asyncio.Task[object]) -> Context | None:
     if sys.version_info >= (3, 12):
         return task.get_context()
-    # Python 3.11 has no such method, but its garbage collector is told of the same reference, before any other context.
+    # Python 3.11 lacks get_context, but its garbage collector visits the task's context before any other context
     return next((found for found in gc.get_referents(task) if isinstance(found, Context)), None)

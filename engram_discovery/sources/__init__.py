@@ -1,4 +1,13 @@
-"""Sources of endpoints: kept fresh, remembered, combined. An error is never taken for an empty answer."""
+"""Sources of endpoints: kept fresh, validated, combined. An error is never taken for an empty answer.
+
+Called by: ``node.startup`` builds a ``Discovery``; ``joining`` reads its snapshot, ``health`` and ``http`` its status.
+In: one ``Discoverer`` per provider, made by the plugin host, and the peer cache on disk.
+Out: a versioned ``Snapshot`` of endpoints, its changes, and one ``SourceStatus`` per provider.
+
+    Discoverer ──> PluginCall ──> validation ──> LastKnownGood ──> Source ─┐
+    Discoverer ──> PluginCall ──> validation ──> LastKnownGood ──> Source ─┴─> Discovery (chain) ──> Snapshot
+                                                       peers.json <──> PeerCache ─┘
+"""
 
 from __future__ import annotations
 

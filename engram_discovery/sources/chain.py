@@ -1,7 +1,7 @@
-"""All sources of a node as one: in order, or together, with the disk as the last resort.
+"""Combine all sources of a node, in order or together, with the peer cache as the last fallback (ADR 32).
 
-``first`` asks the sources in order and goes on while a source is empty or fails; ``union`` asks all at once.
-In both, a failing source keeps what it knew: an error adds the next source, it never takes peers away.
+``first`` calls the sources in order and continues while a source is empty or fails; ``union`` calls all at once.
+In both, a failing source keeps its last known good endpoints: an error adds the next source, it never removes peers.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import weakref
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from engram_discovery.defaults import CACHE_SAVE_INTERVAL, CHAIN_TIMEOUT
 from engram_discovery.runtime.supervisor import supervise
-from engram_discovery.sources.changes import Changes
 from engram_discovery.sources.peer_cache import CACHE_SOURCE
-from engram_discovery.sources.snapshot import Snapshot, difference
+from engram_discovery.sources.snapshot import Changes, Snapshot, difference
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -29,21 +29,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Discovery"]
 
-#: In mode ``first``, seconds that a source is waited for before the next one is asked as well.
-HEAD_START = 1.0
-
-_BETWEEN_SAVES = 5.0
-
 
 class Discovery:
-    """Answers "where are our peers?" from all sources, at any time, without waiting and without ever failing.
+    """The known endpoints of all sources. Reads never block and never fail.
 
     Args:
-        sources: In order of preference; owned from now on. Their names differ.
-        also: Sources that are always asked besides, whatever the mode: what somebody named on the command line.
+        sources: In order of preference, with distinct names; closed by this object.
+        also: Sources that are always used, whatever the mode: the addresses given on the command line.
         mode: How ``sources`` combine.
-        cache: Memory of earlier runs, or None for a node without a data directory.
-        clock: For the pace of changes.
+        cache: The peer cache, or None for a node without a data directory.
+        clock: The source of time.
         logger: For the events ``discovery.*``.
     """
 
@@ -68,19 +63,17 @@ class Discovery:
         self._members: tuple[Endpoint, ...] = ()
         self._saved: tuple[Endpoint, ...] = ()
         self._snapshot = Snapshot()
-        self._stirred = asyncio.Event()
-        self._worth_saving = asyncio.Event()
+        self._wakeup = asyncio.Event()
+        self._unsaved = asyncio.Event()
         self._changes: weakref.WeakSet[Changes] = weakref.WeakSet()
         self._first_round: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
         for source in self._sources:
-            source.listen(self._look_again)
-
-    # --- what is known -----------------------------------------------------------------------------------
+            source.listen(self._refresh_snapshot)
 
     def snapshot(self) -> Snapshot:
-        """Return what is known now. Never waits."""
+        """Return the current snapshot. Never blocks."""
         return self._snapshot
 
     def status(self) -> tuple[SourceStatus, ...]:
@@ -88,10 +81,9 @@ class Discovery:
         return tuple(source.status() for source in self._sources)
 
     def changes(self) -> AsyncIterator[Change]:
-        """Subscribe, from this call on, to added and removed endpoints: at most one change a second.
+        """Subscribe to added and removed endpoints from now on: at most one change a second.
 
-        Changes that come faster, or while the consumer is busy, arrive as one. Ends when the discovery
-        closes.
+        Changes that come faster, or while the consumer is busy, are merged into one. Ends at ``aclose``.
         """
         changes = Changes(self._snapshot, self.snapshot, self._clock)
         if self._closed:
@@ -100,42 +92,40 @@ class Discovery:
         return changes
 
     async def discover(self) -> Snapshot:
-        """Return what is known after every source that is needed was asked once; later calls do not wait.
+        """Return the snapshot after every source in use was called once; later calls do not block.
 
-        Waits as long as the slowest of these sources may take. Never raises for a source's failure;
+        Blocks for at most the deadline of the slowest of these sources. Never raises for a failure of a source;
         cancelling the call does not cancel the round.
         """
         if not self._closed:
-            await asyncio.wait({self._begin()})
+            await asyncio.wait({self._first_round_task()})
         return self._snapshot
 
     def remember(self, members: Iterable[Endpoint]) -> None:
-        """Keep these addresses on disk as well: the live members, which may outlast every registry."""
+        """Store these addresses in the peer cache as well: the live members."""
         members = tuple(members)
         if set(members) != set(self._members):
             self._members = members
-            self._worth_saving.set()
-
-    # --- its life ----------------------------------------------------------------------------------------
+            self._unsaved.set()
 
     def start(self) -> None:
         """Keep the sources fresh in the background."""
         if not self._tasks and not self._closed:
             self._tasks = [
                 self._in_background("discovery sources", self._run_needed_sources),
-                self._in_background("discovery cache", self._save_for_ever),
+                self._in_background("discovery cache", self._save_regularly),
             ]
 
     def _in_background(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         return asyncio.create_task(supervise(name, work, clock=self._clock, logger=self._logger), name=name)
 
     async def forget(self) -> None:
-        """Remove the memory on disk and write no more, after a graceful leave."""
+        """Remove the peer cache and write no more, after a graceful leave (ADR 7)."""
         if self._cache is not None:
             await self._cache.forget()
 
     async def aclose(self) -> None:
-        """Stop, save what is known, and close every source; bounded, whatever the sources do."""
+        """Stop, save the peer cache and close every source; bounded."""
         self._closed = True
         tasks = [*self._tasks, *([self._first_round] if self._first_round else [])]
         for task in tasks:
@@ -149,86 +139,80 @@ class Discovery:
         for changes in tuple(self._changes):
             changes.end()
 
-    # --- the first round ---------------------------------------------------------------------------------
-
-    def _begin(self) -> asyncio.Task[None]:
+    def _first_round_task(self) -> asyncio.Task[None]:
         if self._first_round is None:
-            self._first_round = self._in_background("discovery first round", self._ask_needed_sources)
+            self._first_round = self._in_background("discovery first round", self._call_needed_sources)
         return self._first_round
 
-    async def _ask_needed_sources(self) -> None:
+    async def _call_needed_sources(self) -> None:
         if self._cache is not None:
             self._cached = await self._cache.load()
-            self._look_again()
+            self._refresh_snapshot()
         async with asyncio.TaskGroup() as group:
             for source in self._also:
                 group.create_task(source.refresh())
             for source in self._chain:
-                asked = group.create_task(source.refresh())
+                called = group.create_task(source.refresh())
                 if self._mode == "first":
-                    await asyncio.wait({asked}, timeout=HEAD_START)
+                    await asyncio.wait({called}, timeout=CHAIN_TIMEOUT)
                     if any(earlier.is_fresh for earlier in self._chain):
                         break
 
-    # --- upkeep ------------------------------------------------------------------------------------------
-
     async def _run_needed_sources(self) -> None:
-        await asyncio.wait({self._begin()})
+        await asyncio.wait({self._first_round_task()})
         while True:
-            self._stirred.clear()
+            self._wakeup.clear()
             needed = self._needed()
             for source in self._sources:
                 if source in needed:
                     source.start()
                 else:
                     await source.stop()
-            await self._stirred.wait()
+            await self._wakeup.wait()
 
-    async def _save_for_ever(self) -> None:
+    async def _save_regularly(self) -> None:
         while True:
-            await self._worth_saving.wait()
+            await self._unsaved.wait()
             await self._save()
-            await self._clock.sleep(_BETWEEN_SAVES)
+            await self._clock.sleep(CACHE_SAVE_INTERVAL)
 
     async def _save(self) -> None:
-        self._worth_saving.clear()
-        told = (endpoint for endpoint in self._snapshot.endpoints if endpoint.source != CACHE_SOURCE)
-        peers = tuple(dict.fromkeys((*self._members, *told)))
+        self._unsaved.clear()
+        listed = (endpoint for endpoint in self._snapshot.endpoints if endpoint.source != CACHE_SOURCE)
+        peers = tuple(dict.fromkeys((*self._members, *listed)))
         if peers and peers != self._saved and self._cache is not None and await self._cache.save(peers):
             self._saved = peers
 
-    # --- putting it together -----------------------------------------------------------------------------
-
     def _needed(self) -> tuple[Source, ...]:
-        """Return the sources to ask: all, or those up to and with the first that works, and those always asked."""
+        """Return the sources in use: all, or those up to the first that works and those always used."""
         if self._mode == "first":
             for position, source in enumerate(self._chain):
                 if source.is_fresh:
                     return (*self._chain[: position + 1], *self._also)
         return self._sources
 
-    def _look_again(self) -> None:
-        """Put the snapshot together anew, after any source's round."""
+    def _refresh_snapshot(self) -> None:
+        """Compose the snapshot again, after a round of any source."""
         before, after = self._snapshot, self._compose()
         self._snapshot = after
-        self._stirred.set()
+        self._wakeup.set()
         if after.version != before.version:
-            self._worth_saving.set()
+            self._unsaved.set()
             for changes in self._changes:
                 changes.wake()
 
     def _compose(self) -> Snapshot:
         needed = self._needed()
-        told = dict.fromkeys(endpoint for source in needed for endpoint in source.snapshot())
-        speaks_for_itself = told and not any(source.never_answered for source in needed)
-        remembered = () if speaks_for_itself else self._cached
+        listed = dict.fromkeys(endpoint for source in needed for endpoint in source.snapshot())
+        sources_suffice = listed and not any(source.never_answered for source in needed)
+        cached = () if sources_suffice else self._cached
         statuses = [source.status() for source in needed]
         draft = Snapshot(
             version=self._snapshot.version,
-            endpoints=tuple(dict.fromkeys((*told, *remembered))),
-            stale=bool(remembered) or any(status.stale_for is not None for status in statuses),
+            endpoints=tuple(dict.fromkeys((*listed, *cached))),
+            stale=bool(cached) or any(status.stale_for is not None for status in statuses),
             complete=all(status.complete and status.age is not None for status in statuses),
-            why=MappingProxyType(self._reasons(statuses, remembered)),
+            why=MappingProxyType(self._reasons(statuses, cached)),
         )
         if difference(self._snapshot, draft) is None:
             return draft
@@ -240,8 +224,8 @@ class Discovery:
             why=draft.why,
         )
 
-    def _reasons(self, statuses: Iterable[SourceStatus], remembered: Sequence[Endpoint]) -> dict[str, str]:
+    def _reasons(self, statuses: Iterable[SourceStatus], cached: Sequence[Endpoint]) -> dict[str, str]:
         reasons = {status.name: status.sentence() for status in statuses}
-        if remembered:
-            reasons[CACHE_SOURCE] = f"{CACHE_SOURCE} remembers {len(remembered)} from an earlier run"
+        if cached:
+            reasons[CACHE_SOURCE] = f"{CACHE_SOURCE} holds {len(cached)} from an earlier run"
         return reasons

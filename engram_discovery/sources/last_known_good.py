@@ -1,7 +1,7 @@
-"""What is known from one source: how each outcome changes it. No I/O, no waiting.
+"""The last known good endpoints of one source, and how each outcome changes them. No I/O, never blocks.
 
-The rules that matter: a failure never changes the peers; one empty answer after a full one proves nothing; a
-partial answer does not unsay what it leaves out.
+A failure never changes the endpoints; one empty answer after a full one proves nothing; a partial answer does not
+remove what it omits (ADR 30).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from engram_discovery.defaults import EMPTY_CONFIRMATIONS, MAX_ENDPOINTS
 from engram_discovery.sources.status import Outcome, SourceStatus
-from engram_discovery.sources.validation import LARGEST_ANSWER
 from engram_discovery.types import Found
 
 if TYPE_CHECKING:
@@ -23,17 +23,17 @@ __all__ = ["LastKnownGood"]
 
 
 class LastKnownGood:
-    """The peers that one source told of, and how sure we are. Times are monotonic seconds.
+    """The endpoints of one source, with the outcome of each round applied. Times are monotonic seconds.
 
     Attributes:
         endpoints: In the source's order.
-        outcome: What came of the last round.
-        ever_answered: Whether any round of this run was answered, found or empty.
-        ever_found: Whether any round of this run found somebody.
+        outcome: Outcome of the last round.
+        ever_answered: Whether any round of this process was answered, found or empty.
+        ever_found: Whether any round of this process found endpoints.
         failures: Failures in a row.
     """
 
-    def __init__(self, name: str, *, empty_confirmations: int = 2) -> None:
+    def __init__(self, name: str, *, empty_confirmations: int = EMPTY_CONFIRMATIONS) -> None:
         self._name = name
         self._empty_confirmations = empty_confirmations
         self._empties = 0
@@ -55,26 +55,26 @@ class LastKnownGood:
 
     @property
     def ever_answered(self) -> bool:
-        """Whether any round of this run was answered, found or empty."""
+        """Whether any round of this process was answered, found or empty."""
         return self._answered_at is not None
 
-    def answered(self, checked: ValidatedAnswer, now: float) -> None:
+    def record_answer(self, validated: ValidatedAnswer, now: float) -> None:
         """Apply an answer."""
         self._answered_at = now
         self._failing_since = None
         self._error, self._error_kind = "", None
         self.failures = 0
-        self._rejected.update(checked.rejected)
+        self._rejected.update(validated.rejected)
         before = frozenset(self.endpoints)
-        if isinstance(checked.answer, Found):
-            self._found(checked.answer, checked.partial)
+        if isinstance(validated.answer, Found):
+            self._found(validated.answer, validated.partial)
         else:
-            self._empty(checked.answer)
+            self._empty(validated.answer)
         self._attempts[self.outcome] += 1
         self._changes += before != frozenset(self.endpoints)
 
-    def failed(self, error: DiscoveryError, now: float) -> None:
-        """Apply a failure: the peers stay."""
+    def record_failure(self, error: DiscoveryError, now: float) -> None:
+        """Apply a failure: the endpoints stay."""
         self.outcome = Outcome.FAILED
         self._attempts[Outcome.FAILED] += 1
         self._error, self._error_kind = str(error), error.kind
@@ -85,7 +85,7 @@ class LastKnownGood:
         self.failures += 1
 
     def status(self, now: float) -> SourceStatus:
-        """Tell all of it, but for what only the loop knows (when it asks next, whether it watches)."""
+        """Return the status, except for what only the source knows (next round, watch)."""
         return SourceStatus(
             name=self._name,
             outcome=self.outcome,
@@ -124,7 +124,7 @@ class LastKnownGood:
 
 
 def _merge(new: tuple[Endpoint, ...], old: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
-    """Add to a partial answer what was known of the targets that it does not speak of."""
+    """Add to a partial answer the last endpoints of the targets that it omits."""
     answered = {endpoint.meta.get("target") for endpoint in new} - {None}
     kept = (endpoint for endpoint in old if endpoint.meta.get("target") not in answered)
-    return tuple(dict.fromkeys((*new, *kept)))[:LARGEST_ANSWER]
+    return tuple(dict.fromkeys((*new, *kept)))[:MAX_ENDPOINTS]

@@ -1,7 +1,7 @@
-"""The peers of the last run, on disk: the lowest step of every chain.
+"""The peer cache: the peers of the last run on disk, the last fallback of every chain.
 
-One JSON file, written whole and renamed into place, readable by its owner only. What cannot be trusted or
-read is ignored with a warning: a memory may be missing, it must never be wrong or fatal.
+One JSON file, written atomically, readable by its owner only. A file that cannot be trusted or read is ignored with a
+warning: the cache may be missing, but must never be wrong or fatal.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from engram_discovery.defaults import DISK_TIMEOUT, MAX_CACHE_FILE_SIZE, MAX_CACHED_PEERS
 from engram_discovery.errors import DiscoveryError
 from engram_discovery.runtime.atomic_file import write_atomically
 from engram_discovery.runtime.daemon_threads import DaemonThreads
@@ -28,15 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CACHE_SOURCE", "PeerCache"]
 
-#: Name under which remembered endpoints show up.
+#: Provider name of cached endpoints.
 CACHE_SOURCE = "cache"
 
 _FORMAT = 1
-_LARGEST_FILE = 1024 * 1024
-_MOST_PEERS = 1000
-
-#: Seconds after which a disk is given up on: one that hangs (a dead network mount) must not hold up the start.
-_PATIENCE = 2.0
 
 
 class PeerCache:
@@ -45,7 +41,7 @@ class PeerCache:
     Args:
         path: The file; its directory is made if it is missing.
         cluster: Name of the cluster; a file of another one is ignored.
-        logger: For the events ``peers_cache.*``.
+        logger: For the events ``peer_cache.*``.
     """
 
     def __init__(self, path: Path, *, cluster: str, logger: Logger) -> None:
@@ -58,9 +54,9 @@ class PeerCache:
         self._threads = DaemonThreads("engram-peers-cache")
 
     async def load(self) -> tuple[Endpoint, ...]:
-        """Read the peers of the last run, labelled ``cache``; none if none can be trusted. Never raises."""
+        """Read the peers of the last run, labelled ``cache``; none if the file cannot be trusted. Never raises."""
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(DISK_TIMEOUT):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, self._read)
         except FileNotFoundError:
             return ()
@@ -69,24 +65,24 @@ class PeerCache:
             return ()
 
     async def save(self, endpoints: Iterable[Endpoint]) -> bool:
-        """Write the peers, the first thousand of them. Never raises; tells whether they are on disk now."""
+        """Write the first thousand peers. Never raises; returns whether they are on disk."""
         text = json.dumps(
             {
                 "format": _FORMAT,
                 "cluster": self._cluster,
-                "peers": [_to_json(endpoint) for endpoint in islice(endpoints, _MOST_PEERS)],
+                "peers": [_to_json(endpoint) for endpoint in islice(endpoints, MAX_CACHED_PEERS)],
             },
             indent=1,
         )
-        return await self._attempt(lambda: self._write(text.encode()))
+        return await self._run(lambda: self._write(text.encode()))
 
     async def forget(self) -> bool:
-        """Remove the file and write no more, after a graceful leave: the next start must not walk back in."""
-        return await self._attempt(self._remove)
+        """Remove the file and write no more, after a graceful leave: the next start must not rejoin."""
+        return await self._run(self._remove)
 
-    async def _attempt(self, action: Callable[[], None]) -> bool:
+    async def _run(self, action: Callable[[], None]) -> bool:
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(DISK_TIMEOUT):
                 await asyncio.get_running_loop().run_in_executor(self._threads, self._alone, action)
         except OSError as error:
             if self._writable:
@@ -97,7 +93,7 @@ class PeerCache:
         return self._writable
 
     def _alone(self, action: Callable[[], None]) -> None:
-        # A cancelled save goes on in its thread; the next one must not find it half done.
+        # a cancelled save continues in its thread; the next one must not run beside it
         with self._writing:
             action()
 
@@ -115,24 +111,24 @@ class PeerCache:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             _check_trust(os.fstat(descriptor))
-            content = file.read(_LARGEST_FILE + 1)
-        if len(content) > _LARGEST_FILE:
+            content = file.read(MAX_CACHE_FILE_SIZE + 1)
+        if len(content) > MAX_CACHE_FILE_SIZE:
             raise ValueError("larger than 1 MiB")
         return self._parse(json.loads(content))
 
     def _parse(self, document: Any) -> tuple[Endpoint, ...]:
         if not isinstance(document, dict) or document.get("format") != _FORMAT:
-            raise ValueError("not a file of ours")
+            raise ValueError("not a peer cache")
         if document.get("cluster") != self._cluster:
             raise ValueError("written for another cluster")
         peers = document.get("peers")
         if not isinstance(peers, list):
-            raise ValueError("not a file of ours")  # noqa: TRY004  the file is wrong, not the caller
-        return _checked(_from_json(peer) for peer in peers[:_MOST_PEERS])
+            raise ValueError("not a peer cache")  # noqa: TRY004  the file is wrong, not the caller
+        return _validated(_from_json(peer) for peer in peers[:MAX_CACHED_PEERS])
 
 
-def _checked(peers: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
-    """Hold the file to the rules of every other source."""
+def _validated(peers: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+    """Validate the file like an answer of any other source."""
     endpoints = tuple(peers)
     if not endpoints:
         return ()
@@ -162,7 +158,7 @@ def _from_json(peer: Any) -> Endpoint:
 
 
 def _check_trust(status: os.stat_result) -> None:
-    """Refuse what another user could have written."""
+    """Refuse a file that another user could have written."""
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("not a regular file")
     if status.st_uid not in {os.geteuid(), 0}:
@@ -173,7 +169,7 @@ def _check_trust(status: os.stat_result) -> None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return "the disk does not answer"
+        return "no answer from the disk"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]

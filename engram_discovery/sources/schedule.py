@@ -1,9 +1,18 @@
-"""When a source is asked again."""
+"""Compute when a source is called again, and its circuit breaker."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engram_discovery.defaults import (
+    CIRCUIT_BREAKER_FAILURES,
+    CRASH_BACKOFF_BASE,
+    EAGER_BACKOFF_BASE,
+    MAX_CRASH_BACKOFF,
+    MAX_EAGER_BACKOFF,
+    MIN_REFRESH_INTERVAL,
+    OPERATOR_RETRY_INTERVAL,
+)
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.runtime.backoff import Backoff
 
@@ -12,33 +21,30 @@ if TYPE_CHECKING:
 
 __all__ = ["Schedule"]
 
-_SHORTEST = 1.0
-_HUMAN_NEEDED = 15.0
-_QUARANTINE_AFTER = 5
 _OWN_FAULT = frozenset({FailureKind.PLUGIN_BUG, FailureKind.TIMEOUT})
 
 
 class Schedule:
-    """Turns the outcome of each round into the seconds to the next.
+    """Turns the outcome of each round into the seconds to the next round.
 
-    Until somebody was found, rounds come quickly (0.1 s to 5 s): a node that starts looks hard. After that, a
-    working source is asked at its TTL, within 1 s and ``refresh_interval``; a failing one backs off to 30 s,
-    one that only a human can mend is left alone for 15 s at least, and a crashing plugin backs off to 5 min.
+    Until endpoints were found, rounds follow quickly (0.1 s to 5 s, ADR 90). After that, a working source is
+    called at its TTL, between 1 s and ``refresh_interval``; a failing one backs off to 30 s; after an error that only
+    an operator can mend, at least 15 s pass; while the circuit breaker is open, a crashing plugin backs off to 5 min.
     """
 
     def __init__(self, random: random.Random, *, refresh_interval: float) -> None:
         self._random = random
         self._interval = refresh_interval
-        self._eager = Backoff(random, base=0.1, cap=min(5.0, refresh_interval))
+        self._eager = Backoff(random, base=EAGER_BACKOFF_BASE, cap=min(MAX_EAGER_BACKOFF, refresh_interval))
         self._failing = Backoff(random)
-        self._crashing = Backoff(random, base=10.0, cap=300.0)
+        self._crashing = Backoff(random, base=CRASH_BACKOFF_BASE, cap=MAX_CRASH_BACKOFF)
         self._found_once = False
         self._own_faults = 0
 
     @property
     def quarantined(self) -> bool:
-        """Whether the source failed five times in a row by its own fault: it crashed or did not answer."""
-        return self._own_faults >= _QUARANTINE_AFTER
+        """Whether the circuit breaker is open: five failures in a row were crashes or timeouts of the plugin."""
+        return self._own_faults >= CIRCUIT_BREAKER_FAILURES
 
     def after_found(self, ttl: float | None) -> float:
         """Return the wait after an answer with endpoints."""
@@ -58,7 +64,9 @@ class Schedule:
             return self._crashing.next()
         backoff = self._failing if self._found_once else self._eager
         wait = backoff.next(error.retry_after)
-        return wait if error.retryable else max(wait, _HUMAN_NEEDED * self._random.uniform(1.0, 1.2))
+        return (
+            wait if error.retryable else max(wait, OPERATOR_RETRY_INTERVAL * self._random.uniform(1.0, 1.2))
+        )
 
     def _succeeded(self) -> None:
         self._failing.reset()
@@ -66,5 +74,5 @@ class Schedule:
         self._own_faults = 0
 
     def _regular(self, ttl: float | None) -> float:
-        wait = self._interval if ttl is None else min(max(ttl, _SHORTEST), self._interval)
-        return max(_SHORTEST, wait * self._random.uniform(0.9, 1.1))
+        wait = self._interval if ttl is None else min(max(ttl, MIN_REFRESH_INTERVAL), self._interval)
+        return max(MIN_REFRESH_INTERVAL, wait * self._random.uniform(0.9, 1.1))

@@ -1,20 +1,46 @@
-"""What a source can tell about itself."""
+"""The status of one source: outcome, counts, ages, and the sentence for people."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import accumulate
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-
-from engram_discovery.sources.durations import Durations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engram_discovery.errors import FailureKind
 
-__all__ = ["Outcome", "SourceStatus"]
+__all__ = ["BUCKET_BOUNDS", "Durations", "Outcome", "SourceStatus"]
+
+#: Upper bounds of the buckets in seconds; the deadline of a round is 5 s.
+BUCKET_BOUNDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """A histogram of the durations of discovery rounds.
+
+    Attributes:
+        counts: Rounds in each bucket; the last bucket holds those beyond every bound.
+        total: Sum of all durations, in seconds.
+    """
+
+    counts: tuple[int, ...] = (0,) * (len(BUCKET_BOUNDS) + 1)
+    total: float = 0.0
+
+    def with_one(self, seconds: float) -> Durations:
+        """Return a histogram with one more round."""
+        bucket = bisect_left(BUCKET_BOUNDS, seconds)
+        counts = (*self.counts[:bucket], self.counts[bucket] + 1, *self.counts[bucket + 1 :])
+        return Durations(counts, self.total + seconds)
+
+    def cumulative(self) -> tuple[tuple[float, int], ...]:
+        """Return pairs of bound and number of rounds that took no longer; the last bound is infinity."""
+        return tuple(zip((*BUCKET_BOUNDS, float("inf")), accumulate(self.counts), strict=True))
 
 
 def _nothing() -> Mapping[str, int]:
@@ -22,13 +48,13 @@ def _nothing() -> Mapping[str, int]:
 
 
 class Outcome(StrEnum):
-    """What came of a source's last round."""
+    """The outcome of a discovery round."""
 
     FOUND = "found"
     EMPTY = "empty"
     FAILED = "failed"
     PENDING = "pending"
-    """It was not asked yet, or has not answered yet."""
+    """No round has finished yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,25 +63,25 @@ class SourceStatus:
 
     Attributes:
         name: The provider's name.
-        outcome: What came of the last round.
+        outcome: Outcome of the last round.
         count: Endpoints held, the last good ones if the source fails.
-        complete: Whether the last answer was the whole truth.
+        complete: False if the last answer was partial.
         age: Time since the last answer (found or empty); None before the first one.
         stale_for: Time since the first failure after the last answer; None while the source works.
-        next_refresh_in: Time to the next round; None while the source rests because an earlier one suffices.
-        error: Why the last round failed, for people; empty if it did not.
+        next_refresh_in: Time to the next round; None while the source is idle because an earlier one suffices.
+        error: Why the last round failed, in words; empty if it did not.
         error_kind: The same in one word.
-        detail: How the last answer was got, or why it was empty.
-        watching: Whether changes are pushed to us right now.
-        quarantined: Whether it is asked seldom because it failed again and again by its own fault.
+        detail: What answered, or why the answer was empty.
+        watching: Whether a watch is open.
+        quarantined: Whether the circuit breaker is open: five failures in a row were the plugin's fault.
         failures: Failures in a row.
         attempts: Rounds so far, by outcome.
         errors: Failed rounds so far, by kind.
-        durations: How long the rounds took.
-        changes: How often the endpoints held have changed so far.
-        partial: Answers so far that were not the whole truth, by reason.
+        durations: Histogram of the durations of rounds.
+        changes: Number of changes of the endpoints so far.
+        partial: Partial answers so far, by reason.
         rejected: Records dropped so far, by reason.
-        repairs: Full reads so far that found what the watch had missed.
+        repairs: Full reads so far that found changes which the watch had missed.
     """
 
     name: str
@@ -81,7 +107,7 @@ class SourceStatus:
 
     @property
     def resting(self) -> bool:
-        """Whether it is not asked now, because an earlier source suffices."""
+        """Whether the source is idle because an earlier one suffices."""
         return self.next_refresh_in is None
 
     def as_dict(self) -> dict[str, Any]:
@@ -108,16 +134,16 @@ class SourceStatus:
         }
 
     def sentence(self) -> str:
-        """Say it in words: ``dns failed 40 s ago (timeout: no answer within 5 s), keeping 3``."""
+        """Return it in words: ``dns has been failing for 40 s (timeout: no answer within 5 s), keeping the last 3``."""
         if self.outcome is Outcome.FOUND:
-            part = "" if self.complete else ", not all of them"
+            part = "" if self.complete else ", incomplete"
             how = f" ({self.detail})" if self.detail else ""
             return f"{self.name} found {self.count}{part}{how}"
         if self.outcome is Outcome.EMPTY:
-            kept = f", keeping {self.count} until it says so again" if self.count else ""
-            return f"{self.name} answered that there is nobody ({self.detail}){kept}"
+            kept = f", keeping the last {self.count} until it is confirmed" if self.count else ""
+            return f"{self.name} found no endpoints ({self.detail}){kept}"
         if self.outcome is Outcome.FAILED:
-            kept = f", keeping the {self.count} known before" if self.count else ""
+            kept = f", keeping the last {self.count}" if self.count else ""
             seconds = round(self.stale_for or 0)
             failing = f"has been failing for {seconds} s" if seconds else "failed just now"
             return f"{self.name} {failing} ({self.error_kind}: {self.error}){kept}"

@@ -1,7 +1,7 @@
-"""A discoverer on a thread of its own, for plugins that we do not trust to leave the event loop alone.
+"""Run a discoverer on a thread of its own, for plugins that may block the event loop.
 
 A plugin that blocks (a synchronous client, an endless computation) then blocks only itself: gossip, health
-and the other sources go on. Only for discoverers that share nothing with a registrar, because a client that
+and the other sources continue. Only for discoverers that share nothing with a registrar, because a client that
 was opened on one event loop cannot be used on another.
 """
 
@@ -15,7 +15,7 @@ from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.protocols import WatchingDiscoverer
 from engram_discovery.runtime.daemon_threads import start_daemon_thread
 from engram_discovery.runtime.task_leaks import end_leaked_tasks
-from engram_discovery.sources.streams import close_stream, next_answer
+from engram_discovery.sources.source import close_stream, next_answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -30,21 +30,21 @@ T = TypeVar("T")
 
 
 def on_separate_thread(discoverer: Discoverer, plugin: PluginCall) -> Discoverer:
-    """Return a discoverer that does the same on an event loop and daemon thread of its own.
+    """Return a discoverer that runs the given one on an event loop and daemon thread of its own.
 
-    While the thread is blocked by a call that was given up on, new calls fail at once: it costs one thread,
-    however long it lasts. Nothing waits for the thread, not even the interpreter's exit.
+    While a call that timed out still blocks the thread, new calls fail at once: it costs one thread, however long it
+    lasts. Nothing waits for the thread, not even the exit of the interpreter.
 
     Args:
-        discoverer: Owned from now on.
-        plugin: Runs its coroutines there, and is told what it leaves behind when it is closed.
+        discoverer: Closed by the returned one.
+        plugin: Runs its coroutines there, and owns the tasks that they start.
     """
     if isinstance(discoverer, WatchingDiscoverer):
-        return _WatchingElsewhere(discoverer, plugin)
-    return _Elsewhere(discoverer, plugin)
+        return _ThreadedWatchingDiscoverer(discoverer, plugin)
+    return _ThreadedDiscoverer(discoverer, plugin)
 
 
-class _Elsewhere:
+class _ThreadedDiscoverer:
     def __init__(self, discoverer: Discoverer, plugin: PluginCall) -> None:
         self._discoverer = discoverer
         self._plugin = plugin
@@ -52,8 +52,8 @@ class _Elsewhere:
         self._blocked = False
 
     async def discover(self) -> Found | Empty:
-        """Ask the discoverer on its thread."""
-        return await self._elsewhere(self._discoverer.discover)
+        """Call the discoverer on its thread."""
+        return await self._guarded(self._discoverer.discover)
 
     async def aclose(self) -> None:
         """Close the discoverer and end its thread; a blocked thread ends when it can."""
@@ -63,16 +63,16 @@ class _Elsewhere:
         finally:
             loop.call_soon_threadsafe(loop.stop)
 
-    async def _elsewhere(self, function: Callable[[], Awaitable[T]], *, even_if_blocked: bool = False) -> T:
+    async def _guarded(self, function: Callable[[], Awaitable[T]], *, even_if_blocked: bool = False) -> T:
         if self._blocked and not even_if_blocked:
-            raise DiscoveryError("its thread is still blocked by an earlier call", kind=FailureKind.TIMEOUT)
+            raise DiscoveryError("the thread is still blocked by an earlier call", kind=FailureKind.TIMEOUT)
         return await self._on_thread(self._plugin.call(function, timeout=None))
 
     async def _close(self) -> None:
         try:
             await self._plugin.call(self._discoverer.aclose, timeout=None)
         finally:
-            await end_leaked_tasks([self._plugin])
+            await end_leaked_tasks([self._plugin.owner])
 
     async def _on_thread(self, work: Coroutine[Any, Any, T]) -> T:
         loop = self._started()
@@ -85,7 +85,7 @@ class _Elsewhere:
             raise
 
     def _unblock(self) -> None:
-        """Runs on the thread, as soon as it is free again."""
+        """Accept calls again; runs on the thread as soon as it is free."""
         self._blocked = False
 
     def _started(self) -> asyncio.AbstractEventLoop:
@@ -95,19 +95,19 @@ class _Elsewhere:
         return self._loop
 
 
-class _WatchingElsewhere(_Elsewhere):
+class _ThreadedWatchingDiscoverer(_ThreadedDiscoverer):
     def __init__(self, discoverer: WatchingDiscoverer, plugin: PluginCall) -> None:
         super().__init__(discoverer, plugin)
         self._watchable = discoverer
 
     async def watch(self) -> AsyncIterator[Found | Empty]:
-        """Yield what the discoverer's own watch yields on its thread."""
-        stream = await self._elsewhere(self._open)
+        """Yield the answers of the discoverer's watch, which runs on the thread."""
+        stream = await self._guarded(self._open)
         try:
-            while (answer := await self._elsewhere(partial(next_answer, stream))) is not None:
+            while (answer := await self._guarded(partial(next_answer, stream))) is not None:
                 yield answer
         finally:
-            await self._elsewhere(partial(close_stream, stream), even_if_blocked=True)
+            await self._guarded(partial(close_stream, stream), even_if_blocked=True)
 
     async def _open(self) -> AsyncIterator[Found | Empty]:
         return self._watchable.watch()

@@ -1,4 +1,4 @@
-"""The answer of a plugin, checked: what reaches the rest of the host is well-formed, bounded and harmless."""
+"""Validate the answer of a discoverer: what reaches the host is well-formed, bounded and safe to contact."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
+from engram_discovery._text import printable
+from engram_discovery.defaults import MAX_DETAIL_LENGTH, MAX_ENDPOINTS
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.network.address import is_wildcard
 from engram_discovery.types import Empty, Endpoint, Found
 
-__all__ = ["LARGEST_ANSWER", "ValidatedAnswer", "validate_answer"]
+__all__ = ["ValidatedAnswer", "validate_answer"]
 
-#: More endpoints than this are cut off: no cluster of ours is larger, and a source must not eat the memory.
-LARGEST_ANSWER = 10_000
-
-_LONGEST_TEXT = 200
 _METADATA_SERVICES = frozenset({"169.254.169.254", "fd00:ec2::254"})
 
 
 @dataclass(frozen=True, slots=True)
 class ValidatedAnswer:
-    """An answer that is safe to use.
+    """A validated answer.
 
     Attributes:
         answer: The answer, cleaned.
-        partial: Why the answer is not the whole truth, in one word for a metric; empty if it is.
+        partial: Why the answer is incomplete, in one word for a metric; empty if it is complete.
         rejected: How many records were dropped, by reason.
     """
 
@@ -38,43 +36,50 @@ class ValidatedAnswer:
 
 
 def validate_answer(answer: object, *, source: str) -> ValidatedAnswer:
-    """Check what ``source`` answered; endpoints keep their order and lose their doubles.
+    """Validate an answer of ``source``; endpoints keep their order, duplicates are dropped.
 
     Raises:
-        DiscoveryError: It is no answer at all, or not one of its records can be used.
+        DiscoveryError: It is not an answer, or none of its records can be used.
     """
     if isinstance(answer, Empty):
-        return ValidatedAnswer(Empty(_text(answer.reason), _ttl(answer.ttl)))
+        return ValidatedAnswer(
+            Empty(printable(answer.reason, max_length=MAX_DETAIL_LENGTH), _ttl(answer.ttl))
+        )
     if not isinstance(answer, Found) or not isinstance(answer.endpoints, Iterable):
         raise DiscoveryError(
-            f"answered with {type(answer).__name__} instead of Found or Empty", kind=FailureKind.PLUGIN_BUG
+            f"returned {type(answer).__name__} instead of Found or Empty", kind=FailureKind.PLUGIN_BUG
         )
     return _check_found(answer, source)
 
 
 def _check_found(answer: Found, source: str) -> ValidatedAnswer:
-    records: list[Any] = list(islice(answer.endpoints, LARGEST_ANSWER + 1))
-    partial = "limit" if len(records) > LARGEST_ANSWER else "" if answer.complete else "source"
+    records: list[Any] = list(islice(answer.endpoints, MAX_ENDPOINTS + 1))
+    partial = "limit" if len(records) > MAX_ENDPOINTS else "" if answer.complete else "source"
     good: dict[Endpoint, None] = {}
     rejected: Counter[str] = Counter()
-    for record in records[:LARGEST_ANSWER]:
-        if reason := _objection(record):
+    for record in records[:MAX_ENDPOINTS]:
+        if reason := _rejection(record):
             rejected[reason] += 1
         else:
             good.setdefault(record if record.source == source else replace(record, source=source))
     if not good:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items())) or "no records"
-        raise DiscoveryError(f"not one usable record: {reasons}", kind=FailureKind.BAD_DATA)
+        raise DiscoveryError(f"no usable record: {reasons}", kind=FailureKind.BAD_DATA)
     if rejected["malformed"]:
         partial = partial or "malformed"
-    found = Found(tuple(good), complete=not partial, ttl=_ttl(answer.ttl), detail=_text(answer.detail))
+    found = Found(
+        tuple(good),
+        complete=not partial,
+        ttl=_ttl(answer.ttl),
+        detail=printable(answer.detail, max_length=MAX_DETAIL_LENGTH),
+    )
     return ValidatedAnswer(found, partial, rejected)
 
 
-def _objection(record: object) -> str:
+def _rejection(record: object) -> str:
     if not isinstance(record, Endpoint):
         return "malformed"
-    # Hosts are canonical, so comparing text is enough, and much quicker than parsing ten thousand addresses.
+    # hosts are canonical: comparing text suffices, and is much faster than parsing ten thousand addresses
     if is_wildcard(record.host):
         return "wildcard"
     if record.host in _METADATA_SERVICES:
@@ -94,7 +99,3 @@ def _ttl(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) and value >= 0 else None
-
-
-def _text(value: object) -> str:
-    return "".join(character if character.isprintable() else "?" for character in str(value)[:_LONGEST_TEXT])

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.errors import FailureKind, ResolutionError
 from engram_discovery.network.address import Address
 from engram_discovery.network.resolver import resolve
 
@@ -54,7 +54,7 @@ async def test_the_real_resolver_answers():
 
 async def test_a_name_without_an_address_is_a_dns_failure():
     """The error names the name; ``.invalid`` never resolves (RFC 6761)."""
-    with pytest.raises(DiscoveryError, match=r"^nobody\.invalid: ") as caught:
+    with pytest.raises(ResolutionError, match=r"^nobody\.invalid: ") as caught:
         await resolve("nobody.invalid", 1, timeout=20)
 
     assert caught.value.kind is FailureKind.DNS_FAILURE
@@ -65,7 +65,7 @@ async def test_a_hanging_look_up_ends_at_the_deadline(system):
     go_on = threading.Event()
     system(lambda *_, **__: go_on.wait())
 
-    with pytest.raises(DiscoveryError, match=r"^slow\.example: no answer") as caught:
+    with pytest.raises(ResolutionError, match=r"^slow\.example: no answer") as caught:
         await resolve("slow.example", 1, timeout=0.05)
 
     go_on.set()  # until here the look-up hung
@@ -94,7 +94,7 @@ async def test_having_no_thread_left_is_unavailable(monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
 
-    with pytest.raises(DiscoveryError, match=r"seed\.example: can't start") as caught:
+    with pytest.raises(ResolutionError, match=r"seed\.example: can't start") as caught:
         await resolve("seed.example", 1, timeout=50)
 
     assert caught.value.kind is FailureKind.UNAVAILABLE
@@ -103,7 +103,7 @@ async def test_having_no_thread_left_is_unavailable(monkeypatch):
 @pytest.mark.parametrize("name", ["a" * 64 + ".example", "a..b", "\udcff"])
 async def test_what_is_no_name_is_a_dns_failure(name):
     """A name that cannot even be encoded is an answer like any other."""
-    with pytest.raises(DiscoveryError) as caught:
+    with pytest.raises(ResolutionError) as caught:
         await resolve(name, 1, timeout=50)
 
     assert caught.value.kind is FailureKind.DNS_FAILURE

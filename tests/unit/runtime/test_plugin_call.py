@@ -71,7 +71,7 @@ async def test_a_plugin_that_leaves_a_task_at_every_call_is_told_of_in_time() ->
         {"provider": "mine", "tasks": 63, "calls": 64},
         {"provider": "mine", "tasks": 127, "calls": 128},
     ]
-    await end_leaked_tasks([plugin_call])
+    await end_leaked_tasks([plugin_call.owner])
     assert len(plugin_call.leaked_tasks) == len(left) == 130
 
 
@@ -92,7 +92,7 @@ async def test_a_plugin_that_keeps_a_few_tasks_is_not_blamed() -> None:
     assert logger.events("plugin.task_leak_suspected") == []
     for reader in readers:
         reader.cancel()
-    await end_leaked_tasks([plugin_call])
+    await end_leaked_tasks([plugin_call.owner])
     assert plugin_call.leaked_tasks == ()
 
 
@@ -148,7 +148,7 @@ async def test_a_blocked_thread_blocks_nobody_else(release: threading.Event) -> 
             await source.refresh()
 
     assert blocked.error_kind is FailureKind.TIMEOUT
-    assert refused.error == "its thread is still blocked by an earlier call"
+    assert refused.error == "the thread is still blocked by an earlier call"
     assert asked == 1
     await source.aclose()
 

@@ -32,9 +32,9 @@ def test_peers_go_only_by_a_complete_answer_or_two_empty_ones(outcomes: list[obj
 
     for now, outcome in enumerate(outcomes):
         if isinstance(outcome, DiscoveryError):
-            known.failed(outcome, now)
+            known.record_failure(outcome, now)
         else:
-            known.answered(validate_answer(outcome, source="dns"), now)
+            known.record_answer(validate_answer(outcome, source="dns"), now)
         empties = empties + 1 if outcome is EMPTY else 0
         if isinstance(outcome, Found):
             expected = set(outcome.endpoints) | (set() if outcome.complete else expected)
@@ -48,9 +48,9 @@ def test_peers_go_only_by_a_complete_answer_or_two_empty_ones(outcomes: list[obj
 def test_staleness_counts_from_the_first_failure() -> None:
     """The age of what is shown is told from the last answer, the outage from its first failure."""
     known = LastKnownGood("dns")
-    known.answered(validate_answer(found(1), source="dns"), 10.0)
-    known.failed(failure(), 15.0)
-    known.failed(failure(), 25.0)
+    known.record_answer(validate_answer(found(1), source="dns"), 10.0)
+    known.record_failure(failure(), 15.0)
+    known.record_failure(failure(), 25.0)
 
     status = known.status(40.0)
 

@@ -172,7 +172,7 @@ async def test_a_disk_that_hangs_holds_nobody_up(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "open", hang)
-    monkeypatch.setattr("engram_discovery.sources.peer_cache._PATIENCE", 0.01)
+    monkeypatch.setattr("engram_discovery.sources.peer_cache.DISK_TIMEOUT", 0.01)
 
     try:
         assert await cache.load() == ()
@@ -180,7 +180,7 @@ async def test_a_disk_that_hangs_holds_nobody_up(
     finally:
         back.set()
 
-    assert [facts["error"] for *_, facts in lines.lines] == ["the disk does not answer"] * 2
+    assert [facts["error"] for *_, facts in lines.lines] == ["no answer from the disk"] * 2
 
 
 async def test_forgetting_removes_the_file(cache: PeerCache, tmp_path: Path) -> None:

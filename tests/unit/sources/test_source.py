@@ -193,7 +193,7 @@ async def test_a_call_that_resists_cancellation_is_abandoned_and_named() -> None
 
     assert logger.events("plugin.ignores_cancellation") == [{"provider": "dns", "duration_seconds": 2.0}]
     assert len(discoverer.asked_at) == 1
-    assert "still runs" in source.status().error
+    assert "still running" in source.status().error
     release.set()
     await asyncio.sleep(0.01)
     await source.refresh()
@@ -262,7 +262,7 @@ async def test_an_outage_of_a_day_costs_few_lines_and_no_peer() -> None:
 
     assert kept == peers(1, 2, 3)
     assert 24 * 11 <= lines <= 24 * 13
-    assert logger.events("discovery.failed")[0]["keeping"] == 3
+    assert logger.events("discovery.failed")[0]["kept"] == 3
     recoveries = logger.events("discovery.recovered")
     assert len(recoveries) == 1
     assert recoveries[0]["duration_seconds"] > 23 * 3600

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from engram_discovery.errors import DiscoveryError
+from engram_discovery.errors import ResolutionError
 from engram_discovery.network.resolver import resolve
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class PinnedAgent(AbstractResolver):
     async def _choose(self, host: str, port: int, family: socket.AddressFamily) -> Address:
         try:
             addresses = await resolve(host, port, timeout=self._timeout, family=family)
-        except DiscoveryError as error:
+        except ResolutionError as error:
             raise OSError(None, str(error)) from error
         untried = [address for address in addresses if address not in self._failed]
         if not untried:

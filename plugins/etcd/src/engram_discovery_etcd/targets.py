@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from engram_discovery.errors import DiscoveryError
+from engram_discovery.errors import ResolutionError
 from engram_discovery.network.address import parse_address
 from engram_discovery.network.resolver import resolve
 from engram_discovery_etcd.failures import EtcdError
@@ -88,7 +88,7 @@ class Targets:
 async def _behind(endpoint: Address, timeout: float) -> list[Target] | EtcdError:
     try:
         addresses = await resolve(endpoint.host, endpoint.port, timeout=timeout)
-    except DiscoveryError as error:
+    except ResolutionError as error:
         reason = str(error).removeprefix(f"{endpoint.host}: ")
         return EtcdError(f"its name cannot be looked up: {reason}", error.kind, elsewhere=True)
     return [Target(endpoint, address) for address in addresses]

@@ -1,4 +1,4 @@
-"""Turn the list of seed nodes into addresses, anew each time it is asked for."""
+"""Resolve the list of seed nodes to addresses, at every discovery round."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery._text import comma_list
+from engram_discovery.errors import DiscoveryError, FailureKind, ResolutionError
 from engram_discovery.network.resolver import resolve
 from engram_discovery.types import Empty, Endpoint, Found
 
@@ -19,28 +20,28 @@ if TYPE_CHECKING:
 
 __all__ = ["StaticDiscoverer"]
 
-#: Look-ups at once; each has a thread and a socket of its own.
-_MOST_LOOKUPS = 64
+#: Concurrent lookups; each has a thread and a socket of its own.
+MAX_CONCURRENT_LOOKUPS = 64
 
-#: Share of the host's deadline that the look-ups may take, so that the names that did resolve get through.
-_SHARE = 0.8
+#: Share of the host's deadline for lookups, so that the names that did resolve are returned in time.
+_DEADLINE_SHARE = 0.8
 
-#: Seconds after which an answer with unresolved names should be fetched again.
-_RETRY_SEC = 5.0
+#: Seconds after which an answer with unresolved names is refreshed.
+_RETRY_INTERVAL = 5.0
 
-Answer = tuple["Address", ...] | DiscoveryError
+Lookup = tuple["Address", ...] | ResolutionError
 
 
 class StaticDiscoverer:
     """Resolves every name in parallel, to every address, IPv4 and IPv6; IP addresses pass as they are.
 
-    A name that does not resolve stays a seed under its name and makes the answer incomplete. It is logged
-    when it stops resolving and when it resolves again, not each time. Nothing is resolved until asked.
+    A name that does not resolve stays a seed under its name and makes the answer incomplete. A log line
+    reports when it stops resolving and when it resolves again, not each round.
 
     Args:
         settings: The seed nodes.
         context: Logger, deadline and the provider's name.
-        look_up: How to resolve one name; ``resolve`` unless a test scripts it.
+        resolver: Resolves one name; ``resolve`` unless a test scripts it.
     """
 
     def __init__(
@@ -48,11 +49,11 @@ class StaticDiscoverer:
         settings: StaticSettings,
         context: PluginContext,
         *,
-        look_up: Callable[..., Awaitable[tuple[Address, ...]]] = resolve,
+        resolver: Callable[..., Awaitable[tuple[Address, ...]]] = resolve,
     ) -> None:
         self._seeds = settings.seeds
         self._context = context
-        self._look_up = look_up
+        self._resolver = resolver
         self._unresolved: set[Address] = set()
         self._failed_in: dict[Address, int] = {}
         self._round = 0
@@ -66,56 +67,56 @@ class StaticDiscoverer:
         if not self._seeds:
             return Empty("no seed nodes are configured")
         names = [seed for seed in self._seeds if not _is_literal(seed.host)]
-        answers = await self._resolve(names)
-        failures = {seed: answer for seed, answer in answers.items() if isinstance(answer, DiscoveryError)}
+        answers = await self._resolve_all(names)
+        failures = {seed: answer for seed, answer in answers.items() if isinstance(answer, ResolutionError)}
         self._log_changes(failures)
         if len(failures) == len(self._seeds):
             raise _nothing_resolves(failures)
         return Found(
             tuple(dict.fromkeys(self._endpoints(answers))),
             complete=not failures,
-            ttl=_RETRY_SEC if failures else None,
+            ttl=_RETRY_INTERVAL if failures else None,
             detail=f"{len(self._seeds)} seed nodes, {len(failures)} unresolved" if failures else "",
         )
 
     async def aclose(self) -> None:
         """Do nothing: nothing is held between calls."""
 
-    async def _resolve(self, names: Sequence[Address]) -> dict[Address, Answer]:
+    async def _resolve_all(self, names: Sequence[Address]) -> dict[Address, Lookup]:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._context.timeout * _SHARE
-        slots = asyncio.Semaphore(_MOST_LOOKUPS)
+        deadline = loop.time() + self._context.timeout * _DEADLINE_SHARE
+        slots = asyncio.Semaphore(MAX_CONCURRENT_LOOKUPS)
 
-        async def one(seed: Address) -> Answer:
+        async def one(seed: Address) -> Lookup:
             try:
                 async with asyncio.timeout_at(deadline), slots:
                     self._failed_in[seed] = self._round
-                    answer = await self._look_up(seed.host, seed.port, timeout=deadline - loop.time())
+                    answer = await self._resolver(seed.host, seed.port, timeout=deadline - loop.time())
                     del self._failed_in[seed]
                     return answer
-            except DiscoveryError as error:
+            except ResolutionError as error:
                 return error
             except TimeoutError:
-                return DiscoveryError(f"{seed.host}: no time left to look it up", kind=FailureKind.TIMEOUT)
+                return ResolutionError(f"{seed.host}: no time left to resolve it", kind=FailureKind.TIMEOUT)
 
-        # What failed latest goes last: names on which the resolver hangs must not starve the others.
+        # the name that failed most recently goes last: names on which the resolver hangs must not starve the others
         self._round += 1
         fresh_first = sorted(names, key=lambda seed: self._failed_in.get(seed, 0))
         async with asyncio.TaskGroup() as group:
             tasks = {seed: group.create_task(one(seed)) for seed in fresh_first}
         return {seed: task.result() for seed, task in tasks.items()}
 
-    def _endpoints(self, answers: Mapping[Address, Answer]) -> list[Endpoint]:
+    def _endpoints(self, answers: Mapping[Address, Lookup]) -> list[Endpoint]:
         endpoints = []
         for seed in self._seeds:
             answer = answers.get(seed, (seed,))
-            addresses = (seed,) if isinstance(answer, DiscoveryError) else answer
-            # The target lets the host forget a name's old address while another name does not resolve.
+            addresses = (seed,) if isinstance(answer, ResolutionError) else answer
+            # the target lets the host drop an old address of this name while another name does not resolve
             facts: dict[str, Any] = {"source": self._context.provider, "meta": {"target": str(seed)}}
             endpoints += [Endpoint(*address, **facts) for address in addresses]
         return endpoints
 
-    def _log_changes(self, failures: Mapping[Address, DiscoveryError]) -> None:
+    def _log_changes(self, failures: Mapping[Address, ResolutionError]) -> None:
         logger = self._context.logger
         for seed in self._seeds:
             if seed in failures and seed not in self._unresolved:
@@ -136,9 +137,9 @@ def _is_literal(host: str) -> bool:
     return True
 
 
-def _nothing_resolves(failures: Mapping[Address, DiscoveryError]) -> DiscoveryError:
+def _nothing_resolves(failures: Mapping[Address, ResolutionError]) -> DiscoveryError:
     errors = list(failures.values())
-    shown = "; ".join(str(error) for error in errors[:3]) + ("; …" if len(errors) > 3 else "")
+    shown = comma_list(errors, limit=3)
     timed_out = all(error.kind is FailureKind.TIMEOUT for error in errors)
     kind = FailureKind.TIMEOUT if timed_out else FailureKind.DNS_FAILURE
     return DiscoveryError(f"none of the {len(errors)} seed nodes resolves: {shown}", kind=kind)

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-from engram_discovery.network.address import DEFAULT_GOSSIP_PORT, Address, format_address, parse_address
+from engram_discovery.network.address import Address, parse_address
+from engram_discovery.settings.values import PeerAddress, Table, split_list
 
 __all__ = ["StaticSettings"]
 
 
-def _split(value: Any) -> Any:
+def _split(value: object) -> object:
     """Split text as an environment variable holds it: ``"a:7946, b:7946"``."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    return split_list(value) if isinstance(value, str) else value
 
 
-def _canonical(text: str) -> str:
-    return format_address(parse_address(text.strip(), default_port=DEFAULT_GOSSIP_PORT))
-
-
-SeedNode = Annotated[str, AfterValidator(_canonical)]
-
-
-class StaticSettings(BaseModel):
-    """Where to look for peers.
+class StaticSettings(Table):
+    """Discovery by a list of seed nodes.
 
     Attributes:
         seed_nodes: Canonical ``host:port``, in the order given.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    seed_nodes: Annotated[tuple[SeedNode, ...], BeforeValidator(_split)] = Field(
-        (),
+    seed_nodes: Annotated[tuple[PeerAddress, ...], BeforeValidator(_split)] = Field(
+        default=(),
         description="Addresses or names of some nodes; port 7946 unless given.",
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.errors import DiscoveryError, FailureKind, ResolutionError
 from engram_discovery.hookspecs import PluginContext
 from engram_discovery.host import PluginHost
 from engram_discovery.network.address import Address
@@ -57,9 +57,9 @@ class Names:
         self.asked.append(host)
         if host in self.hanging:
             await asyncio.sleep(timeout)
-            raise DiscoveryError(f"{host}: no answer", kind=FailureKind.TIMEOUT)
+            raise ResolutionError(f"{host}: no answer", kind=FailureKind.TIMEOUT)
         if host not in self.known:
-            raise DiscoveryError(f"{host}: unknown name", kind=FailureKind.DNS_FAILURE)
+            raise ResolutionError(f"{host}: unknown name", kind=FailureKind.DNS_FAILURE)
         return tuple(Address(address, port) for address in self.known[host])
 
 
@@ -79,7 +79,7 @@ def make(context):
 
     def make(seed_nodes: object, names: Names | None = None) -> StaticDiscoverer:
         look_up = (names or Names()).look_up
-        return StaticDiscoverer(StaticSettings(seed_nodes=seed_nodes), context, look_up=look_up)
+        return StaticDiscoverer(StaticSettings(seed_nodes=seed_nodes), context, resolver=look_up)
 
     return make
 
