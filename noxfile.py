@@ -24,6 +24,10 @@ nox.options.sessions = ["prepare", *DEFAULT_JOBS]
 PLUGINS = ["static", "dns", "consul", "etcd"]
 #: Plugins that are tested against real servers.
 SERVED = ["dns", "consul", "etcd"]
+#: Every Python that is supported; the first is the lowest. uv fetches what the machine lacks.
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+#: Tests of processes that need further servers or a browser, and not one more of our dependencies.
+OTHER_SERVERS = ["agreement", "dns", "prometheus", "status_page"]
 BENCHMARKS = ["startup", "health", "settings", "plugins", "scrape", "formation", "dns", "consul", "etcd"]
 #: Exit status of ``tests.servers.prepare`` where this account may not install what a job needs.
 REFUSED = 2
@@ -101,6 +105,29 @@ def tests(session: nox.Session) -> None:
     pytest(session, "-n", "2", "--dist", "worksteal", *units)
     others = [job for job in DEFAULT_JOBS if job not in QUICK_JOBS]
     session.log(f"not run by this job: {', '.join(others)}; nox runs them all")
+
+
+@nox.session(python=PYTHONS)
+def pythons(session: nox.Session) -> None:
+    """Run the unit tests on every supported Python: ``pythons-3.13`` is one of them."""
+    tests(session)
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Run with the lowest versions that the projects admit: unit tests, real nodes, a real etcd and Consul."""
+    session.install("uv")
+    projects = [argument for name in PLUGINS for argument in ("-e", f"plugins/{name}")]
+    lowest_direct = ("--upgrade", "--resolution", "lowest-direct")
+    session.run("uv", "pip", "install", *lowest_direct, "-e", ".[testing,k8s]", *projects)
+    session.run("uv", "pip", "install", *nox.project.dependency_groups(PYPROJECT, "test"))  # upgrades nothing
+    session.run("uv", "pip", "list")
+    pytest(
+        session, "-n", "2", "--dist", "worksteal", "tests/unit", *(f"plugins/{n}/tests/unit" for n in PLUGINS)
+    )
+    session.run("python", "-m", "tests.servers.build", "etcd", "consul")
+    others = [f"--ignore=tests/cluster/test_{name}.py" for name in OTHER_SERVERS]
+    pytest(session, "tests/cluster", "--timeout=180", *others)
 
 
 @nox.session

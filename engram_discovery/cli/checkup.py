@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engram_discovery.settings.models import PluginsSettings
     from engram_discovery.sources.status import SourceStatus
 
-__all__ = ["Finding", "Verdict", "examine", "probe"]
+__all__ = ["Finding", "Verdict", "examine", "make", "probe"]
 
 _PROBE_TIMEOUT = 5.0
 
@@ -99,6 +99,17 @@ def examine(files: Sequence[str], overrides: Sequence[str]) -> tuple[list[Findin
     return findings, _providers(settings)
 
 
+async def make(providers: ProviderFactory) -> list[Finding]:
+    """Make every selected source and health check, which imports what they need, and ask none of them."""
+    try:
+        discovery = providers.discovery()
+        providers.health_checks()
+    except (SettingsError, PluginError) as error:
+        return [Finding("providers", Verdict.ERROR, str(error))]
+    await discovery.aclose()
+    return []
+
+
 async def probe(providers: ProviderFactory) -> list[Finding]:
     """Ask every selected source and health check once. Joins and registers nobody; takes some seconds at most."""
     try:
@@ -136,6 +147,7 @@ def _providers(settings: Settings) -> ProviderFactory:
 
 def _plugins(plugins: PluginsSettings, selected: Sequence[str]) -> Iterator[Finding]:
     """Import every enabled plugin; one that nobody selected harms nobody, so it is a warning."""
+    from engram_discovery.cli.overwritten import find_overwritten
     from engram_discovery.node.provider_factory import make_host
 
     lenient = plugins.model_copy(update={"strict": False})
@@ -143,6 +155,8 @@ def _plugins(plugins: PluginsSettings, selected: Sequence[str]) -> Iterator[Find
         origin = f"{record.distribution} {record.version}" if record.distribution else "no distribution"
         for warning in record.warnings:
             yield Finding(f"plugin {record.name}", Verdict.WARNING, warning)
+        for one in find_overwritten(record.distribution) if record.distribution else ():
+            yield Finding(f"plugin {record.name}", Verdict.WARNING, one.message, one.remedy)
         if record.error is None:
             yield Finding(f"plugin {record.name}", Verdict.OK, f"{record.state}, from {origin}")
         else:

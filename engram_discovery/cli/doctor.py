@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from engram_discovery._text import printable
-from engram_discovery.cli.checkup import Verdict, examine, probe
+from engram_discovery.cli.checkup import Verdict, examine, make, probe
 from engram_discovery.cli.k8s_rules import Manifests, lint
 from engram_discovery.cli.options import json_option, settings_options
 from engram_discovery.network.address import DEFAULT_GOSSIP_PORT
@@ -40,7 +40,7 @@ def doctor(
     probing: bool,
     as_json: bool,
 ) -> None:
-    """Check the settings and load every enabled plugin; say what to do about what is wrong.
+    """Check the settings, load every enabled plugin, make what is selected; say what to do about what is wrong.
 
     With --probe the selected sources and health checks are asked once. Nobody is joined or registered.
 
@@ -49,8 +49,8 @@ def doctor(
     if context.invoked_subcommand is not None:
         return
     findings, providers = examine(files, (*overrides, _ALL_SOURCES) if probing else overrides)
-    if probing and providers is not None:
-        findings += asyncio.run(probe(providers))
+    if providers is not None:
+        findings += asyncio.run(probe(providers) if probing else make(providers))
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:

@@ -1,4 +1,4 @@
-"""What the etcd provider adds to bare calls of the same library: watches, lists, and the traffic of a quiet node.
+"""What the etcd provider adds to bare gRPC and generated code: watches, lists, and the traffic of a quiet node.
 
 python -m tests.bench.etcd
 """
@@ -29,6 +29,7 @@ from engram_discovery.sources import Source
 from engram_discovery.types import NodeIdentity, NodeRecord
 from engram_discovery_etcd.client import EtcdClient
 from engram_discovery_etcd.discoverer import EtcdDiscoverer
+from engram_discovery_etcd.messages import PutRequest, RequestOp, TxnRequest
 from engram_discovery_etcd.records import encode
 from engram_discovery_etcd.registrar import EtcdRegistrar
 from engram_discovery_etcd.settings import EtcdSettings
@@ -134,10 +135,10 @@ class Bench:
         )
         for start in range(0, size, 100):
             puts = [
-                rpc.RequestOp(request_put=rpc.PutRequest(key=FOLDER + b"n%06d" % n, value=encode(record(n))))
+                RequestOp(request_put=PutRequest(key=FOLDER + b"n%06d" % n, value=encode(record(n))))
                 for n in range(start, min(size, start + 100))
             ]
-            await client.unary(lambda stubs: stubs.kv.Txn, rpc.TxnRequest(success=puts))
+            await client.unary(lambda stubs: stubs.txn, TxnRequest(success=puts))
         stub = rpc.KVStub(channel)
         first = await once(discoverer.discover)
         later, bare = await medians(

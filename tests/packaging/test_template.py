@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(2 * TIMEOUT)
 
-TOOLS = ["pytest>=8.4", "pytest-asyncio>=1.1,<2", "ruff>=0.15", "mypy>=1.18"]
+TOOLS = ["pytest>=8.4", "pytest-asyncio>=1.4", "ruff>=0.15", "mypy>=1.18"]
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def make_client(*nameservers: object, resolv_conf: Path = _NO_FILE, patience: fl
     return DnsClient(Impatient(addresses, resolv_conf, patience))
 
 
-def make_context(log: Log | None = None, *, timeout: float = 3.0) -> PluginContext:
+def make_context(log: Log | None = None, *, timeout: float = 30.0) -> PluginContext:
     """Return what the host hands to a factory."""
     return PluginContext(
         provider="dns", identity=None, logger=log or Log(), clock=SystemClock(), timeout=timeout
@@ -69,7 +69,7 @@ def make_context(log: Log | None = None, *, timeout: float = 3.0) -> PluginConte
 def make_discoverer(
     *nameservers: object,
     log: Log | None = None,
-    timeout: float = 3.0,
+    timeout: float = 30.0,
     resolv_conf: Path = _NO_FILE,
     patience: float = 1.0,
     **settings: object,

@@ -7,8 +7,6 @@ import random
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from aetcd import rpc
-
 from engram_discovery.hookspecs import PluginContext
 from engram_discovery.network.address import Address
 from engram_discovery.registration.registration import Registration
@@ -18,6 +16,7 @@ from engram_discovery.types import NodeIdentity, NodeRecord
 from engram_discovery_etcd.client import EtcdClient
 from engram_discovery_etcd.discoverer import EtcdDiscoverer
 from engram_discovery_etcd.failures import EtcdError
+from engram_discovery_etcd.messages import PutRequest, RequestOp, TxnRequest
 from engram_discovery_etcd.registrar import EtcdRegistrar
 from engram_discovery_etcd.settings import EtcdSettings
 from tests.servers.process import wait_until
@@ -179,10 +178,10 @@ async def raw_put(client: EtcdClient, *pairs: tuple[str, bytes]) -> None:
     """Write keys as they are, 100 in a transaction."""
     for start in range(0, len(pairs), 100):
         puts = [
-            rpc.RequestOp(request_put=rpc.PutRequest(key=key.encode(), value=value))
+            RequestOp(request_put=PutRequest(key=key.encode(), value=value))
             for key, value in pairs[start : start + 100]
         ]
-        await client.unary(lambda stubs: stubs.kv.Txn, rpc.TxnRequest(success=puts))
+        await client.unary(lambda stubs: stubs.txn, TxnRequest(success=puts))
 
 
 async def put_when_served(client: EtcdClient, key: str, value: bytes) -> None:

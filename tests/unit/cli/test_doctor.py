@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 
 import pytest
 from click.testing import CliRunner
 
 from engram_discovery.cli.checkup import _REMEDIES
 from engram_discovery.cli.doctor import doctor
+from engram_discovery.cli.overwritten import find_overwritten
 from engram_discovery.errors import FailureKind
 
 #: Beyond loopback, unencrypted gossip is a warning of its own.
@@ -87,6 +89,54 @@ def test_nothing_is_asked_without_probe(examine):
     )
 
     assert (status, findings) == (0, {})
+
+
+def test_what_a_plugin_needs_and_cannot_import_is_an_error_without_probe(examine, monkeypatch):
+    """What is selected is made, though not asked: a library that is missing or too old does not wait for the node."""
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    for module in [name for name in sys.modules if name.startswith("engram_discovery_etcd.")]:
+        monkeypatch.delitem(sys.modules, module)
+
+    status, findings = examine('discovery = "etcd"')
+
+    assert status == 2
+    assert "grpc" in findings["providers"]["message"]
+    assert "pip install --upgrade" in findings["providers"]["message"]
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Put the record of a distribution on the import path: its files, and what it requires."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(name: str, *files: str, requires: str = "") -> None:
+        folder = tmp_path / f"{name.replace('-', '_')}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+            + (f"Requires-Dist: {requires}\n" if requires else "")
+        )
+        (folder / "RECORD").write_text("".join(f"{file},sha256=x,1\n" for file in files))
+
+    return install
+
+
+def test_two_distributions_with_the_same_files_are_named(install):
+    """A requirement of a plugin that another distribution may have written over, with the order of the remedy."""
+    install("Acme_Plugin", "acme_plugin/__init__.py", requires='py-acme<2,>=1.8; python_version > "3"')
+    install("py-acme", "acme/__init__.py", "acme/api.py", "acme/NOTES")
+    install("python-acme", "acme/__init__.py", "acme/aio.py", "acme/NOTES")
+    install("acme-extras", "acme/extras.py")
+
+    (found,) = find_overwritten("acme-plugin")
+
+    assert found.message.startswith("needs py-acme, but python-acme installs acme/__init__.py too")
+    assert found.remedy.endswith('pip uninstall -y python-acme py-acme && pip install "py-acme<2,>=1.8"')
+
+
+def test_nothing_here_is_written_over():
+    """Namespace packages, which several distributions share, are no finding: protobuf's is one."""
+    assert [find_overwritten(f"engram-discovery-{name}") for name in ("consul", "etcd")] == [[], []]
 
 
 def test_there_is_a_remedy_for_every_kind_of_failure():

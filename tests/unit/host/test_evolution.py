@@ -29,7 +29,7 @@ class LaterSpecs(HookSpecs):
 def calls():
     plugins = pluggy.PluginManager(PROJECT_NAME)
     plugins.add_hookspecs(LaterSpecs)
-    return HookCalls(plugins, timeout=5)
+    return HookCalls(plugins, timeout=50)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def load(site, calls, log):
 
     def load():
         catalogue = Catalogue(
-            calls, allow=None, deny=(), logger=log, entry_points=site.entry_points, timeout=5
+            calls, allow=None, deny=(), logger=log, entry_points=site.entry_points, timeout=50
         )
         return catalogue.owner("acme")[0]
 
@@ -107,7 +107,7 @@ def test_nothing_is_deprecated_without_need(site, log, plugin_source, calls):
     plugins = pluggy.PluginManager(PROJECT_NAME)
     plugins.add_hookspecs(HookSpecs)
     catalogue = Catalogue(
-        HookCalls(plugins, timeout=5), allow=None, deny=(), logger=log, entry_points=(), timeout=5
+        HookCalls(plugins, timeout=50), allow=None, deny=(), logger=log, entry_points=(), timeout=5
     )
 
     catalogue.register(module, name="acme")

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -37,7 +36,7 @@ async def test_every_address_is_returned_once_in_order(system):
         ]
     )
 
-    found = await resolve("seed.example", 7946, timeout=5)
+    found = await resolve("seed.example", 7946, timeout=50)
 
     assert found == (
         Address("2001:db8::1", 7946),
@@ -48,7 +47,7 @@ async def test_every_address_is_returned_once_in_order(system):
 
 async def test_the_real_resolver_answers():
     """``localhost`` is looked up by the system itself."""
-    found = await resolve("localhost", 1, timeout=5, family=socket.AF_INET)
+    found = await resolve("localhost", 1, timeout=50, family=socket.AF_INET)
 
     assert found == (Address("127.0.0.1", 1),)
 
@@ -64,29 +63,27 @@ async def test_a_name_without_an_address_is_a_dns_failure():
 async def test_a_hanging_look_up_ends_at_the_deadline(system):
     """The caller goes on at its deadline, and is told of a timeout."""
     go_on = threading.Event()
-    system(lambda *_, **__: go_on.wait(10))
-    before = time.monotonic()
+    system(lambda *_, **__: go_on.wait())
 
     with pytest.raises(ResolutionError, match=r"^slow\.example: no answer") as caught:
         await resolve("slow.example", 1, timeout=0.05)
 
-    go_on.set()
+    go_on.set()  # until here the look-up hung
     assert caught.value.kind is FailureKind.TIMEOUT
-    assert time.monotonic() - before < 2
 
 
 async def test_cancelling_is_immediate(system):
     """A cancelled look-up does not wait for the C library."""
     go_on = threading.Event()
-    system(lambda *_, **__: go_on.wait(10))
-    task = asyncio.create_task(resolve("slow.example", 1, timeout=10))
+    system(lambda *_, **__: go_on.wait())
+    task = asyncio.create_task(resolve("slow.example", 1, timeout=3600))
     await asyncio.sleep(0)
 
     task.cancel()
 
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 2)
-    go_on.set()
+        await task
+    go_on.set()  # until here the look-up hung
 
 
 async def test_having_no_thread_left_is_unavailable(monkeypatch):
@@ -98,7 +95,7 @@ async def test_having_no_thread_left_is_unavailable(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", refuse)
 
     with pytest.raises(ResolutionError, match=r"seed\.example: can't start") as caught:
-        await resolve("seed.example", 1, timeout=1)
+        await resolve("seed.example", 1, timeout=50)
 
     assert caught.value.kind is FailureKind.UNAVAILABLE
 
@@ -107,7 +104,7 @@ async def test_having_no_thread_left_is_unavailable(monkeypatch):
 async def test_what_is_no_name_is_a_dns_failure(name):
     """A name that cannot even be encoded is an answer like any other."""
     with pytest.raises(ResolutionError) as caught:
-        await resolve(name, 1, timeout=5)
+        await resolve(name, 1, timeout=50)
 
     assert caught.value.kind is FailureKind.DNS_FAILURE
 
@@ -116,7 +113,7 @@ def test_a_hanging_look_up_does_not_hold_up_the_exit():
     """The interpreter ends while ``getaddrinfo`` still hangs."""
     program = """
 import asyncio, socket, time
-socket.getaddrinfo = lambda *_, **__: time.sleep(30)
+socket.getaddrinfo = lambda *_, **__: time.sleep(3600)
 from engram_discovery.network.resolver import resolve
 try:
     asyncio.run(resolve("slow.example", 1, timeout=0.05))
@@ -125,7 +122,7 @@ except Exception as error:
 """
 
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=15, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=True
     )
 
     assert done.stdout.startswith("slow.example: no answer")

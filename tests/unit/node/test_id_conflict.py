@@ -40,7 +40,7 @@ async def test_the_older_run_gives_way_once() -> None:
     await node.clock.advance(CONFLICT_CONFIRM_TIME - 1)
     early = node.gave_way
     await node.clock.advance(1)
-    error = await asyncio.wait_for(node.guard.wait(), 1)
+    error = await asyncio.wait_for(node.guard.wait(), 30)
     await node.guard.aclose()
 
     assert (early, node.gave_way, node.guard.lost) == (0, 1, True)

@@ -65,7 +65,7 @@ async def test_a_plugin_that_leaves_a_task_at_every_call_is_told_of_in_time() ->
     plugin_call = PluginCall("mine", LoopClock(), logger)
 
     for _ in range(130):
-        await plugin_call.call(leave_one, timeout=5)
+        await plugin_call.call(leave_one, timeout=50)
 
     assert logger.events("plugin.task_leak_suspected") == [
         {"provider": "mine", "tasks": 63, "calls": 64},
@@ -87,7 +87,7 @@ async def test_a_plugin_that_keeps_a_few_tasks_is_not_blamed() -> None:
     plugin_call = PluginCall("mine", LoopClock(), logger)
 
     for _ in range(130):
-        await plugin_call.call(read, timeout=5)
+        await plugin_call.call(read, timeout=50)
 
     assert logger.events("plugin.task_leak_suspected") == []
     for reader in readers:
@@ -122,7 +122,7 @@ def release() -> Iterator[threading.Event]:
     event.set()
 
 
-def threaded(discoverer: Scripted, logger: RecordingLogger, timeout: float = 0.2) -> Source:
+def threaded(discoverer: Scripted, logger: RecordingLogger, timeout: float) -> Source:
     clock = SystemClock()
     wrapped = on_separate_thread(discoverer, PluginCall("mine", clock, logger))
     return Source("mine", wrapped, clock=clock, logger=logger, random=random.Random(1), timeout=timeout)
@@ -132,29 +132,24 @@ async def test_a_blocked_thread_blocks_nobody_else(release: threading.Event) -> 
     """A plugin that blocks is a time-out; the loop goes on; new calls are refused until it is free."""
 
     async def block() -> Any:
-        release.wait(10)
+        release.wait()
         return found(1)
 
     discoverer = Scripted(block)
-    source = threaded(discoverer, RecordingLogger())
-    round_ = asyncio.create_task(source.refresh())
-    turns = 0
-    while not round_.done():
-        await asyncio.sleep(0.001)
-        turns += 1
+    source = threaded(discoverer, RecordingLogger(), timeout=1)
+    await source.refresh()  # ends though the thread does not: the loop went on
     blocked = source.status()
     await source.refresh()
-    refused = source.status()
+    refused, asked = source.status(), len(discoverer.asked_at)
     release.set()
     discoverer.steps = [found(1)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(50):
         while source.status().outcome is not Outcome.FOUND:
             await source.refresh()
 
-    assert turns > 3
     assert blocked.error_kind is FailureKind.TIMEOUT
     assert refused.error == "the thread is still blocked by an earlier call"
-    assert len(discoverer.asked_at) == 2
+    assert asked == 1
     await source.aclose()
 
 
@@ -165,7 +160,7 @@ async def test_on_its_thread_a_plugin_answers_fails_and_exits_as_ever() -> None:
         raise SystemExit(1)
 
     discoverer = Scripted(found(1), failure(FailureKind.REFUSED), leave)
-    source = threaded(discoverer, RecordingLogger(), timeout=5)
+    source = threaded(discoverer, RecordingLogger(), timeout=50)
 
     seen = []
     for _ in range(3):
@@ -181,20 +176,20 @@ async def test_on_its_thread_a_plugin_answers_fails_and_exits_as_ever() -> None:
     ]
     assert source.snapshot() == peers(1)
     assert discoverer.closed == 1
-    await asyncio.to_thread(thread.join, 5)
+    await asyncio.to_thread(thread.join, 50)
     assert not thread.is_alive()
 
 
 async def test_a_watch_on_its_own_thread_delivers() -> None:
     """Pushed answers cross over from the thread."""
     discoverer = ScriptedWatch(found(1))
-    source = threaded(discoverer, RecordingLogger(), timeout=5)
+    source = threaded(discoverer, RecordingLogger(), timeout=50)
     discoverer.pushed.put_nowait(found(1, 2))
     heard = asyncio.Event()
     source.listen(heard.set)
 
     source.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(50):
         await heard.wait()
 
     assert source.snapshot() == peers(1, 2)

@@ -169,7 +169,7 @@ def test_a_seed_is_a_replay() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=50,
     )
 
     assert replay.stdout == here

@@ -168,7 +168,7 @@ async def test_a_disk_that_hangs_holds_nobody_up(
     back = threading.Event()
 
     def hang(*_: Any) -> int:
-        back.wait(10)
+        back.wait()
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "open", hang)

@@ -83,7 +83,7 @@ class ResolvConf:
     def _read(self) -> ResolverConfiguration:
         parsed = dns.resolver.Resolver(configure=False)
         try:
-            parsed.read_resolv_conf(self._path)
+            parsed.read_resolv_conf(str(self._path))
         except (dns.exception.DNSException, OSError, ValueError) as error:
             if not self._nameservers:
                 raise DiscoveryError(

@@ -1,7 +1,6 @@
 """What each answer, error and silence of name servers comes to. The servers are scripts on real sockets."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ NAME = "n1.engram.test."
 RECORD = f"{NAME} 5 IN A 10.0.0.1"
 
 
-async def ask(client: DnsClient, name: str = NAME, within: float = 3.0) -> Reply:
+async def ask(client: DnsClient, name: str = NAME, within: float = 30.0) -> Reply:
     with client.session(within) as session:
         return await session.ask(name, Kind.A)
 
@@ -47,8 +46,6 @@ def truncated(query: dns.message.Message) -> Sequence[bytes]:
         (refusing(Rcode.NOTIMP), None, FailureKind.DNS_FAILURE, "NOTIMP"),
         (refusing(9), None, FailureKind.DNS_FAILURE, "response code 9"),
         (refusing(Rcode.REFUSED), None, FailureKind.REFUSED, "REFUSED"),
-        (silent, None, FailureKind.TIMEOUT, "no answer"),
-        (lambda query: [b"garbage"], None, FailureKind.BAD_DATA, "no DNS message"),
         (truncated, None, FailureKind.REFUSED, "connection refused"),
         (truncated, silent, FailureKind.UNAVAILABLE, "connection closed"),
         (truncated, truncated, FailureKind.BAD_DATA, "more than 64 KiB"),
@@ -61,20 +58,33 @@ async def test_what_is_no_answer_is_a_failure(
     """Each way of not answering has its kind, and the message says what happened. None is an empty answer."""
     async with serve(udp, tcp) as server:
         with pytest.raises(DiscoveryError, match=words) as caught:
-            await ask(make_client(server), within=0.3)
+            await ask(make_client(server, patience=10))
+
+    assert caught.value.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("udp", "kind", "words"),
+    [
+        (silent, FailureKind.TIMEOUT, "no answer"),
+        (lambda query: [b"garbage"], FailureKind.BAD_DATA, "no DNS message"),
+    ],
+)
+async def test_no_answer_in_all_the_time_is_a_failure(udp: Script, kind: FailureKind, words: str) -> None:
+    """Silence and garbage are waited out; then it is said which of the two it was."""
+    async with serve(udp) as server:
+        with pytest.raises(DiscoveryError, match=words) as caught:
+            await ask(make_client(server), within=1.0)
 
     assert caught.value.kind is kind
 
 
 async def test_a_closed_port_is_noticed_at_once() -> None:
-    """The kernel says so; the deadline is not waited for."""
-    started = time.monotonic()
-
+    """The kernel says so; the deadline, which is after that of the test, is not waited for."""
     with pytest.raises(DiscoveryError, match="connection refused") as caught:
-        await ask(make_client(f"127.0.0.1:{free_port()}"), within=3.0)
+        await ask(make_client(f"127.0.0.1:{free_port()}", patience=3600), within=3600)
 
     assert caught.value.kind is FailureKind.REFUSED
-    assert time.monotonic() - started < 0.5
 
 
 async def test_truncated_answers_are_fetched_over_tcp() -> None:
@@ -89,7 +99,7 @@ async def test_tcp_that_never_answers_is_told_from_silence() -> None:
     """A firewall that lets only UDP through is named in the message, and no part is handed on."""
     async with serve(truncated, lambda query: None) as server:
         with pytest.raises(DiscoveryError, match="truncated over UDP, no answer over TCP") as caught:
-            await ask(make_client(server), within=0.3)
+            await ask(make_client(server, patience=0.5), within=2.0)
 
     assert caught.value.kind is FailureKind.TIMEOUT
 
@@ -121,15 +131,19 @@ async def test_the_next_server_answers_for_a_lame_one(lame: Script) -> None:
 
 async def test_a_server_that_was_silent_is_asked_last_in_the_same_round() -> None:
     """A dead first server costs a round one try, not one for each name."""
-    started = time.monotonic()
+    unanswered: list[int] = []
 
-    async with serve(silent) as dead, serve(good) as alive:
-        client = make_client(dead, alive, patience=0.3)
-        with client.session(3.0) as session:
+    def dead_script(query: dns.message.Message) -> Sequence[bytes]:
+        unanswered.append(query.id)
+        return []
+
+    async with serve(dead_script) as dead, serve(good) as alive:
+        client = make_client(dead, alive, patience=1.0)
+        with client.session(30.0) as session:
             for _ in range(10):
                 await session.ask(NAME, Kind.A)
 
-    assert time.monotonic() - started < 2.0
+    assert len(unanswered) == 1
 
 
 async def test_a_lost_datagram_is_sent_again() -> None:

@@ -125,7 +125,7 @@ async def test_one_silent_target_does_not_hold_up_the_others() -> None:
     zone = many_nodes(60)
     zone.silent = {"n3.engram.test."}
     async with serve(zone) as server:
-        answer = await make_discoverer(server, service=SERVICE, timeout=1.7).discover()
+        answer = await make_discoverer(server, service=SERVICE, timeout=5).discover()
 
     assert isinstance(answer, Found)
     assert len(answer.endpoints) == 59
@@ -135,7 +135,7 @@ async def test_one_silent_target_does_not_hold_up_the_others() -> None:
 async def test_a_silent_server_costs_many_targets_one_try() -> None:
     """The other server answers for all of them, and the answer is whole."""
     async with serve(lambda query: []) as silent, serve(many_nodes(60)) as server:
-        answer = await make_discoverer(silent, server, service=SERVICE, timeout=2.5, patience=0.5).discover()
+        answer = await make_discoverer(silent, server, service=SERVICE, patience=0.5).discover()
 
     assert isinstance(answer, Found)
     assert len(answer.endpoints) == 60

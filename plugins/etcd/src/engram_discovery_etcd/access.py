@@ -10,11 +10,11 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import grpc  # type: ignore[import-untyped]  # ships no types
-from aetcd import rpc  # type: ignore[import-untyped]  # ships no types
 
 from engram_discovery.errors import FailureKind
 from engram_discovery.settings.secrets import Secret
 from engram_discovery_etcd.failures import EtcdError, translate
+from engram_discovery_etcd.messages import AuthenticateRequest
 
 if TYPE_CHECKING:
     from engram_discovery.runtime.log import Logger
@@ -86,8 +86,8 @@ class Access:
     async def _log_in(self, connection: Connection, timeout: float) -> Metadata:
         password = await self._current_password()
         try:
-            answer = await connection.stubs.auth.Authenticate(
-                rpc.AuthenticateRequest(name=self._user, password=password), timeout=timeout
+            answer = await connection.stubs.authenticate(
+                AuthenticateRequest(name=self._user or "", password=password), timeout=timeout
             )
         except grpc.aio.AioRpcError as error:
             if "authentication is not enabled" in (error.details() or ""):

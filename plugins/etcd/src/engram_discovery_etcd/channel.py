@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import grpc  # type: ignore[import-untyped]  # ships no types
-from aetcd import rpc  # type: ignore[import-untyped]  # ships no types
 
 from engram_discovery.errors import FailureKind
 from engram_discovery.network.address import format_address
 from engram_discovery.settings.files import read_bounded
 from engram_discovery_etcd.failures import EtcdError, connection_failure
+from engram_discovery_etcd.services import Stubs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,28 +86,6 @@ class Connection:
         # Closing cancels the calls on it, in the tasks that wait for them: so never under somebody's feet.
         if self._given_up and not self._users:
             await _close(self._channel)
-
-
-@dataclass(frozen=True, slots=True)
-class Stubs:
-    """The services of etcd that we use."""
-
-    kv: Any
-    lease: Any
-    watch: Any
-    auth: Any
-    maintenance: Any
-
-    @classmethod
-    def over(cls, channel: Any) -> Stubs:
-        """Make them over a channel."""
-        return cls(
-            rpc.KVStub(channel),
-            rpc.LeaseStub(channel),
-            rpc.WatchStub(channel),
-            rpc.AuthStub(channel),
-            rpc.MaintenanceStub(channel),
-        )
 
 
 async def connect(target: Target, settings: EtcdSettings) -> Connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import grpc  # type: ignore[import-untyped]  # ships no types
 
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
     from engram_discovery.hookspecs import PluginContext
     from engram_discovery_etcd.access import Metadata
-    from engram_discovery_etcd.channel import Connection, Stubs
+    from engram_discovery_etcd.channel import Connection
+    from engram_discovery_etcd.messages import RangeRequest, RangeResponse
+    from engram_discovery_etcd.services import Stubs, Unary
     from engram_discovery_etcd.settings import EtcdSettings
 
 __all__ = ["EtcdClient", "Try"]
 
+A = TypeVar("A")
+Q = TypeVar("Q")
 T = TypeVar("T")
 
 _OWN_SHARE = 0.9  # of the host's deadline, so that we say what was wrong before the host gives up
@@ -44,7 +48,7 @@ class Try:
     metadata: Metadata
     timeout: float
 
-    async def unary(self, method: Callable[[Stubs], Any], request: Any) -> Any:
+    async def unary(self, method: Callable[[Stubs], Unary[Q, A]], request: Q) -> A:
         """Ask one question and return the answer."""
         return await method(self.connection.stubs)(request, timeout=self.timeout, metadata=self.metadata)
 
@@ -63,11 +67,11 @@ class EtcdClient:
         self._access = Access(settings, context.logger)
         self._history = History(context.clock, context.logger)
 
-    async def unary(self, method: Callable[[Stubs], Any], request: Any) -> Any:
+    async def unary(self, method: Callable[[Stubs], Unary[Q, A]], request: Q) -> A:
         """Ask one question and return the answer.
 
         Args:
-            method: Picks the method: ``lambda stubs: stubs.kv.Txn``.
+            method: Picks the method: ``lambda stubs: stubs.txn``.
             request: Its message. It may reach etcd twice.
 
         Raises:
@@ -75,7 +79,7 @@ class EtcdClient:
         """
         return await self.attempt(lambda one: one.unary(method, request))
 
-    async def range(self, request: Any) -> Any:
+    async def range(self, request: RangeRequest) -> RangeResponse:
         """Read keys. An answer from before what etcd told us earlier is not believed.
 
         Raises:
@@ -83,8 +87,8 @@ class EtcdClient:
         """
         since = self._history.mark
 
-        async def read(one: Try) -> Any:
-            answer = await one.unary(lambda stubs: stubs.kv.Range, request)
+        async def read(one: Try) -> RangeResponse:
+            answer = await one.unary(lambda stubs: stubs.range, request)
             self._history.check(answer.header, since)
             return answer
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from aetcd import rpc  # type: ignore[import-untyped]  # ships no types
+from typing import TYPE_CHECKING
 
 from engram_discovery.types import CheckResult, CheckStatus
 from engram_discovery_etcd.failures import EtcdError
+from engram_discovery_etcd.messages import LeaseTimeToLiveRequest, RangeRequest
 from engram_discovery_etcd.records import folder, key_of
 
 if TYPE_CHECKING:
     from engram_discovery.hookspecs import PluginContext
     from engram_discovery_etcd.client import EtcdClient
+    from engram_discovery_etcd.messages import KeyValue
     from engram_discovery_etcd.settings import EtcdSettings
 
 __all__ = ["EtcdHealthCheck"]
@@ -64,12 +64,12 @@ class EtcdHealthCheck:
         left = "" if lease is None else f", our lease lives {lease} s more"
         return CheckResult(status, f"a quorum answered in {seconds * 1000:.0f} ms{left}", details)
 
-    async def _look(self) -> tuple[Any, int | None]:
+    async def _look(self) -> tuple[KeyValue | None, int | None]:
         """Return our key, if it is there, and the seconds that its lease has left, if it has one."""
-        answer = await self._client.unary(lambda stubs: stubs.kv.Range, rpc.RangeRequest(key=self._key))
+        answer = await self._client.unary(lambda stubs: stubs.range, RangeRequest(key=self._key))
         pair = answer.kvs[0] if answer.kvs else None
         if pair is None or not pair.lease:
             return pair, None
-        request = rpc.LeaseTimeToLiveRequest(ID=pair.lease)
-        time_to_live = await self._client.unary(lambda stubs: stubs.lease.LeaseTimeToLive, request)
+        request = LeaseTimeToLiveRequest(ID=pair.lease)
+        time_to_live = await self._client.unary(lambda stubs: stubs.lease_time_to_live, request)
         return pair, time_to_live.TTL

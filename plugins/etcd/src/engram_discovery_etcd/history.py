@@ -7,7 +7,7 @@ seconds apart, then history was reset, and we follow.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engram_discovery.errors import FailureKind
 from engram_discovery_etcd.failures import EtcdError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from engram_discovery.runtime.clock import Clock
     from engram_discovery.runtime.log import Logger
+    from engram_discovery_etcd.messages import ResponseHeader
 
 __all__ = ["History", "Mark"]
 
@@ -35,7 +36,7 @@ class Mark(NamedTuple):
     revision: int
 
     @classmethod
-    def of(cls, header: Any) -> Mark:
+    def of(cls, header: ResponseHeader) -> Mark:
         """Read it from the header of an answer."""
         return cls(header.cluster_id, header.raft_term, header.revision)
 
@@ -54,7 +55,7 @@ class History:
         self._suspected_at: float | None = None
         self.mark: Mark | None = None
 
-    def check(self, header: Any, since: Mark | None) -> None:
+    def check(self, header: ResponseHeader, since: Mark | None) -> None:
         """Take in the header of a linearizable answer.
 
         Args:

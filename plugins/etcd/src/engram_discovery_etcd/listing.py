@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from aetcd import rpc  # type: ignore[import-untyped]  # ships no types
+from typing import TYPE_CHECKING
 
 from engram_discovery_etcd.failures import EtcdError
+from engram_discovery_etcd.messages import RangeRequest
 from engram_discovery_etcd.records import folder_end
 
 if TYPE_CHECKING:
     from engram_discovery_etcd.client import EtcdClient
+    from engram_discovery_etcd.messages import KeyValue
 
 __all__ = ["Listing", "read_all"]
 
@@ -29,7 +29,7 @@ class Listing:
     """
 
     revision: int
-    pairs: tuple[Any, ...]
+    pairs: tuple[KeyValue, ...]
 
 
 async def read_all(client: EtcdClient, start: bytes) -> Listing:
@@ -38,10 +38,10 @@ async def read_all(client: EtcdClient, start: bytes) -> Listing:
     Raises:
         EtcdError: etcd did not answer, or not all of it.
     """
-    pairs: list[Any] = []
+    pairs: list[KeyValue] = []
     revision, key, page = 0, start, _PAGE
     while True:
-        request = rpc.RangeRequest(key=key, range_end=folder_end(start), limit=page, revision=revision)
+        request = RangeRequest(key=key, range_end=folder_end(start), limit=page, revision=revision)
         try:
             answer = await client.range(request)
         except EtcdError as error:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
-
-from aetcd import rpc  # type: ignore[import-untyped]  # ships no types
+from typing import TYPE_CHECKING
 
 from engram_discovery.errors import FailureKind, RegistrationError
 from engram_discovery.types import Lease
+from engram_discovery_etcd import messages as m
 from engram_discovery_etcd.failures import EtcdError, reported_as
 from engram_discovery_etcd.records import encode, generation_of, key_of
 from engram_discovery_etcd.watch import WatchStream
@@ -78,7 +77,7 @@ class EtcdRegistrar:
             RegistrationError: etcd could not be read; with kind ``superseded`` if a newer run of our node id holds it.
         """
         with reported_as(RegistrationError):
-            answer = await self._client.range(rpc.RangeRequest(key=self._key))
+            answer = await self._client.range(m.RangeRequest(key=self._key))
             self._read_at = answer.header.revision
             return self._is_ours(self._look_at(answer))
 
@@ -115,7 +114,7 @@ class EtcdRegistrar:
         with reported_as(RegistrationError):
             try:
                 await self._client.unary(
-                    lambda stubs: stubs.lease.LeaseRevoke, rpc.LeaseRevokeRequest(ID=self._lease)
+                    lambda stubs: stubs.lease_revoke, m.LeaseRevokeRequest(ID=self._lease)
                 )
             except EtcdError as error:
                 if error.kind is not FailureKind.NOT_FOUND:
@@ -132,7 +131,7 @@ class EtcdRegistrar:
             if ttl > 0:
                 return Lease(ttl)
         granted = await self._client.unary(
-            lambda stubs: stubs.lease.LeaseGrant, rpc.LeaseGrantRequest(TTL=self._ttl)
+            lambda stubs: stubs.lease_grant, m.LeaseGrantRequest(TTL=self._ttl)
         )
         self._lease = granted.ID
         return Lease(float(granted.TTL))
@@ -141,9 +140,9 @@ class EtcdRegistrar:
         """Renew the lease once, and return its TTL; zero if it is gone."""
 
         async def once(one: Try) -> float:
-            call = one.connection.stubs.lease.LeaseKeepAlive(timeout=one.timeout, metadata=one.metadata)
+            call = one.connection.stubs.lease_keep_alive(timeout=one.timeout, metadata=one.metadata)
             try:
-                await call.write(rpc.LeaseKeepAliveRequest(ID=self._lease))
+                await call.write(m.LeaseKeepAliveRequest(ID=self._lease))
                 await call.done_writing()
                 answer = await call.read()
                 await call.code()
@@ -156,7 +155,7 @@ class EtcdRegistrar:
     async def _write(self) -> None:
         """Put our key, unless a newer run holds it; one round trip if it is as we saw it last."""
         for _ in range(_WRITE_TRIES):
-            answer = await self._client.unary(lambda stubs: stubs.kv.Txn, self._put_or_look())
+            answer = await self._client.unary(lambda stubs: stubs.txn, self._put_or_look())
             if answer.succeeded:
                 self._seen = answer.header.revision
                 return
@@ -165,20 +164,20 @@ class EtcdRegistrar:
                 return
         raise EtcdError("our key changes faster than we can write it", FailureKind.UNAVAILABLE)
 
-    def _put_or_look(self) -> Any:
+    def _put_or_look(self) -> m.TxnRequest:
         """Return a transaction: put our key if it is as we saw it last, else read it."""
-        as_seen = rpc.Compare(
-            result=rpc.Compare.EQUAL, target=rpc.Compare.MOD, key=self._key, mod_revision=self._seen
+        as_seen = m.Compare(
+            result=m.COMPARE_EQUAL, target=m.COMPARE_MOD, key=self._key, mod_revision=self._seen
         )
-        put = rpc.PutRequest(key=self._key, value=self._value, lease=self._lease)
-        look = rpc.RangeRequest(key=self._key)
-        return rpc.TxnRequest(
+        put = m.PutRequest(key=self._key, value=self._value, lease=self._lease)
+        look = m.RangeRequest(key=self._key)
+        return m.TxnRequest(
             compare=[as_seen],
-            success=[rpc.RequestOp(request_put=put)],
-            failure=[rpc.RequestOp(request_range=look)],
+            success=[m.RequestOp(request_put=put)],
+            failure=[m.RequestOp(request_range=look)],
         )
 
-    def _look_at(self, answer: Any) -> Any:
+    def _look_at(self, answer: m.RangeResponse) -> m.KeyValue | None:
         """Return our key as an answer has it, or None.
 
         Raises:
@@ -194,5 +193,5 @@ class EtcdRegistrar:
         self._seen = 0 if pair is None else pair.mod_revision  # only what may be written over
         return pair
 
-    def _is_ours(self, pair: Any) -> bool:
+    def _is_ours(self, pair: m.KeyValue | None) -> bool:
         return pair is not None and pair.value == self._value and pair.lease == self._lease

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.types import Empty, Endpoint, Found
+from engram_discovery_etcd.messages import EVENT_DELETE
 from engram_discovery_etcd.records import decode
 
 if TYPE_CHECKING:
@@ -13,10 +14,9 @@ if TYPE_CHECKING:
 
     from engram_discovery.runtime.log import Logger
     from engram_discovery_etcd.listing import Listing
+    from engram_discovery_etcd.messages import Event, KeyValue
 
 __all__ = ["View"]
-
-_DELETE = 1
 
 
 class _Record(NamedTuple):
@@ -42,7 +42,7 @@ class View:
         self._logger = logger
         self._records: dict[bytes, _Record] = {}
         self._unreadable: dict[bytes, int] = {}
-        self._listed: tuple[Any, ...] = ()
+        self._listed: tuple[KeyValue, ...] = ()
         self._endpoints: tuple[Endpoint, ...] | None = None
         self.revision = 0
 
@@ -65,7 +65,7 @@ class View:
             else:
                 self._put(key, value, pair.mod_revision, warned.get(key))
 
-    def apply(self, events: Iterable[Any]) -> bool:
+    def apply(self, events: Iterable[Event]) -> bool:
         """Take in the events of a watch, and tell whether they changed anything.
 
         Events that the view has seen already, in a listing say, do not count.
@@ -76,7 +76,7 @@ class View:
             if revision <= seen:
                 continue
             self.revision = max(self.revision, revision)
-            if event.type == _DELETE:
+            if event.type == EVENT_DELETE:
                 self._records.pop(key, None)
                 self._unreadable.pop(key, None)
             else:

@@ -11,15 +11,16 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import grpc  # type: ignore[import-untyped]  # ships no types
-from aetcd import rpc  # type: ignore[import-untyped]  # ships no types
 
 from engram_discovery.errors import FailureKind
 from engram_discovery_etcd.failures import EtcdError, translate, watch_ended
+from engram_discovery_etcd.messages import WatchCreateRequest, WatchProgressRequest, WatchRequest
 from engram_discovery_etcd.records import folder_end
 
 if TYPE_CHECKING:
     from engram_discovery_etcd.channel import Connection
     from engram_discovery_etcd.client import Try
+    from engram_discovery_etcd.messages import Event, WatchResponse
 
 __all__ = ["WatchStream"]
 
@@ -35,7 +36,7 @@ class WatchStream:
         self._call = call
         self._revision = revision
         self._silence = silence
-        self._reading: asyncio.Task[Any] | None = None
+        self._reading: asyncio.Task[WatchResponse] | None = None
         connection.hold()
 
     @classmethod
@@ -50,7 +51,7 @@ class WatchStream:
         Raises:
             EtcdError: etcd refused.
         """
-        create = rpc.WatchCreateRequest(
+        create = WatchCreateRequest(
             key=start,
             range_end=folder_end(start),
             start_revision=revision,
@@ -71,27 +72,27 @@ class WatchStream:
         Raises:
             EtcdError: etcd refused.
         """
-        return await cls._open(one, rpc.WatchCreateRequest(key=key, start_revision=revision), None)
+        return await cls._open(one, WatchCreateRequest(key=key, start_revision=revision), None)
 
     @classmethod
-    async def _open(cls, one: Try, create: Any, silence: float | None) -> WatchStream:
-        call = one.connection.stubs.watch.Watch(metadata=one.metadata)
+    async def _open(cls, one: Try, create: WatchCreateRequest, silence: float | None) -> WatchStream:
+        call = one.connection.stubs.watch(metadata=one.metadata)
         stream = cls(one.connection, call, create.start_revision, silence)
         try:
-            await stream._call.write(rpc.WatchRequest(create_request=create))
+            await stream._call.write(WatchRequest(create_request=create))
             await stream._response(one.timeout)
         except BaseException:
             await stream.aclose()
             raise
         return stream
 
-    async def events(self) -> list[Any]:
+    async def events(self) -> list[Event]:
         """Wait for the next events, and return those that belong together.
 
         Raises:
             EtcdError: The watch is over: compacted, cancelled, leaderless, silent, or cut.
         """
-        events: list[Any] = []
+        events: list[Event] = []
         while True:
             response = await self._next_response()
             events.extend(response.events)
@@ -109,11 +110,11 @@ class WatchStream:
             await asyncio.gather(self._reading, return_exceptions=True)
         await self.connection.release()
 
-    async def _next_response(self) -> Any:
+    async def _next_response(self) -> WatchResponse:
         try:
             return await self._response(self._silence)
         except TimeoutError:
-            progress = rpc.WatchRequest(progress_request=rpc.WatchProgressRequest())
+            progress = WatchRequest(progress_request=WatchProgressRequest())
         try:
             await self._call.write(progress)
             return self._up_to_date(await self._response(_PATIENCE))
@@ -124,7 +125,7 @@ class WatchStream:
             failure = translate(error)
         raise failure
 
-    def _up_to_date(self, response: Any) -> Any:
+    def _up_to_date(self, response: WatchResponse) -> WatchResponse:
         """Return the response, unless its member is behind where the watch began: it was wiped, or cut off."""
         reached = response.header.revision
         if reached < self._revision:
@@ -132,7 +133,7 @@ class WatchStream:
             raise EtcdError(text, FailureKind.BAD_DATA, elsewhere=True)
         return response
 
-    async def _response(self, within: float | None) -> Any:
+    async def _response(self, within: float | None) -> WatchResponse:
         """Return the next response.
 
         Raises:
@@ -148,7 +149,7 @@ class WatchStream:
         return _checked(reading)
 
 
-def _checked(reading: asyncio.Task[Any]) -> Any:
+def _checked(reading: asyncio.Task[WatchResponse]) -> WatchResponse:
     error = reading.exception()
     if isinstance(error, grpc.aio.AioRpcError):
         raise translate(error)

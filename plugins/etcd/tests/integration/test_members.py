@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import pytest
-from aetcd import rpc
 
 from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
 from engram_discovery.registration.registration import RegistrationState
 from engram_discovery_etcd.client import EtcdClient
 from engram_discovery_etcd.failures import EtcdError
+from engram_discovery_etcd.messages import RangeRequest
 from plugins.etcd.tests.factories import (
     Log,
     discoverer,
@@ -132,7 +132,7 @@ async def absences(endpoints: list[str], key: bytes) -> AsyncIterator[list[float
         missing_since: float | None = None
         while True:
             try:
-                there = bool((await client.range(rpc.RangeRequest(key=key))).kvs)
+                there = bool((await client.range(RangeRequest(key=key))).kvs)
             except EtcdError:
                 there = missing_since is None  # unknown: whatever it was, goes on
             if there:

@@ -9,8 +9,8 @@ from typing import Any
 
 import grpc
 import pytest
-from aetcd import rpc
 
+from engram_discovery_etcd.messages import WatchResponse
 from engram_discovery_etcd.watch import WatchStream
 from plugins.etcd.tests.factories import Log, etcd_client, make_source, raw_put, until_watching
 from tests.servers.etcd import Etcd
@@ -61,7 +61,7 @@ async def deaf(etcd: Etcd) -> AsyncIterator[tuple[str, list[bytes]]]:
 
                 async def watch(requests: AsyncIterator[bytes], _: Any) -> AsyncIterator[bytes]:
                     async for answer in upstream.stream_stream(details.method)(requests):
-                        if rpc.WatchResponse.FromString(answer).events:
+                        if WatchResponse.FromString(answer).events:
                             swallowed.append(answer)
                         else:
                             yield answer

@@ -17,10 +17,10 @@ class Server:
 
     def __init__(self) -> None:
         self.log_ins = 0
-        self.stubs = SimpleNamespace(auth=self)
+        self.stubs = self
         self.target = "127.0.0.1:2379"
 
-    async def Authenticate(self, request: Any, timeout: float) -> Any:  # noqa: N802  gRPC's name
+    async def authenticate(self, request: Any, timeout: float) -> Any:
         self.log_ins += 1
         return SimpleNamespace(token=f"canary-{self.log_ins}")
 

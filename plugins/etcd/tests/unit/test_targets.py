@@ -90,11 +90,11 @@ async def test_a_resolver_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyP
 
     def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
         if host == "hangs.test":
-            release.wait(60)
+            release.wait()
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    order, failures = await Targets(["hangs.test:2", "10.0.0.1:2"]).look_up(0.5)
+    order, failures = await Targets(["hangs.test:2", "10.0.0.1:2"]).look_up(2)
     release.set()
 
     assert [str(target) for target in order] == ["10.0.0.1:2"]

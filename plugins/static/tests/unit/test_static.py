@@ -19,6 +19,10 @@ from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.types import Empty, Endpoint
 from engram_discovery_static.discoverer import StaticDiscoverer
 from engram_discovery_static.settings import StaticSettings
+from tests.support.virtual_time import in_virtual_time
+
+#: Seconds that the host gives; passed over in virtual time where they are waited for.
+DEADLINE = 30.0
 
 
 @dataclass
@@ -66,7 +70,7 @@ def log() -> Log:
 
 @pytest.fixture
 def context(log: Log) -> PluginContext:
-    return PluginContext(provider="static", identity=None, logger=log, clock=SystemClock(), timeout=0.25)
+    return PluginContext(provider="static", identity=None, logger=log, clock=SystemClock(), timeout=DEADLINE)
 
 
 @pytest.fixture
@@ -122,6 +126,7 @@ async def test_duplicates_collapse(make):
     assert sorted(names.asked) == ["a.example", "alias.example"]
 
 
+@in_virtual_time
 async def test_a_thousand_seeds_with_duplicates(make):
     """A long list is resolved within the deadline, each name once."""
     names = Names({f"n{i}.example": [f"10.0.{i // 250}.{i % 250}"] for i in range(500)})
@@ -176,27 +181,30 @@ async def test_nothing_that_resolves_is_a_failure(make):
     assert caught.value.kind is FailureKind.DNS_FAILURE
 
 
+@in_virtual_time
 async def test_a_dead_resolver_is_a_timeout(make):
     """If every look-up timed out, so did the round, and within the deadline of the host."""
     names = Names(hanging={"a.example"})
 
-    async with asyncio.timeout(0.25):
+    async with asyncio.timeout(DEADLINE):
         with pytest.raises(DiscoveryError) as caught:
             await make(["a.example"], names).discover()
 
     assert caught.value.kind is FailureKind.TIMEOUT
 
 
+@in_virtual_time
 async def test_a_dead_resolver_does_not_cost_the_addresses(make):
     """Addresses given as such are used while every name hangs, and before the host's deadline."""
     names = Names(hanging={"a.example"})
 
-    async with asyncio.timeout(0.25):
+    async with asyncio.timeout(DEADLINE):
         found = await make(["a.example", "192.0.2.1"], names).discover()
 
     assert hosts(found) == ["a.example:7946", "192.0.2.1:7946"]
 
 
+@in_virtual_time
 async def test_names_that_hang_do_not_starve_the_others(make):
     """However many names hang, every other one has its turn within a few rounds."""
     hanging = {f"dead{i}.example" for i in range(100)}
