@@ -190,4 +190,21 @@ CLOSE_TIMEOUT = 5.0
 
 # --- http and metrics ----------------------------------------------------------------------------------------
 
+#: Nodes in one body; more are left out and ``"truncated": true`` is set. A thousand take 0.3 MB.
+MAX_BODY_NODES = 1000
+
+#: Endpoints that are not joined on the status page.
+MAX_STATUS_NOT_JOINED = 20
+
+#: Limits of connections (ADR 84): seconds from one response to the next, and connections at once. A probe takes
+#: milliseconds; 200 connections fit the file descriptors of any system.
+CONNECTION_TIMEOUT = 10.0
+MAX_CONNECTIONS = 200
+
+#: Pending connections of the listening socket, seconds that an idle connection is kept (less than CONNECTION_TIMEOUT,
+#: so that it ends with a response), and seconds for clients to read responses at close.
+HTTP_BACKLOG = 128
+HTTP_KEEP_ALIVE = 5
+HTTP_CLOSE_TIMEOUT = 2
+
 # --- cli -----------------------------------------------------------------------------------------------------
