@@ -53,6 +53,15 @@ MAX_RESTART_INTERVAL = 60.0
 
 # --- host: loading plugins and calling hooks -----------------------------------------------------------------
 
+#: Seconds for the import of a plugin or one hook. Hooks are cheap by contract; a cold import from a slow disk is not.
+HOOK_TIMEOUT = 10.0
+
+#: Objects that one hook may create: an end to a generator that never stops.
+MAX_HOOK_RESULTS = 1000
+
+#: Characters of an exception's message from a hook that are kept.
+MAX_HOOK_MESSAGE_LENGTH = 300
+
 # --- sources: polling, watching, validation, peer cache ------------------------------------------------------
 
 #: Longest seconds between two rounds of a working source; a shorter TTL wins, down to the next constant. Prometheus

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from prometheus_client.registry import Collector
 
 from engram_discovery._version import __version__
-from engram_discovery.host.records import PluginState
+from engram_discovery.host.entry import PluginState
 from engram_discovery.joining.explain import Phase
 from engram_discovery.metrics import definitions as metric
 from engram_discovery.registration.registration import RegistrationState
