@@ -8,7 +8,7 @@ import importlib
 import socket
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from engram_discovery.errors import PluginError
 from engram_discovery.hookspecs import PROJECT_NAME
 from engram_discovery.protocols import WatchingDiscoverer
+from engram_discovery.provider import ProviderPlugin
 from engram_discovery.testing.contracts.imports import CHEAP, measure_import
 from engram_discovery.testing.contracts.provider import ProviderContract
 from engram_discovery.testing.contracts.sources import ENVIRONMENT, LOGGING, find_uses
@@ -185,8 +186,16 @@ class PluginContract(ProviderContract):
         return entry_point.load()
 
     def _module(self) -> ModuleType:
-        plugin: Any = self._plugin()
-        return plugin if isinstance(plugin, ModuleType) else importlib.import_module(type(plugin).__module__)
+        """Return the module that defines the plugin."""
+        if self.plugin is None:
+            [entry_point] = entry_points(group=PROJECT_NAME, name=self.provider)
+            return importlib.import_module(entry_point.module)
+        if isinstance(self.plugin, ModuleType):
+            return self.plugin
+        module = (
+            self.plugin.module if isinstance(self.plugin, ProviderPlugin) else type(self.plugin).__module__
+        )
+        return importlib.import_module(module)
 
 
 async def _close(discoverer: Discoverer, registrar: Registrar | None) -> None:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 import grpc  # type: ignore[import-untyped]  # ships no types
 
-from engram_discovery.errors import FailureKind
-from engram_discovery.settings.secrets import Secret
+from engram_discovery.provider import FailureKind, Secret
 from engram_discovery_etcd.failures import EtcdError, translate
 from engram_discovery_etcd.messages import AuthenticateRequest
 
 if TYPE_CHECKING:
-    from engram_discovery.runtime.log import Logger
+    from engram_discovery.provider import Logger
     from engram_discovery_etcd.channel import Connection
     from engram_discovery_etcd.settings import EtcdSettings
 

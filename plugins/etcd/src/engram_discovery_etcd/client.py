@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import grpc  # type: ignore[import-untyped]  # ships no types
 
-from engram_discovery.errors import FailureKind
+from engram_discovery.provider import FailureKind
 from engram_discovery_etcd.access import Access
 from engram_discovery_etcd.connections import Connections
 from engram_discovery_etcd.failures import EtcdError, all_failed, translate
@@ -18,7 +18,7 @@ from engram_discovery_etcd.history import History
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from engram_discovery.hookspecs import PluginContext
+    from engram_discovery.provider import PluginContext
     from engram_discovery_etcd.access import Metadata
     from engram_discovery_etcd.channel import Connection
     from engram_discovery_etcd.messages import RangeRequest, RangeResponse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import FailureKind
+from engram_discovery.provider import FailureKind
 from engram_discovery_etcd.channel import Connection, connect
 from engram_discovery_etcd.failures import EtcdError, all_failed
 from engram_discovery_etcd.targets import Target, Targets

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc  # type: ignore[import-untyped]  # ships no types
 
-from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
+from engram_discovery.provider import DiscoveryError, FailureKind, RegistrationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from engram_discovery.errors import FailureKind
+from engram_discovery.provider import FailureKind
 from engram_discovery_etcd.failures import EtcdError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from engram_discovery.runtime.clock import Clock
-    from engram_discovery.runtime.log import Logger
+    from engram_discovery.provider import Clock, Logger
     from engram_discovery_etcd.messages import ResponseHeader
 
 __all__ = ["History", "Mark"]

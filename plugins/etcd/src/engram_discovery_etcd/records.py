@@ -10,13 +10,12 @@ import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.network.address import format_address, parse_address
-from engram_discovery.types import Endpoint
+from engram_discovery.provider import Endpoint, format_address, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engram_discovery.types import NodeRecord
+    from engram_discovery.provider import NodeRecord
 
 __all__ = ["decode", "encode", "folder", "folder_end", "generation_of", "key_of"]
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import FailureKind, RegistrationError
-from engram_discovery.types import Lease
+from engram_discovery.provider import FailureKind, Lease, RegistrationError
 from engram_discovery_etcd import messages as m
 from engram_discovery_etcd.failures import EtcdError, reported_as
 from engram_discovery_etcd.records import encode, generation_of, key_of
 from engram_discovery_etcd.watch import WatchStream
 
 if TYPE_CHECKING:
-    from engram_discovery.types import NodeRecord
+    from engram_discovery.provider import NodeRecord
     from engram_discovery_etcd.client import EtcdClient, Try
     from engram_discovery_etcd.settings import EtcdSettings
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from engram_discovery.errors import ResolutionError
-from engram_discovery.network.address import parse_address
-from engram_discovery.network.resolver import resolve
+from engram_discovery.provider import ResolutionError, parse_address, resolve
 from engram_discovery_etcd.failures import EtcdError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engram_discovery.network.address import Address
+    from engram_discovery.provider import Address
 
 __all__ = ["Target", "Targets"]
 

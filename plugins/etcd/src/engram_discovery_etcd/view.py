@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.types import Empty, Endpoint, Found
+from engram_discovery.provider import DiscoveryError, Empty, Endpoint, FailureKind, Found
 from engram_discovery_etcd.messages import EVENT_DELETE
 from engram_discovery_etcd.records import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engram_discovery.runtime.log import Logger
+    from engram_discovery.provider import Logger
     from engram_discovery_etcd.listing import Listing
     from engram_discovery_etcd.messages import Event, KeyValue
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc  # type: ignore[import-untyped]  # ships no types
 
-from engram_discovery.errors import FailureKind
+from engram_discovery.provider import FailureKind
 from engram_discovery_etcd.failures import EtcdError, translate, watch_ended
 from engram_discovery_etcd.messages import WatchCreateRequest, WatchProgressRequest, WatchRequest
 from engram_discovery_etcd.records import folder_end
