@@ -59,12 +59,12 @@ def decode(key: bytes, value: bytes, *, source: str) -> Endpoint:
     """Read a node. The metadata may lack anything, be anything, or not be there.
 
     Args:
-        key: Its last part is the node's id, if the metadata does not say another.
+        key: Its last part is the node id, unless the metadata has another.
         value: The value.
         source: Name of the provider.
 
     Raises:
-        ValueError: It is no record of a node; says why.
+        ValueError: It is not a record of a node; the message has the reason.
     """
     update = _update(value)
     address = update.get("Addr")
@@ -81,7 +81,7 @@ def decode(key: bytes, value: bytes, *, source: str) -> Endpoint:
 
 
 def generation_of(value: bytes) -> int | None:
-    """Return which run of a node wrote a value; None if it does not say."""
+    """Return the generation that wrote a value; None if it has none."""
     try:
         metadata = _update(value).get("Metadata")
     except ValueError:
