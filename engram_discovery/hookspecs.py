@@ -42,7 +42,7 @@ How the contract changes. A later version of ``engram-discovery`` may
   shows to the plugin's authors.
 
 Anything else that would break a plugin, such as dropping what is deprecated, raises ``API_VERSION``. A host refuses
-a plugin whose ``ProviderInfo.requires_api`` is another version than its own, and says which of the two to upgrade.
+a plugin whose ``ProviderInfo.requires_api`` is another version than its own, and names which of the two to upgrade.
 """
 
 from __future__ import annotations

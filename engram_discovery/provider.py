@@ -53,10 +53,8 @@ from engram_discovery.protocols import (
 from engram_discovery.runtime.clock import Clock
 from engram_discovery.runtime.log import Logger
 from engram_discovery.runtime.warn_on_change import WarnOnChange
-from engram_discovery.settings.fields import Kind, Phrase
-from engram_discovery.settings.files import read_bounded
-from engram_discovery.settings.secrets import Secret
-from engram_discovery.settings.values import (
+from engram_discovery.settings.field_info import Kind, Phrase, expect_text
+from engram_discovery.settings.field_types import (
     BindAddress,
     Delay,
     Duration,
@@ -65,10 +63,11 @@ from engram_discovery.settings.values import (
     Port,
     SecretList,
     Table,
-    expect_text,
     format_duration,
     split_list,
 )
+from engram_discovery.settings.secrets import Secret
+from engram_discovery.settings.toml_file import read_bounded
 from engram_discovery.types import (
     CheckResult,
     CheckStatus,

@@ -1,4 +1,4 @@
-"""``engram-discovery config``: look at settings, check them, explain them, write them."""
+"""``engram-discovery config``: show, check, explain and write settings."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from engram_discovery.errors import Problem
     from engram_discovery.host import PluginHost
-    from engram_discovery.settings.loaded import Outcome, Settings
+    from engram_discovery.settings.assemble import Outcome, Settings
     from engram_discovery.settings.models import PluginsSettings
-    from engram_discovery.settings.render import Row
+    from engram_discovery.settings.show import Row
 
 __all__ = ["config_group"]
 
@@ -31,7 +31,7 @@ EXIT_SETTINGS = 2
 
 @click.group("config")
 def config_group() -> None:
-    """Look at the settings, check them, explain where a value came from.
+    """Show the settings, check them, explain the origin of a value.
 
     Settings come from engram.toml, .secrets.toml beside it, ENGRAM_... variables and --set; the later wins.
     """
@@ -43,7 +43,7 @@ def config_group() -> None:
 @click.pass_context
 def show(context: click.Context, files: Sequence[str], overrides: Sequence[str], *, as_json: bool) -> None:
     """Show every setting with its value and where it came from. Secrets are shown as ****."""
-    from engram_discovery.settings.render import rows
+    from engram_discovery.settings.show import rows
 
     settings = _loaded(context, files, overrides)
     found = list(rows(settings, _provider_models(settings)))
@@ -80,9 +80,9 @@ def check(context: click.Context, files: Sequence[str], overrides: Sequence[str]
 @click.argument("key")
 @settings_options
 def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
-    """Tell what KEY means, which layers set it, and which one won."""
+    """Explain the meaning of KEY, which layers set it, and which one won."""
     from engram_discovery.settings.environment import full_path
-    from engram_discovery.settings.render import explain as explanation_of
+    from engram_discovery.settings.show import explain as explanation_of
 
     outcome = _outcome(files, overrides)
     plugins = outcome.settings.cluster.plugins if outcome.settings else None
@@ -104,7 +104,7 @@ def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
 @config_group.command()
 def schema() -> None:
     """Write the JSON Schema of engram.toml, with the installed plugins, for editors."""
-    from engram_discovery.settings.schema import json_schema
+    from engram_discovery.settings.export import json_schema
 
     click.echo(json.dumps(json_schema(_installed_models()), indent=2))
 
@@ -112,7 +112,7 @@ def schema() -> None:
 @config_group.command()
 def reference() -> None:
     """Write the reference of all settings in Markdown, with the installed plugins."""
-    from engram_discovery.settings.reference import reference_page
+    from engram_discovery.settings.export import reference_page
 
     click.echo(reference_page(_installed_models()), nl=False)
 
@@ -130,7 +130,7 @@ def reference() -> None:
 )
 def init(provider: str, output: Path) -> None:
     """Write a commented engram.toml for PROVIDER, never over an existing file; - is standard output."""
-    from engram_discovery.settings.reference import starter_file
+    from engram_discovery.settings.export import starter_file
 
     models = _installed_models()
     if provider not in models:

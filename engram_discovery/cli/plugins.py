@@ -99,11 +99,11 @@ def _plain(record: PluginRecord) -> dict[str, Any]:
 
 def _keys(info: ProviderInfo) -> list[dict[str, Any]]:
     """Describe the keys of the provider's table, as ``config explain`` does."""
-    from engram_discovery.settings.fields import wants
+    from engram_discovery.settings.field_info import field_specs
 
     try:
         schema: dict[str, Any] = info.settings_model.model_json_schema()  # type: ignore[attr-defined]
-        wanted = wants(info.settings_model)
+        wanted = field_specs(info.settings_model)
     except Exception as error:
         raise click.ClickException(f'the settings of "{info.name}" cannot be described: {error}') from error
     return [

@@ -63,7 +63,7 @@ def run(files: tuple[str, ...], overrides: tuple[str, ...], join: tuple[str, ...
     \b
     Example:
       engram-discovery run --config engram.toml --set cluster.node_id=n1
-    """  # noqa: D301  click wants the character \b, not a backslash
+    """  # noqa: D301  click field_specs the character \b, not a backslash
     from engram_discovery.cli.logs import configure_logging
 
     gc.disable()  # hardly any of the imported objects is garbage; collecting it would take a tenth of the start

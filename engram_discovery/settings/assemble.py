@@ -1,27 +1,42 @@
-"""From the merged tree to ``Settings``: the host's keys, the rules between them, the selected providers."""
+"""Assemble ``Settings`` from merged layers: host models, provider tables, problems, warnings."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
-from engram_discovery.errors import PluginError, Problem, ProviderNotFoundError
-from engram_discovery.settings.forms import suggest
-from engram_discovery.settings.loaded import Outcome, RawTable, Settings, provider_table
-from engram_discovery.settings.models import RESERVED_TABLES, ClusterSettings
-from engram_discovery.settings.origins import Leaf, leaves
-from engram_discovery.settings.problems import MOST_ALIKE, rest_of
-from engram_discovery.settings.rules import broken_rules, exposed_without_key
+from engram_discovery.errors import PluginError, Problem, ProviderNotFoundError, SettingsError
+from engram_discovery.settings.aliases import suggest
+from engram_discovery.settings.models import (
+    RESERVED_TABLES,
+    ClusterSettings,
+    PluginsSettings,
+    broken_rules,
+    exposed_without_key,
+)
+from engram_discovery.settings.origins import Leaf, Origins, Tree, leaves
+from engram_discovery.settings.problems import MAX_SIMILAR_PROBLEMS, rest_of
 from engram_discovery.settings.validate import Validated, validate
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from engram_discovery.settings.loaded import HostOrFactory, ProviderFactory
-    from engram_discovery.settings.origins import Origins, Tree
+    from pydantic import BaseModel
 
-__all__ = ["assemble"]
+    from engram_discovery.settings.origins import Origins, Tree
+    from engram_discovery.types import ProviderInfo
+
+__all__ = [
+    "HostOrFactory",
+    "Outcome",
+    "ProviderFactory",
+    "RawTable",
+    "Settings",
+    "assemble",
+    "provider_table",
+]
 
 _PARTS = re.compile(r"[.\[]")
 
@@ -56,7 +71,7 @@ def _is_own(key: str, node: Any) -> bool:
 
 
 def _without(own: Tree, doubtful: frozenset[str]) -> Tree:
-    """Keep what is known and valid, so that everything else that is wrong can be told at once."""
+    """Keep what is known and valid, so that all other problems are reported at once."""
     return {
         key: node for key, node in own.items() if key in ClusterSettings.model_fields and key not in doubtful
     }
@@ -96,7 +111,7 @@ class _Checks:
             self.warnings.append(Problem("cluster.security.keys", found, origin, remedy))
 
     def providers(self, cluster: ClusterSettings, doubtful: frozenset[str], host: HostOrFactory) -> None:
-        """Look at the tables of providers; ask the host only if the cluster is enabled and tells what may be loaded."""
+        """Validate the tables of providers; use the host only if the cluster is enabled and ``plugins`` is valid."""
         misspelt = list(self._misspelt(cluster.discovery))
         self.problems += misspelt
         if not _may_be_enabled(cluster, doubtful) or doubtful & {"discovery", "plugins"}:
@@ -123,7 +138,7 @@ class _Checks:
                     self._refuse_strictly(error)
 
     def _refuse_strictly(self, error: PluginError) -> None:
-        """Refuse a plugin that nobody selected; once, however many providers are."""
+        """Refuse a broken plugin that is not selected; once for all providers."""
         key = "cluster.plugins.strict"
         problem = Problem(key, str(error), str(self.origins.get(key, "")))
         if problem not in self.problems:
@@ -134,7 +149,7 @@ class _Checks:
         self.problems.append(Problem("cluster.discovery", found, origin))
 
     def _misspelt(self, selected: Iterable[str]) -> Iterator[Problem]:
-        """Refuse a table that nobody reads but that was surely meant for the host or a selected provider."""
+        """Refuse an unknown table whose name is close to one of the host or of a selected provider."""
         known = [*ClusterSettings.model_fields, *selected]
         for name, tree in self.tables.items():
             remedy = "" if name in selected else suggest(name, known, cutoff=0.8)
@@ -142,10 +157,10 @@ class _Checks:
                 yield Problem(f"cluster.{name}", "unknown table", _origin(tree), remedy)
 
     def _nobodys(self, expected: Collection[str], host: ProviderFactory) -> Iterator[Problem]:
-        """Warn of the tables of nobody, except for the ``expected`` ones."""
+        """Warn of tables that no provider reads, except for the ``expected`` ones."""
         installed = host.known_providers() if self.tables else frozenset()
         strange = [name for name in self.tables if name not in installed and name not in expected]
-        for name in strange[:MOST_ALIKE]:
+        for name in strange[:MAX_SIMILAR_PROBLEMS]:
             remedy = suggest(name, sorted(installed)) or "remove it or install the plugin"
             origin = _origin(self.tables[name])
             yield Problem(f"cluster.{name}", "no provider of that name is installed", origin, remedy)
@@ -158,3 +173,105 @@ def _may_be_enabled(cluster: ClusterSettings, doubtful: frozenset[str]) -> bool:
 
 def _origin(tree: Tree) -> str:
     return next((str(leaf.origin) for _, leaf in leaves(tree)), "")
+
+
+class ProviderFactory(Protocol):
+    """What the settings ask of the plugin host."""
+
+    def provider(self, name: str) -> ProviderInfo:
+        """Load a provider.
+
+        Raises:
+            PluginError: It cannot be had.
+        """
+
+    def known_providers(self) -> frozenset[str]:
+        """Return the names of the installed providers, importing none."""
+
+
+class RawTable(Mapping[str, Any]):
+    """A table as it was written. Its repr shows keys only: a value may be a secret."""
+
+    __slots__ = ("_tree",)
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+
+    def __getitem__(self, key: str) -> Any:
+        node = self._tree[key]
+        return node.value if isinstance(node, Leaf) else RawTable(node)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tree)
+
+    def __len__(self) -> int:
+        return len(self._tree)
+
+    def __repr__(self) -> str:
+        return f"RawTable({', '.join(self._tree)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The effective settings.
+
+    Attributes:
+        cluster: The table ``[cluster]``.
+        provider_tables: The tables ``[cluster.<provider>]`` as they were written.
+        origins: Dotted key to where its value came from; a key that is not there has its default.
+        warnings: Risky settings, for the program to log.
+    """
+
+    cluster: ClusterSettings
+    provider_tables: Mapping[str, RawTable]
+    origins: Origins
+    warnings: tuple[Problem, ...] = ()
+    _tables: Tree = field(default_factory=dict, repr=False)
+
+    def provider_settings(self, info: ProviderInfo) -> BaseModel:
+        """Validate the provider's table by its own model. Reads the files that its secrets refer to.
+
+        Raises:
+            SettingsError: With every problem of the table.
+        """
+        outcome = provider_table(self._tables, info)
+        if outcome.model is None:
+            raise SettingsError(outcome.problems)
+        return cast("BaseModel", outcome.model)
+
+
+#: A plugin host, or what makes one from ``[cluster.plugins]``. It is asked for nothing unless the cluster
+#: is enabled.
+HostOrFactory: TypeAlias = ProviderFactory | Callable[[PluginsSettings], ProviderFactory] | None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a load came to.
+
+    Attributes:
+        settings: The settings; None if there is any problem.
+        problems: Everything that is wrong.
+        warnings: Risky settings.
+        origins: Where everything came from, also if something is wrong.
+    """
+
+    settings: Settings | None
+    problems: list[Problem]
+    warnings: list[Problem]
+    origins: Origins
+
+    def unwrap(self) -> Settings:
+        """Return the settings.
+
+        Raises:
+            SettingsError: With every problem, sorted by key.
+        """
+        if self.settings is None:
+            raise SettingsError(sorted(self.problems, key=lambda problem: problem.key))
+        return self.settings
+
+
+def provider_table(tables: Tree, info: ProviderInfo) -> Validated[Any]:
+    """Validate the table of a provider by its own model."""
+    return validate(info.settings_model, tables.get(info.name, {}), ("cluster", info.name))

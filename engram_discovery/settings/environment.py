@@ -1,6 +1,6 @@
 """Settings from text: ``ENGRAM_CLUSTER__NETWORK__SWIM_BIND=…`` and ``--set network.swim_bind=…``.
 
-Text has no type of its own. It stays as it was written until the model says what it wants: ``1e5`` is text
+Text has no type of its own. It stays as written until the model gives its type: ``1e5`` is text
 for a node id and a number for a number.
 """
 
@@ -12,8 +12,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from engram_discovery.errors import Problem
-from engram_discovery.settings.files import MAX_DEPTH
 from engram_discovery.settings.origins import Layer, Leaf, Origin, Tree, leaves
+from engram_discovery.settings.toml_file import MAX_DEPTH
 
 __all__ = ["CONFIG_VARIABLE", "from_assignments", "from_environment", "from_mapping", "full_path", "put"]
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engram_discovery.errors import Problem
+from engram_discovery.settings.aliases import untag_discovery
 from engram_discovery.settings.assemble import assemble
 from engram_discovery.settings.environment import (
     CONFIG_VARIABLE,
@@ -25,16 +26,15 @@ from engram_discovery.settings.environment import (
     from_environment,
     from_mapping,
 )
-from engram_discovery.settings.files import SECRETS_FILE, read_settings_file
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.origins import Layer, Leaf, Origins, Tree, leaves
-from engram_discovery.settings.problems import MOST_ALIKE, rest_of
-from engram_discovery.settings.shapes import untag_discovery
+from engram_discovery.settings.problems import MAX_SIMILAR_PROBLEMS, rest_of
+from engram_discovery.settings.toml_file import SECRETS_FILE, read_settings_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engram_discovery.settings.loaded import HostOrFactory, Outcome, Settings
+    from engram_discovery.settings.assemble import HostOrFactory, Outcome, Settings
 
 __all__ = ["DEFAULT_FILE", "load_settings", "merge", "settings_from", "try_load"]
 
@@ -195,7 +195,7 @@ def _misspelt_top(tree: Tree, path: Path) -> Iterable[Problem]:
 
 
 def _outside(tree: Tree) -> Iterable[Problem]:
-    """Name our keys at the top of a file without ``[cluster]``: nobody reads them, and the node would stay alone."""
+    """Warn of known keys at the top of a file without ``[cluster]``: they are not read, and the node stays single."""
     for key, node in tree.items():
         if "cluster" not in tree and key in ClusterSettings.model_fields:
             origin = next((str(leaf.origin) for _, leaf in leaves({key: node})), "")
@@ -207,14 +207,14 @@ def _outside(tree: Tree) -> Iterable[Problem]:
 def _steering(tree: Tree) -> Iterable[Problem]:
     """Name the keys at the top of a file by which dynaconf would read further files, or merge otherwise."""
     keys = [key for key in tree if key.lower().startswith("dynaconf_")]
-    for key in keys[:MOST_ALIKE]:
+    for key in keys[:MAX_SIMILAR_PROBLEMS]:
         origin = str(tree[key].origin) if isinstance(tree[key], Leaf) else ""
         yield Problem(key, "ignored, because settings are data", origin, "remove it")
     yield from rest_of(keys, "", "keys of dynaconf")
 
 
 def _ignored(paths: Sequence[Path], environ: Mapping[str, str]) -> Iterable[Problem]:
-    """Name what dynaconf would have obeyed, in case somebody counts on it."""
+    """Warn of variables that dynaconf alone would have used."""
     names = sorted(name for name in environ if name.endswith("_FOR_DYNACONF"))
     if names:
         yield Problem("", f"ignored, because settings are data: {', '.join(names)}", "environment")

@@ -8,7 +8,7 @@ from enum import IntEnum
 from pathlib import Path  # noqa: TC003  a field of a public dataclass, resolved by introspection
 from typing import Any, TypeAlias
 
-from engram_discovery.settings.lines import Document  # noqa: TC001  like Path
+from engram_discovery.settings.toml_lines import Document  # noqa: TC001  like Path
 
 __all__ = ["Layer", "Leaf", "Origin", "Origins", "Tree", "leaves"]
 
@@ -44,7 +44,7 @@ class Origin:
 
     @property
     def line(self) -> int | None:
-        """The line in the file, counted from 1; looked for when it is asked for."""
+        """The line in the file, counted from 1; found when it is first read."""
         return self.document.line(self.path) if self.document else None
 
     def __str__(self) -> str:
@@ -85,7 +85,7 @@ def leaves(tree: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tu
 class Origins(Mapping[str, Origin]):
     """Dotted key to the origin of its effective value; keys that are not here have their default.
 
-    ``layers_of`` tells every layer that set a key. The repr shows no value.
+    ``layers_of`` returns every layer that set a key. The repr shows no value.
     """
 
     __slots__ = ("_effective", "_layers")
@@ -111,6 +111,6 @@ class Origins(Mapping[str, Origin]):
         return self._effective.get(key)
 
     def layers_of(self, key: str) -> tuple[Leaf, ...]:
-        """Return what each layer says of a key, lowest precedence first; the last one won."""
+        """Return the value of a key in each layer, lowest precedence first; the last one won."""
         path = tuple(key.split("."))
         return tuple(leaf for layer in self._layers for found, leaf in leaves(layer) if found == path)

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from engram_discovery.errors import Problem
 from engram_discovery.runtime.daemon_threads import DaemonThreads
-from engram_discovery.settings.files import read_bounded
+from engram_discovery.settings.field_info import expect_text
+from engram_discovery.settings.problems import MAX_SIMILAR_PROBLEMS, path_remedy
+from engram_discovery.settings.toml_file import read_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from engram_discovery.runtime.clock import Clock
+    from engram_discovery.settings.origins import Leaf
 
-__all__ = ["MAX_SECRET_BYTES", "Secret", "read_secret"]
+__all__ = ["MAX_SECRET_BYTES", "Secret", "SecretResolver", "read_secret"]
 
 #: A token, a password or a key; what is larger is the wrong file.
 MAX_SECRET_BYTES = 64 * 1024
@@ -31,7 +36,7 @@ MAX_SECRET_BYTES = 64 * 1024
 class Secret(SecretStr):
     """A secret, from a file or not. ``get_secret_value`` gives what the file held when it was last read.
 
-    Several may share one: whoever refreshes it does so for all, and each learns of a change by ``watch``, or by
+    Several objects may share one: a refresh by one serves all, and each learns of a change by ``watch``, or by
     comparing ``version`` with the one that it saw last.
 
     Attributes:
@@ -66,7 +71,7 @@ class Secret(SecretStr):
         interval: float = 10.0,
         on_error: Callable[[Exception], None] | None = None,
     ) -> None:
-        """Read the file again every ``interval`` seconds and call ``on_change`` after each change, whoever found it.
+        """Read the file every ``interval`` seconds and call ``on_change`` after each change, also one seen by ``refresh``.
 
         Runs until cancelled by the task that owns it; returns at once for a secret without a file. It
         compares the content, because a mounted volume replaces the file by switching a link and may keep
@@ -111,3 +116,65 @@ def read_secret(path: Path) -> tuple[str, bool]:
     if not text:
         raise ValueError("empty")
     return text, bool(mode & stat.S_IROTH)
+
+
+_REFERENCE = "file:"
+
+
+@dataclass(slots=True)
+class SecretResolver:
+    """Reads the files that secrets refer to, and collects what is wrong with them.
+
+    A file that cannot be read is a problem; its secret is then empty, so that the rest is validated, too. After
+    many such problems no further file is tried.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def resolve(self, value: Any, leaf: Leaf, key: str) -> Any:
+        """Wrap a secret, or each of a list, following ``file:`` references.
+
+        Raises:
+            ValueError: It is neither text nor a secret.
+        """
+        if isinstance(value, list | tuple):
+            return [self.resolve(item, leaf, key) for item in value]
+        if isinstance(value, SecretStr):
+            return value
+        text = expect_text(value, "text")
+        return (
+            self.read(text.removeprefix(_REFERENCE), leaf, key)
+            if text.startswith(_REFERENCE)
+            else Secret(text)
+        )
+
+    def read(self, name: Any, leaf: Leaf, key: str) -> Secret:
+        """Read a secret from the file ``name``, relative to the settings file that names it.
+
+        Raises:
+            ValueError: ``name`` is no text.
+        """
+        file = (leaf.origin.directory or Path()) / expect_text(name, "a path")
+        if len(self.problems) >= MAX_SIMILAR_PROBLEMS:
+            return Secret("", file)
+        try:
+            value, is_open = read_secret(file)
+        except (OSError, ValueError) as error:
+            reason = (error.strerror or "unreadable").lower() if isinstance(error, OSError) else str(error)
+            found = f"the secret's file cannot be used: {file}: {reason}"
+            self.problems.append(Problem(key, found, str(leaf.origin), path_remedy(name)))
+            return Secret("", file)
+        if is_open:
+            found = f"{file} can be read by others"
+            self.warnings.append(Problem(key, found, str(leaf.origin), f"chmod o-r {file}"))
+        return Secret(value, file)
+
+    def read_list(self, name: Any, leaf: Leaf, key: str) -> list[Secret]:
+        """Read a list of secrets, one a line.
+
+        Raises:
+            ValueError: ``name`` is no text.
+        """
+        lines = self.read(name, leaf, key).get_secret_value().splitlines()
+        return [Secret(line) for line in lines if line.strip()]

@@ -226,7 +226,7 @@ class RegistrarContract(ProviderContract):
         assert "contract-1" in await backend.registered(), "the record expired although it was renewed"
 
     async def test_renewing_does_not_hide_a_loss(self, registrar: Registrar, backend: Backend) -> None:
-        """When the record is gone, renew raises not_found, or verify returns False right after; the host registers again."""
+        """When the record is gone, renew raises not_found, or verify then returns False; the host registers again."""
         self.needs("lease", "forget")
         await registrar.register(NODE)
         await backend.forget("contract-1")

@@ -93,7 +93,7 @@ def test_text_becomes_what_the_model_wants(load: Load, key: str, text: str, valu
     ],
 )
 def test_text_of_another_kind_is_refused(load: Load, key: str, text: str) -> None:
-    """What is not exactly what the model wants is refused, with the variable that said it."""
+    """What is not exactly what the model field_specs is refused, with the variable that said it."""
     with pytest.raises(SettingsError, match=f"cluster.dns.{key}.*from ENGRAM_CLUSTER__DNS__{key.upper()}"):
         _provider(load, key, text)
 

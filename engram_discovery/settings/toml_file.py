@@ -1,6 +1,6 @@
 """Read settings files: bounded, never blocking on a pipe, and with an error that names file, line and rule.
 
-Nothing here raises for a bad file; it returns the problem, so that all files are looked at, and so that no
+Nothing here raises for a bad file; it returns the problem, so that all files are checked, and so that no
 traceback passes through a frame that holds a file's text.
 """
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engram_discovery.errors import Problem
-from engram_discovery.settings.lines import Document, has_long_key, has_more_parts
 from engram_discovery.settings.origins import Layer, Leaf, Origin, Tree
+from engram_discovery.settings.toml_lines import Document, has_long_key, has_more_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ MAX_PARTS = 10_000
 #: Tables deeper than this are refused before anything walks them.
 MAX_DEPTH = 16
 
-#: Name of the secrets file, looked for beside the settings file.
+#: Name of the secrets file beside the settings file.
 SECRETS_FILE = ".secrets.toml"
 
 
@@ -49,7 +49,7 @@ class SettingsFile:
     Attributes:
         tree: Its tables, empty if there was a problem.
         problems: What keeps the file from being used.
-        warnings: What an operator should look at.
+        warnings: Risky settings.
     """
 
     tree: Tree
@@ -78,7 +78,7 @@ def read_bounded(path: Path, limit: int) -> tuple[bytes, int]:
 
     Raises:
         OSError: It cannot be opened.
-        ValueError: It is no regular file, or too large. The message says which.
+        ValueError: It is not a regular file, or too large; see the message.
     """
     _expect_regular(path.stat().st_mode)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

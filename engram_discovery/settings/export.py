@@ -1,13 +1,15 @@
-"""Write the reference page and a commented settings file, from the same declarations that validate."""
+"""Export the settings: the reference page in Markdown and the JSON Schema of engram.toml."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from engram_discovery.settings.fields import Kind, want
-from engram_discovery.settings.forms import written_forms
+from pydantic.json_schema import models_json_schema
+
+from engram_discovery.settings.aliases import written_forms
+from engram_discovery.settings.field_info import Kind, field_spec
 from engram_discovery.settings.models import ClusterSettings
-from engram_discovery.settings.render import UNSET, default_text
+from engram_discovery.settings.show import UNSET, default_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,9 +17,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
-    from engram_discovery.settings.fields import FieldSpec
+    from engram_discovery.settings.field_info import FieldSpec
 
-__all__ = ["reference_page", "starter_file"]
+__all__ = ["json_schema", "reference_page", "starter_file"]
 
 _INTRODUCTION = """\
 # Settings
@@ -68,7 +70,7 @@ def _tables(model: type[BaseModel], path: str) -> Iterator[str]:
     yield "| key | takes | default | meaning |\n| --- | --- | --- | --- |"
     below = []
     for name, field in model.model_fields.items():
-        wanted = want(field)
+        wanted = field_spec(field)
         if wanted.model is not None:
             below.append((wanted.model, f"{path}.{name}"))
             continue
@@ -96,13 +98,13 @@ def _starter(model: type[BaseModel], path: str) -> list[str]:
 
 
 def _nested(model: type[BaseModel], path: str) -> list[str]:
-    below = [(name, want(field).model) for name, field in model.model_fields.items()]
+    below = [(name, field_spec(field).model) for name, field in model.model_fields.items()]
     return [line for name, nested in below if nested for line in _starter(nested, f"{path}.{name}")]
 
 
 def _keys(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        wanted = want(field)
+        wanted = field_spec(field)
         if wanted.model is None and name not in skip:
             yield f"# {field.description or name}"
             yield f"# {name} = {_literal(field, wanted)}"
@@ -115,3 +117,61 @@ def _literal(field: FieldInfo, wanted: FieldSpec) -> str:
     if text == UNSET:
         return f"… ({wanted.expected})"
     return f'"{text}"' if wanted.kind is Kind.DURATION else text
+
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema(providers: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
+    """Return the schema of a settings file, with the tables of the given providers.
+
+    Tables of other providers and of other parts of the program are allowed as they are.
+    """
+    roots: list[type[BaseModel]] = [ClusterSettings, *providers.values()]
+    models = list(dict.fromkeys(model for root in roots for model in _nested_models(root)))
+    references, document = models_json_schema([(model, "validation") for model in models])
+    definitions = document["$defs"]
+    names = {model: references[model, "validation"]["$ref"].removeprefix("#/$defs/") for model in models}
+    for model, name in names.items():
+        _add_written_forms(model, definitions[name]["properties"])
+    cluster = definitions[names[ClusterSettings]]
+    cluster["additionalProperties"] = {"type": "object"}
+    for provider, model in providers.items():
+        cluster["properties"][provider] = {"$ref": f"#/$defs/{names[model]}"}
+    _add_tagged_discovery(cluster["properties"]["discovery"])
+    return {
+        "$schema": _DIALECT,
+        "title": "Settings of engram-discovery",
+        "type": "object",
+        "properties": {"cluster": {"$ref": f"#/$defs/{names[ClusterSettings]}"}},
+        "$defs": definitions,
+    }
+
+
+def _nested_models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    yield model
+    for field in model.model_fields.values():
+        below = field_spec(field).model
+        if below is not None:
+            yield from _nested_models(below)
+
+
+def _add_written_forms(model: type[BaseModel], properties: dict[str, Any]) -> None:
+    for name, field in model.model_fields.items():
+        if field_spec(field).kind is Kind.LIST:
+            _allow_text(properties[name])
+        for form in written_forms(name, field_spec(field)):
+            kind = "string" if form.endswith("_file") else "number"
+            properties[form] = {"type": kind, "description": f"{field.description} Instead of {name}."}
+
+
+def _allow_text(schema: dict[str, Any]) -> None:
+    """Let a list be text with commas too, as it is read."""
+    about = {"title", "description", "default"}
+    options = schema.get("anyOf") or [{key: schema.pop(key) for key in [*schema] if key not in about}]
+    schema["anyOf"] = [*options, *([] if {"type": "string"} in options else [{"type": "string"}])]
+
+
+def _add_tagged_discovery(discovery: dict[str, Any]) -> None:
+    tagged = {"type": "object", "properties": {"type": {"type": "string"}}, "required": ["type"]}
+    discovery["anyOf"] = [*discovery["anyOf"], tagged]

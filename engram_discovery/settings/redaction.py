@@ -19,7 +19,7 @@ _USERINFO = re.compile(r"//[^/@\s]*@")
 
 
 def is_hidden(leaf: Leaf, *, secret: bool) -> bool:
-    """Tell whether a value must not be shown: the model says so, or it stands in the secrets file."""
+    """Return whether a value is secret: by its model, or because it stands in the secrets file."""
     return secret or leaf.origin.layer is Layer.SECRETS
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr
 
-from engram_discovery.settings.fields import FieldSpec, Kind, want
-from engram_discovery.settings.forms import suggest, written_forms
+from engram_discovery.settings.aliases import suggest, written_forms
+from engram_discovery.settings.field_info import FieldSpec, Kind, field_spec
+from engram_discovery.settings.field_types import format_duration
 from engram_discovery.settings.models import ClusterSettings
-from engram_discovery.settings.redact import HIDDEN, is_hidden, mask, show
-from engram_discovery.settings.values import format_duration
+from engram_discovery.settings.redaction import HIDDEN, is_hidden, mask, show
 
 if TYPE_CHECKING:
-    from engram_discovery.settings.loaded import Settings
+    from engram_discovery.settings.assemble import Settings
     from engram_discovery.settings.origins import Leaf, Origins
 
 __all__ = ["Explanation", "Row", "explain", "rows", "wants_of"]
@@ -34,7 +34,7 @@ class Row:
         value: JSON-serialisable; a secret is ``****``.
         text: The same for people.
         origin: Where it came from; ``default`` if from nowhere.
-        is_default: Whether nobody set it.
+        is_default: Whether no layer set it.
     """
 
     key: str
@@ -72,7 +72,7 @@ def rows(settings: Settings, models: Mapping[str, BaseModel]) -> Iterator[Row]:
     Args:
         settings: The settings.
         models: Provider to its validated settings. Tables of other providers are shown without values,
-            because nobody can tell which of them are secret.
+            because it is unknown which of them are secret.
     """
     yield from _rows(settings.cluster, "cluster", settings.origins)
     for name, model in models.items():
@@ -85,16 +85,16 @@ def rows(settings: Settings, models: Mapping[str, BaseModel]) -> Iterator[Row]:
 
 
 def explain(key: str, origins: Origins, models: Mapping[str, type[BaseModel]]) -> Explanation:
-    """Tell which layers set a key, and which won.
+    """Show which layers set a key, and which won.
 
     Raises:
         KeyError: There is no such key; the argument is what else to ask for, or empty.
     """
-    wants = wants_of(models)
-    if key not in wants:
-        below = [other for other in wants if other.startswith(f"{key}.")]
-        raise KeyError(f"it is a table of {', '.join(below)}" if below else suggest(key, list(wants)))
-    wanted, description, default = wants[key]
+    field_specs = wants_of(models)
+    if key not in field_specs:
+        below = [other for other in field_specs if other.startswith(f"{key}.")]
+        raise KeyError(f"it is a table of {', '.join(below)}" if below else suggest(key, list(field_specs)))
+    wanted, description, default = field_specs[key]
     name = key.rpartition(".")[2]
     found = [
         leaf
@@ -112,7 +112,7 @@ def explain(key: str, origins: Origins, models: Mapping[str, type[BaseModel]]) -
 
 
 def wants_of(models: Mapping[str, type[BaseModel]]) -> dict[str, tuple[FieldSpec, str, str]]:
-    """Return what each key wants, its description and its default, for the host and the given providers."""
+    """Return what each key field_specs, its description and its default, for the host and the given providers."""
     found: dict[str, tuple[FieldSpec, str, str]] = {}
     _collect(ClusterSettings, "cluster", found)
     for name, model in models.items():
@@ -130,7 +130,7 @@ def default_text(value: Any, wanted: FieldSpec) -> str:
 
 def _collect(model: type[BaseModel], prefix: str, found: dict[str, tuple[FieldSpec, str, str]]) -> None:
     for name, field in model.model_fields.items():
-        wanted = want(field)
+        wanted = field_spec(field)
         if wanted.model is not None:
             _collect(wanted.model, f"{prefix}.{name}", found)
             continue
@@ -144,7 +144,7 @@ def _collect(model: type[BaseModel], prefix: str, found: dict[str, tuple[FieldSp
 
 def _rows(model: BaseModel, prefix: str, origins: Origins) -> Iterator[Row]:
     for name, field in type(model).model_fields.items():
-        value, wanted, key = getattr(model, name), want(field), f"{prefix}.{name}"
+        value, wanted, key = getattr(model, name), field_spec(field), f"{prefix}.{name}"
         if isinstance(value, BaseModel):
             yield from _rows(value, key, origins)
             continue

@@ -1,4 +1,4 @@
-"""Find the line of every key in a TOML document, which the standard library's parser does not tell."""
+"""Find the line of every key in a TOML document, which the standard library's parser does not report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Document", "has_long_key", "has_more_parts"]
 
 # Strings and comments are whole lexemes, so that brackets, hashes and equals signs inside them do not count;
 # so is a run of empty lines and lines of comment, because a file can have a million of them.
-# A string that does not end is one too, else looking for its end again and again would take quadratic time.
+# an unterminated string matches as well, else the repeated search for its end would take quadratic time
 _LEXEME = re.compile(
     r'"""(?:\\.|[^\\])*?(?:"{3,5}|\Z)'
     r"|'''.*?(?:'{3,5}|\Z)"
@@ -30,7 +30,7 @@ _PART = re.compile(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|[A-Za-z0-9_-]+")
 
 
 class Document:
-    """The text of a document that was parsed, kept to tell where a key stands. Its repr shows none of it."""
+    """The text of a parsed document, kept to find the line of a key. Its repr does not contain it."""
 
     __slots__ = ("_lines", "_text")
 
@@ -47,7 +47,7 @@ class Document:
 
 
 def has_long_key(text: str, longest: int) -> bool:
-    """Tell, in linear time, whether a key has more parts than ``longest``; the text need not be TOML.
+    """Return, in linear time, whether a key has more parts than ``longest``; the text need not be TOML.
 
     ``tomllib`` takes quadratic time for such a key: 7 s for one of 20,000 parts.
     """
@@ -66,7 +66,7 @@ def has_long_key(text: str, longest: int) -> bool:
 
 
 def has_more_parts(text: str, most: int) -> bool:
-    """Tell whether a document has more keys, tables and list elements than ``most``; the text need not be TOML.
+    """Return whether a document has more keys, tables and list elements than ``most``; the text need not be TOML.
 
     ``tomllib`` takes up to 0.1 ms for each: seconds for a file that is all keys.
     """

@@ -1,4 +1,4 @@
-"""What a field of a model wants, read from its annotation: the one place that looks inside pydantic's fields.
+"""The type of a setting, read from the annotation of its field: the only place that inspects pydantic's fields.
 
 Loading, error messages, ``config show``, the schema and the reference all ask here, so they cannot disagree.
 """
@@ -19,11 +19,11 @@ from pydantic import BaseModel, BeforeValidator, PlainValidator, SecretStr, Wrap
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-__all__ = ["FieldSpec", "Kind", "Phrase", "want", "wants"]
+__all__ = ["FieldSpec", "Kind", "Phrase", "expect_text", "field_spec", "field_specs"]
 
 
 class Kind(StrEnum):
-    """The kinds of setting that are told apart before validation."""
+    """The kinds of setting that are distinguished before validation."""
 
     TRUTH = "bool"
     INTEGER = "int"
@@ -39,7 +39,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """What a type wants, in words; stands in ``Annotated`` beside the validator of a type of ``values``."""
+    """The expected value of a type, in words; stands in ``Annotated`` beside the validator of a type of ``values``."""
 
     text: str
     kind: Kind = Kind.OTHER
@@ -47,13 +47,13 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """What one field wants.
+    """The specification of one field.
 
     Attributes:
         kind: Its kind.
         secret: Whether it holds secrets, alone or in a list or mapping.
         expected: In words: ``an integer 1..65535``.
-        item: What each element of a list wants, in words.
+        item: The expected value of each element of a list, in words.
         model: The model of a table.
     """
 
@@ -73,17 +73,17 @@ _SCALARS: Mapping[Any, tuple[Kind, str]] = {
 
 
 @lru_cache(maxsize=128)
-def wants(model: type[BaseModel]) -> Mapping[str, FieldSpec]:
-    """Tell what each field of a model wants. Remembered: a model does not change, and looking costs 0.01 ms a field."""
-    return MappingProxyType({name: want(field) for name, field in model.model_fields.items()})
+def field_specs(model: type[BaseModel]) -> Mapping[str, FieldSpec]:
+    """Return the specification of each field of a model. Cached: it costs 0.01 ms a field."""
+    return MappingProxyType({name: field_spec(field) for name, field in model.model_fields.items()})
 
 
-def want(field: FieldInfo) -> FieldSpec:
-    """Tell what a field of a pydantic model wants."""
-    return _want(field.annotation, tuple(field.metadata))
+def field_spec(field: FieldInfo) -> FieldSpec:
+    """Return the specification of a field of a pydantic model."""
+    return _field_spec(field.annotation, tuple(field.metadata))
 
 
-def _want(annotation: Any, metadata: tuple[Any, ...]) -> FieldSpec:
+def _field_spec(annotation: Any, metadata: tuple[Any, ...]) -> FieldSpec:
     annotation, metadata = _bare(annotation, metadata)
     secret = _holds_secrets(annotation)
     phrase = next((item for item in metadata if isinstance(item, Phrase)), None)
@@ -111,7 +111,7 @@ def _want(annotation: Any, metadata: tuple[Any, ...]) -> FieldSpec:
 
 
 def _bare(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-    """Peel ``X | None`` and ``Annotated`` off."""
+    """Strip ``X | None`` and ``Annotated``."""
     while True:
         if get_origin(annotation) is Annotated:
             annotation, *inner = get_args(annotation)
@@ -125,7 +125,7 @@ def _bare(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, .
 
 def _item(annotation: Any) -> str:
     options = [option for option in get_args(annotation) if option is not ...]
-    return _want(options[0], ()).expected if len(options) == 1 else ""
+    return _field_spec(options[0], ()).expected if len(options) == 1 else ""
 
 
 def _holds_secrets(annotation: Any) -> bool:
@@ -153,3 +153,14 @@ def _bounds(metadata: tuple[Any, ...]) -> str:
         return f" {found['ge']}..{found['le']}"
     words = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
     return " and".join(f" {words[name]} {limit}" for name, limit in found.items())
+
+
+def expect_text(value: Any, what: str) -> str:
+    """Return ``value`` if it is text.
+
+    Raises:
+        ValueError: It is not; pydantic takes no TypeError from a validator.
+    """
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"expected {what}")
