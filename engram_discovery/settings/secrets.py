@@ -71,7 +71,7 @@ class Secret(SecretStr):
         interval: float = 10.0,
         on_error: Callable[[Exception], None] | None = None,
     ) -> None:
-        """Read the file every ``interval`` seconds and call ``on_change`` after each change, also that of a ``refresh``.
+        """Read the file every ``interval`` seconds and call ``on_change`` after each change, even one by ``refresh``.
 
         Runs until cancelled by the task that owns it; returns at once for a secret without a file. It
         compares the content, because a mounted volume replaces the file by switching a link and may keep
