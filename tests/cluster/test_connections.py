@@ -181,7 +181,7 @@ async def test_a_crowd_from_one_address_stops_no_probe_from_another() -> None:
         for _, writer in [*crowd, (other, other_writer)]:
             writer.close()
     told = [event.facts for event in served.log.events if event.event == "http.connection_limit_reached"]
-    assert told[0]["address"] == "127.0.0.2"
+    assert told[0]["addr"] == "127.0.0.2"
     assert 2 <= len(told) <= 7
 
 
