@@ -78,8 +78,8 @@ def health_line(health: Mapping[str, object]) -> Text:
     line = Text.assemble(
         (status, STATE_STYLES.get(status, "")), f": {health['alive_nodes']} of {health['total_nodes']} alive"
     )
-    for state in ("suspect", "dead", "left"):
-        count = health[f"{state}_nodes"]
+    departed, left = int(str(health["dead_nodes"])), int(str(health["left_nodes"]))
+    for state, count in (("suspect", health["suspect_nodes"]), ("dead", departed - left), ("left", left)):
         if count:
             line.append(f", {count} {state}")
     if "expected_nodes" in health:

@@ -33,13 +33,12 @@ class Readiness:
 def readiness(members: Sequence[Member], requirement: Requirement, expected_size: int | None) -> Readiness:
     """Evaluate a view by the setting ``cluster.ready_requires``. A suspect counts as present until it is dead."""
     counts = MemberCounts.of(members, expected_size)
-    suspects = f" ({counts.suspect} suspect)" if counts.suspect else ""
     if requirement == "started":
         return Readiness(ready=True, reason="started")
     if requirement == "joined":
         if counts.live > 1:
-            return Readiness(ready=True, reason=f"joined, {counts.live} nodes are live{suspects}")
+            return Readiness(ready=True, reason=f"joined, {counts.live} nodes are live{counts.suspects_text}")
         return Readiness(ready=False, reason="alone: no other node is live in this view")
     wanted = expected_size or 1
-    reason = f"{counts.live} of {wanted} expected nodes are live{suspects}"
+    reason = f"{counts.live} of {wanted} expected nodes are live{counts.suspects_text}"
     return Readiness(ready=counts.live >= wanted, reason=reason)

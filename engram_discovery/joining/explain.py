@@ -112,6 +112,8 @@ class Explanation:
             "self": {"node_id": self.node_id, "addr": str(self.addr)},
             "alive": self.counts.alive,
             "suspect": self.counts.suspect,
+            "dead": self.counts.dead,
+            "left": self.counts.left,
             "live": self.counts.live,
             "expected": self.counts.expected,
             "known": self.counts.known,
@@ -149,8 +151,7 @@ class Explanation:
         if self.counts.live <= 1:
             return f"{node} is alone{awaiting}"
         members = f"{self.counts.live} live members of {self.counts.wanted}"
-        suspects = f" ({self.counts.suspect} suspect)" if self.counts.suspect else ""
-        return f"{node} sees {members}{suspects}{awaiting}"
+        return f"{node} sees {members}{self.counts.suspects_text}{awaiting}"
 
 
 def _list_some(peers: Sequence[NotJoined]) -> str:

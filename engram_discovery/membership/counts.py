@@ -55,6 +55,11 @@ class MemberCounts:
         return self.alive + self.suspect
 
     @property
+    def suspects_text(self) -> str:
+        """The states of the live members, to follow their number in a text; empty if all are alive."""
+        return f" ({self.alive} alive, {self.suspect} suspect)" if self.suspect else ""
+
+    @property
     def departed(self) -> int:
         """Members that are dead or left; the specification counts both as dead."""
         return self.dead + self.left
