@@ -18,6 +18,7 @@ from engram_discovery.joining.candidates import JoinCandidates
 from engram_discovery.joining.parallel_join import ParallelJoin, enough_contacts
 from engram_discovery.joining.progress import JoinProgress
 from engram_discovery.runtime.backoff import Backoff
+from engram_discovery.runtime.deadline import wait_any
 from engram_discovery.runtime.failure_log import FailureLog
 from engram_discovery.runtime.supervisor import supervise
 from engram_discovery.types import Endpoint, JoinOutcome, JoinReport
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from engram_discovery.runtime.log import Logger
     from engram_discovery.settings.models import JoinSettings
     from engram_discovery.sources.chain import Discovery
-    from engram_discovery.sources.snapshot import Change
+    from engram_discovery.sources.snapshot import Change, Snapshot
 
 __all__ = ["Joiner"]
 
@@ -93,17 +94,23 @@ class Joiner:
         """
         now = self._clock.monotonic
         deadline = now() + self._settings.timeout
-        try:
-            async with asyncio.timeout(self._settings.timeout / 2):
-                snapshot = await self._discovery.discover()
-        except TimeoutError:
-            snapshot = self._discovery.snapshot()
+        snapshot = await self._discover(self._settings.timeout / 2)
         self._changes = self._discovery.changes()
         async with self._joining:
             non_members = self._candidates.non_members(snapshot.endpoints)
             report = await self._contact_enough(non_members, timeout=deadline - now())
         self._log_progress()
         return report
+
+    async def _discover(self, timeout: float) -> Snapshot:
+        """Return what the sources answer, or what is known of them after ``timeout`` seconds."""
+        answer = asyncio.ensure_future(self._discovery.discover())
+        try:
+            await wait_any([answer], timeout=timeout, clock=self._clock)
+            return answer.result() if answer.done() else self._discovery.snapshot()
+        finally:
+            answer.cancel()
+            await asyncio.gather(answer, return_exceptions=True)
 
     def start(self) -> None:
         """Heal and log the progress in the background."""

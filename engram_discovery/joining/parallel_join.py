@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engram_discovery.defaults import JOIN_GRACE, MAX_CONCURRENT_JOINS, SLOW_JOIN_AFTER
 from engram_discovery.errors import JoinError
+from engram_discovery.runtime.deadline import wait_any
 from engram_discovery.runtime.plugin_call import describe_exception
 from engram_discovery.types import JoinAttempt, JoinOutcome, JoinReport
 
@@ -101,7 +102,7 @@ class ParallelJoin:
         slow_in = [started + SLOW_JOIN_AFTER - self._clock.monotonic() for started in self._pending]
         wait = min([max(0.0, self._left) + JOIN_GRACE, *slow_in])
         # at least a millisecond, for an attempt that becomes slow right now: never spin
-        await asyncio.wait(self._running, timeout=max(wait, 0.001), return_when=asyncio.FIRST_COMPLETED)
+        await wait_any(self._running, timeout=max(wait, 0.001), clock=self._clock)
         for task in [task for task in self._running if task.done()]:
             del self._running[task]
             self._attempts.extend(task.result())

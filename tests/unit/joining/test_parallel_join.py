@@ -12,6 +12,7 @@ import pytest
 from engram_discovery.defaults import MAX_CONCURRENT_JOINS
 from engram_discovery.errors import JoinError
 from engram_discovery.joining.parallel_join import ParallelJoin, enough_contacts
+from engram_discovery.testing import FakeClock
 from engram_discovery.types import Endpoint, JoinAttempt, JoinOutcome, JoinReport
 from tests.support.scripted import peers
 from tests.support.simulated_network import Network, SimulatedMembership
@@ -155,3 +156,16 @@ async def test_cancelling_leaves_no_contact_open() -> None:
 
     assert dialler.under_way == 0
     assert effort.cancelled()
+
+
+async def test_deadlines_follow_the_clock() -> None:
+    """A seed that does not answer costs seconds of the clock in use, not of the machine."""
+    clock, dialler = FakeClock(), Dialler({}, otherwise=None)
+    attempt = ParallelJoin(dialler, target=1, at_least=1, timeout=3600, clock=clock)
+    running = asyncio.ensure_future(attempt.run(peers(1)))
+
+    await clock.advance(3601)
+    report = await asyncio.wait_for(running, 10)
+
+    assert outcomes(report) == {JoinOutcome.SILENT: 1}
+    assert dialler.under_way == 0
