@@ -6,4 +6,7 @@ Out: the record in the registry, a ``RegistrationState``, log events ``registrat
 
     pending ──register──> unverified ──verify──> registered ──(missing, expired)──> lost ──register──> …
                                                      └──(newer run)──> superseded
+
+    registration (start, aclose, reading) ──> upkeep (the loop) ──> registrar_calls ──> the plugin's Registrar
+                                                 └── state (lease, failures)
 """
