@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engram_discovery.runtime.clock import Clock
     from engram_discovery.types import EventKind, HealthStatus, MembershipEvent
 
-__all__ = ["History", "MemberEvent", "Sample"]
+__all__ = ["HealthHistory", "MemberEvent", "Sample"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class MemberEvent:
     node_id: str
 
 
-class History:
+class HealthHistory:
     """Keeps a quarter of an hour, with at most one verdict a second, and the last 50 member events.
 
     Attributes:

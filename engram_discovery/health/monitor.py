@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from engram_discovery.defaults import CALL_TIMEOUT
-from engram_discovery.health.history import History
+from engram_discovery.health.history import HealthHistory
 from engram_discovery.health.log import HealthLog
 from engram_discovery.health.summary import HealthReport, Verdict, evaluate, node_health
 from engram_discovery.runtime.plugin_call import PluginCall, PluginCallError
@@ -63,7 +63,7 @@ class ClusterHealth:
         self._log = HealthLog(settings.interval, expected_size, clock, logger)
         self._results: dict[str, CheckResult] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self.history = History(clock)
+        self.history = HealthHistory(clock)
         self.loop_lag = 0.0
 
     def start(self) -> None:

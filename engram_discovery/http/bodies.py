@@ -16,7 +16,7 @@ from engram_discovery.types import HealthStatus, NodeState
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from engram_discovery.health.history import History
+    from engram_discovery.health.history import HealthHistory
     from engram_discovery.health.summary import HealthReport, NodeHealth
     from engram_discovery.node.node import ClusterContext
     from engram_discovery.registration.registration import Registration
@@ -240,7 +240,7 @@ def _status_member(member: Member, now: float) -> dict[str, Any]:
     }
 
 
-def _samples(history: History, now: float) -> Iterator[dict[str, Any]]:
+def _samples(history: HealthHistory, now: float) -> Iterator[dict[str, Any]]:
     for sample in history.samples():
         verdict = sample.verdict
         yield {
@@ -253,7 +253,7 @@ def _samples(history: History, now: float) -> Iterator[dict[str, Any]]:
         }
 
 
-def _member_events(history: History, now: float) -> Iterator[dict[str, Any]]:
+def _member_events(history: HealthHistory, now: float) -> Iterator[dict[str, Any]]:
     for event in history.member_events():
         yield {
             "age": round(now - event.at, 3),

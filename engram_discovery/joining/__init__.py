@@ -2,10 +2,10 @@
 
 Called by: ``node.startup`` joins once and starts the healing; ``http`` and the CLI show the explanation.
 In: the snapshot of the sources, the members of the engine.
-Out: calls of ``Membership.join``, an ``Explanation``, log events ``join.*`` and ``cluster.*``.
+Out: calls of ``Membership.join``, a ``JoinExplanation``, log events ``join.*`` and ``cluster.*``.
 
     Snapshot.endpoints - live members - this node ──> JoinCandidates ──> ParallelJoin ──> Membership.join
-                          MemberCounts ──> JoinNeed ──> JoinProgress ──> Phase, Explanation
+                          MemberCounts ──> JoinNeed ──> JoinProgress ──> Phase, JoinExplanation
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engram_discovery.sources.status import SourceStatus
     from engram_discovery.types import Endpoint, JoinOutcome
 
-__all__ = ["Explanation", "NotJoined", "Phase"]
+__all__ = ["JoinExplanation", "NotJoined", "Phase"]
 
 
 class Phase(StrEnum):
@@ -73,7 +73,7 @@ class NotJoined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class JoinExplanation:
     """The state of joining at one moment. All times are seconds.
 
     Attributes:

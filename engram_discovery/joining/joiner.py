@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-    from engram_discovery.joining.explain import Explanation, Phase
+    from engram_discovery.joining.explain import JoinExplanation, Phase
     from engram_discovery.protocols import Membership
     from engram_discovery.runtime.clock import Clock
     from engram_discovery.runtime.log import Logger
@@ -75,7 +75,7 @@ class Joiner:
         self._random = random
         self._candidates = JoinCandidates(membership, is_self, clock=clock, random=random)
         self._progress = JoinProgress(membership, discovery, self._candidates, expected_size=expected_size)
-        self._counts: Counter[str] = Counter()
+        self._outcomes: Counter[str] = Counter()
         self._foreign = FailureLog(logger, clock, failed="join.foreign_cluster")
         self._joining = asyncio.Lock()
         self._healed_at = clock.monotonic()
@@ -150,7 +150,7 @@ class Joiner:
             ]
             return await self._contact(chosen, target=HEAL_CONTACTS, timeout=self._settings.timeout)
 
-    def explain(self) -> Explanation:
+    def explain(self) -> JoinExplanation:
         """Explain the progress: what is awaited, what each source and endpoint answered, and what happens next."""
         return self._progress.explain(next_in=max(0.0, self._next_heal - self._clock.monotonic()))
 
@@ -158,9 +158,9 @@ class Joiner:
         """Return the phase of joining."""
         return self._progress.phase(self._progress.need())
 
-    def counts(self) -> Mapping[str, int]:
+    def outcomes(self) -> Mapping[str, int]:
         """Return the number of attempts by outcome; the keys are values of ``JoinOutcome``."""
-        return MappingProxyType(dict(self._counts))
+        return MappingProxyType(dict(self._outcomes))
 
     async def _contact_enough(self, non_members: Sequence[Endpoint], *, timeout: float) -> JoinReport:
         target = enough_contacts(len(non_members), at_least=self._settings.min_peers)
@@ -179,7 +179,7 @@ class Joiner:
         )
         report = await attempt.run(endpoints)
         self._candidates.record(report.attempts)
-        self._counts.update(attempt.outcome.value for attempt in report.attempts)
+        self._outcomes.update(attempt.outcome.value for attempt in report.attempts)
         self._log(report)
         return report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engram_discovery.joining.explain import Explanation, NotJoined, Phase
+from engram_discovery.joining.explain import JoinExplanation, NotJoined, Phase
 from engram_discovery.membership.counts import LIVE, MemberCounts
 from engram_discovery.sources.peer_cache import CACHE_SOURCE
 from engram_discovery.sources.status import Outcome
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JoinNeed", "JoinProgress"]
 
-_ONLY_OURSELVES = (
+_ONLY_THIS_NODE = (
     "all endpoints found are this node itself: list the addresses of other nodes; behind a load balancer, "
     "list the nodes and not the balancer"
 )
@@ -104,7 +104,7 @@ class JoinProgress:
             if not member.is_self and member.addr.port
         )
 
-    def explain(self, *, next_in: float) -> Explanation:
+    def explain(self, *, next_in: float) -> JoinExplanation:
         """Compose the explanation."""
         local = self._membership.local
         snapshot = self._discovery.snapshot()
@@ -113,7 +113,7 @@ class JoinProgress:
         phase = self.phase(need)
         not_joined = self._candidates.not_joined(snapshot.endpoints)
         missing = need.is_urgent or any(not peer.is_self for peer in not_joined)
-        return Explanation(
+        return JoinExplanation(
             phase=phase,
             awaiting=need.awaiting(phase),
             node_id=local.node_id,
@@ -131,5 +131,5 @@ class JoinProgress:
 def _advice(not_joined: Sequence[NotJoined]) -> tuple[str, ...]:
     outcomes = {peer.outcome for peer in not_joined}
     if outcomes == {JoinOutcome.SELF}:
-        return (_ONLY_OURSELVES,)
+        return (_ONLY_THIS_NODE,)
     return (_ALL_FOREIGN,) if outcomes and outcomes <= {JoinOutcome.SELF, JoinOutcome.FOREIGN} else ()

@@ -146,7 +146,7 @@ def _by_kind(
 
 
 def _joining(joiner: Joiner) -> Iterator[Metric]:
-    phase, attempts = joiner.phase(), joiner.counts()
+    phase, attempts = joiner.phase(), joiner.outcomes()
     yield metric.PHASE.series({(name.value,): name is phase for name in Phase})
     yield metric.JOIN_ATTEMPTS.series({(name.value,): attempts.get(name, 0) for name in JoinOutcome})
 

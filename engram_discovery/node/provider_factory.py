@@ -29,7 +29,7 @@ __all__ = ["COMMAND_LINE", "ProviderFactory", "make_host"]
 #: Provider name of the addresses given on the command line.
 COMMAND_LINE = "command-line"
 
-_OURS = "engram-discovery"
+_OWN_PREFIX = "engram-discovery"
 
 
 def make_host(plugins: PluginsSettings, logger: Logger | None = None) -> PluginHost:
@@ -168,7 +168,7 @@ class ProviderFactory:
         info = self.host.provider(name)
         owners = [record.distribution for record in self.host.records() if name in record.providers]
         return "register" not in info.capabilities and any(
-            owner is not None and not owner.startswith(_OURS) for owner in owners
+            owner is not None and not owner.startswith(_OWN_PREFIX) for owner in owners
         )
 
     def _table(self, name: str) -> object:

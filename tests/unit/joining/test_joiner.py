@@ -1,4 +1,4 @@
-"""Joining and healing: whom we contact, when, and what we say about it."""
+"""Joining and healing: which endpoints are contacted, when, and what is logged."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def make_rig(
     expected_size: int | None = None,
     cache: PeerCache | None = None,
 ) -> Rig:
-    """Make node 10.0.0.1 and ``others`` at 10.0.0.2 and up, who do not know each other yet."""
+    """Make node 10.0.0.1 and ``others`` at 10.0.0.2 and up, which do not know each other yet."""
     network = Network(random.Random(1))
     engine = network.add(0)
     for number in range(1, others + 1):
@@ -82,8 +82,8 @@ def dialled(rig: Rig) -> list[str]:
 
 
 @in_virtual_time
-async def test_starting_joins_the_others_and_not_ourselves() -> None:
-    """None of our own addresses among the seeds is ever contacted, nor counts."""
+async def test_the_start_joins_the_others_and_not_this_node() -> None:
+    """Seeds that are this node's own addresses are never contacted and never count as joined."""
     rig = make_rig(Scripted(found(1, 200, 2, 3, 4)))
     report = await rig.joiner.join_once()
     rig.start()
@@ -108,7 +108,7 @@ async def test_lower_priority_values_are_contacted_first() -> None:
 
 @in_virtual_time
 async def test_a_source_that_hangs_does_not_hold_up_the_start() -> None:
-    """The start takes the join deadline at most, and the paragraph tells what is missing."""
+    """The start takes at most the join timeout, and the log names the source that has not answered."""
     rig = make_rig(Scripted(hang))
     began = asyncio.get_running_loop().time()
 
@@ -116,15 +116,15 @@ async def test_a_source_that_hangs_does_not_hold_up_the_start() -> None:
 
     assert asyncio.get_running_loop().time() - began <= 5
     assert report.joined == 0
-    (told,) = rig.logger.events("cluster.not_formed")
-    assert told["phase"] == "resolving"
-    assert "dns has not answered yet" in told["explanation"]
+    (line,) = rig.logger.events("cluster.not_formed")
+    assert line["phase"] == "resolving"
+    assert "dns has not answered yet" in line["explanation"]
     await rig.aclose()
 
 
 @in_virtual_time
-async def test_starting_alone_is_said_loudly_again_and_again() -> None:
-    """A warning at once and every ten seconds, with what was tried, what was answered and what comes next."""
+async def test_a_start_alone_is_logged_every_ten_seconds() -> None:
+    """A warning at once and every ten seconds, with sources, endpoints not joined and the next step."""
     rig = make_rig(Scripted(EMPTY))
     await rig.joiner.join_once()
     rig.start()
@@ -140,8 +140,8 @@ async def test_starting_alone_is_said_loudly_again_and_again() -> None:
 
 
 @in_virtual_time
-async def test_a_cluster_that_is_whole_is_silent() -> None:
-    """Nothing is said about a cluster that has its expected size, but that it has formed."""
+async def test_a_complete_cluster_logs_nothing() -> None:
+    """At the expected size there is at most the report from before it was reached."""
     rig = make_rig(Scripted(found(2, 3)), others=2, expected_size=3)
     await rig.joiner.join_once()
     rig.start()
@@ -153,8 +153,8 @@ async def test_a_cluster_that_is_whole_is_silent() -> None:
 
 
 @in_virtual_time
-async def test_too_few_nodes_are_told_until_the_expected_size_is_reached() -> None:
-    """Two of three are not enough; the third is awaited by number."""
+async def test_too_few_nodes_are_logged_until_the_expected_size_is_reached() -> None:
+    """With two of three nodes, the log has the number of missing ones until the third has joined."""
     rig = make_rig(Scripted(found(2, 3)), others=1, expected_size=3)
     await rig.joiner.join_once()
     rig.start()
@@ -174,7 +174,7 @@ async def test_too_few_nodes_are_told_until_the_expected_size_is_reached() -> No
 
 @in_virtual_time
 async def test_seeds_that_come_back_are_joined_within_35_seconds() -> None:
-    """However long all seeds were down, we join soon after they return."""
+    """After an outage of all seeds of any length, the node joins soon after they return."""
     rig = make_rig(Scripted(found(2, 3)), others=0)
     await rig.joiner.join_once()
     rig.start()
@@ -189,8 +189,8 @@ async def test_seeds_that_come_back_are_joined_within_35_seconds() -> None:
 
 
 @in_virtual_time
-async def test_a_start_beside_the_others_does_not_wait_for_the_usual_round() -> None:
-    """Seeds that open a moment after we knocked are joined within a second or so, not within ten."""
+async def test_nodes_that_start_together_do_not_wait_for_the_usual_round() -> None:
+    """Seeds that open just after the first contact are joined within about a second, not within ten."""
     rig = make_rig(Scripted(found(2, 3)), others=0)
     await rig.joiner.join_once()
     rig.start()
@@ -205,8 +205,8 @@ async def test_a_start_beside_the_others_does_not_wait_for_the_usual_round() -> 
 
 
 @in_virtual_time
-async def test_a_node_that_stays_alone_calms_down() -> None:
-    """It looks often at first, and then every ten seconds, as long as it takes."""
+async def test_a_node_that_stays_alone_backs_off() -> None:
+    """Healing rounds are frequent at first, then every ten seconds without end."""
     rig = make_rig(Scripted(found(2)), others=0)
     await rig.joiner.join_once()
     rig.start()
@@ -222,7 +222,7 @@ async def test_a_node_that_stays_alone_calms_down() -> None:
 
 @in_virtual_time
 async def test_a_split_in_half_heals_within_two_intervals() -> None:
-    """Half of the size seen before is a minority: it looks every ten seconds."""
+    """Half of the known members is a minority: healing rounds run every ten seconds."""
     rig = make_rig(Scripted(found(1, 2, 3, 4, 5, 6)), others=5)
     for engine in rig.network.engines.values():
         rig.network.contact(rig.engine, engine.addr)
@@ -240,8 +240,8 @@ async def test_a_split_in_half_heals_within_two_intervals() -> None:
 
 
 @in_virtual_time
-async def test_a_majority_contacts_three_strangers_a_round_and_all_in_turn() -> None:
-    """Healing never floods: three a minute, and every one has its turn."""
+async def test_a_majority_contacts_three_non_members_a_round_and_all_in_turn() -> None:
+    """Healing contacts three endpoints a minute, and each has its turn."""
     rig = make_rig(Scripted(found(*range(2, 22))), others=12)
     for engine in list(rig.network.engines.values()):
         rig.network.contact(rig.engine, engine.addr)
@@ -257,7 +257,7 @@ async def test_a_majority_contacts_three_strangers_a_round_and_all_in_turn() -> 
 
 @in_virtual_time
 async def test_a_new_endpoint_is_contacted_at_once() -> None:
-    """A watch that sees a seed at a new address heals us without waiting for the next round."""
+    """A seed at a new address, reported by a watch, is joined without waiting for the next round."""
     discoverer = ScriptedWatch(found(9))
     rig = make_rig(discoverer)
     discoverer.pushed.put_nowait(found(9))
@@ -274,7 +274,7 @@ async def test_a_new_endpoint_is_contacted_at_once() -> None:
 
 @in_virtual_time
 async def test_a_foreign_cluster_is_never_joined_and_named() -> None:
-    """A reused address that rejected the handshake is named with its reason, and no peer."""
+    """A reused address that rejected the handshake is reported with its reason and never becomes a member."""
     rig = make_rig(Scripted(found(2)), others=0)
     rig.network.add(1, cluster="other")
     await rig.joiner.join_once()
@@ -283,7 +283,7 @@ async def test_a_foreign_cluster_is_never_joined_and_named() -> None:
     await asyncio.sleep(120)
 
     assert rig.alive == 1
-    assert rig.joiner.counts()[JoinOutcome.FOREIGN] >= 10
+    assert rig.joiner.outcomes()[JoinOutcome.FOREIGN] >= 10
     assert len(rig.logger.events("join.foreign_cluster")) <= 5
     (peer,) = rig.joiner.explain().not_joined
     assert peer.outcome is JoinOutcome.FOREIGN
@@ -292,8 +292,8 @@ async def test_a_foreign_cluster_is_never_joined_and_named() -> None:
 
 
 @in_virtual_time
-async def test_a_seed_list_that_is_only_ourselves_is_said_so() -> None:
-    """Alone, because every address found is this node: the explanation says it and what to do."""
+async def test_a_seed_list_of_only_this_node_is_explained() -> None:
+    """Alone, because every address found is this node: the explanation has the cause and the remedy."""
     rig = make_rig(Scripted(found(1)), others=0)
     await rig.joiner.join_once()
 
@@ -306,8 +306,8 @@ async def test_a_seed_list_that_is_only_ourselves_is_said_so() -> None:
 
 
 @in_virtual_time
-async def test_a_balancer_that_leads_back_to_us_is_no_join_and_is_tried_again() -> None:
-    """What the engine finds to be ourselves does not count, and may lead to somebody else the next time."""
+async def test_a_balancer_that_leads_back_to_this_node_is_tried_again() -> None:
+    """An endpoint that proves to be this node does not count as joined, and may lead to another the next time."""
     rig = make_rig(Scripted(found(100)), others=1)
     balancer, other = Endpoint("10.0.0.100", 7946).address, Endpoint("10.0.0.2", 7946).address
     rig.engine.leads_to[balancer] = rig.engine.addr
@@ -358,7 +358,7 @@ async def test_one_node_expected_is_a_formed_cluster() -> None:
 @pytest.mark.parametrize("moment", [0, 0.001, 0.01, 0.011, 0.02, 0.5, 1, 1.5, 2.5, 2.6, 4.9, 5, 5.1, 7, 61])
 @pytest.mark.parametrize("answer", [found(1, 2, 3, 9, 10), hang, EMPTY, failure()])
 def test_stopping_at_any_moment_leaves_nothing_behind(moment: float, answer: Any) -> None:
-    """Whenever the node is told to stop, it is closed within some seconds and no task is left."""
+    """At whatever moment the node is stopped, it closes within some seconds and leaves no task."""
 
     async def live(rig: Rig) -> None:
         await rig.joiner.join_once()
@@ -383,8 +383,8 @@ def test_stopping_at_any_moment_leaves_nothing_behind(moment: float, answer: Any
 
 
 @in_virtual_time
-async def test_live_members_are_handed_over_for_the_memory_on_disk(tmp_path: Path) -> None:
-    """Who is with us is remembered, even if no source tells of them any more."""
+async def test_live_members_are_saved_in_the_peer_cache(tmp_path: Path) -> None:
+    """Live members are saved even if no source lists them any more."""
     rig = make_rig(
         Scripted(found(2)), others=2, cache=PeerCache(tmp_path / "p", cluster="c", logger=RecordingLogger())
     )
@@ -400,7 +400,7 @@ async def test_live_members_are_handed_over_for_the_memory_on_disk(tmp_path: Pat
 
 @in_virtual_time
 async def test_an_answer_that_comes_during_the_start_is_used_at_once() -> None:
-    """A source that answers after the start gave up on it does not wait for the next look."""
+    """Endpoints of a source that answers after its share of the start are contacted before the next round."""
 
     async def slow() -> Any:
         await asyncio.sleep(2.6)
