@@ -1,4 +1,4 @@
-"""Page, metrics, alerts and log of one cluster tell the same, whatever happens to it."""
+"""Status page, metrics, alerts and log of one cluster agree at every change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INTERVAL = HealthSettings().interval
 
 @dataclass
 class Watchers:
-    """One cluster, and everything that an operator may look at. The page is that of n0."""
+    """One cluster with all that an operator reads of it. The page is that of n0."""
 
     nodes: list[Node]
     registry: Path
@@ -29,7 +29,7 @@ class Watchers:
     page: Page
 
     def agree(self, *, page: str, metric: str, alert: tuple[str, bool], event: str) -> None:
-        """Wait until one of them tells the change, and demand that all do within one health interval.
+        """Wait until one surface shows the change, and require that all do within one health interval.
 
         Args:
             page: A condition in JavaScript.
@@ -37,18 +37,18 @@ class Watchers:
             alert: An alert, and whether it is active: pending or firing, for how long it waits is its own affair.
             event: An event that n0 logs because of it, and for nothing else.
         """
-        told: dict[str, Callable[[], object]] = {
+        surfaces: dict[str, Callable[[], object]] = {
             "page": lambda: self.page.run(page),
             "metric": lambda: self.prometheus.values(metric),
             "alert": lambda: (alert[0] in self.active()) == alert[1],
             "log": lambda: self.nodes[0].events(event),
         }
         first = wait_until(
-            lambda: {name for name, look in told.items() if name != "alert" and look()}, 60, "a sign"
+            lambda: {name for name, shows in surfaces.items() if name != "alert" and shows()}, 60, "a sign"
         )
         deadline = time.monotonic() + INTERVAL
-        while missing := {name for name, look in told.items() if not look()}:
-            assert time.monotonic() < deadline, f"{first} told it; {missing} did not within {INTERVAL:g} s"
+        while missing := {name for name, shows in surfaces.items() if not shows()}:
+            assert time.monotonic() < deadline, f"{first} showed it; {missing} did not within {INTERVAL:g} s"
             time.sleep(POLL)
 
     def active(self) -> set[str]:
@@ -78,7 +78,7 @@ def shows(selector: str, text: str) -> str:
 
 
 def test_they_agree_after_a_kill_a_restart_a_stale_source_and_a_lost_registration(watchers: Watchers) -> None:
-    """Within one health interval of the first that tells it, all tell it, and its end."""
+    """Within one health interval of the first surface that shows a change, all show it, and its end."""
     degraded = 'engram_cluster_health{engram_node="n0",status="degraded"}'
     registered = 'engram_registration_state{engram_node="n0",state="registered"}'
     stale = 'engram_discovery_stale_seconds{engram_node="n0"}'

@@ -1,4 +1,4 @@
-"""A node that finds nobody but itself: it says so, and why."""
+"""A node that finds only itself explains why it is alone."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ ADVICE = "all endpoints found are this node itself"
 
 
 def is_alone_with_itself(node: Node) -> bool:
-    """Tell whether a node says that it is alone, and that all it found is itself."""
-    told = node.explanation()
-    return bool(told) and told["phase"] == "alone" and {p["outcome"] for p in told["not_joined"]} == {"self"}
+    """Return True if the node's explanation has that it is alone and found only itself."""
+    explanation = node.explanation()
+    return (
+        bool(explanation)
+        and explanation["phase"] == "alone"
+        and {p["outcome"] for p in explanation["not_joined"]} == {"self"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -27,20 +31,20 @@ def is_alone_with_itself(node: Node) -> bool:
         ("0.0.0.0", ["127.0.0.1", "[::1]", "localhost", "127.0.0.5"]),
     ],
 )
-def test_a_node_that_is_its_only_seed_says_so(tmp_path: Path, bind: str, seeds: list[str]) -> None:
-    """Its own address joins nobody: alone, not ready, with the reason and what to do, in the log and over HTTP."""
+def test_a_node_that_is_its_only_seed_explains_it(tmp_path: Path, bind: str, seeds: list[str]) -> None:
+    """A seed list of only its own address: alone, not ready, with reason and remedy in the log and over HTTP."""
     (node,) = make_nodes(tmp_path, 1, **{"cluster.ready_requires": "joined"})
     node.overrides["cluster.network.swim_bind"] = f"{bind}:{node.gossip_port}"
     node.settings = seeds_table([f"{seed}:{node.gossip_port}" for seed in seeds])
     with running([node]):
         wait_until(lambda: is_alone_with_itself(node), 20, "the node says that it found itself")
 
-        told = node.explanation()
+        explanation = node.explanation()
         (warning, *_) = node.events("cluster.not_formed")
         answer = node.get("/readyz")
 
-        assert "is alone" in told["text"]
-        assert any(ADVICE in advice for advice in told["advice"])
+        assert "is alone" in explanation["text"]
+        assert any(ADVICE in advice for advice in explanation["advice"])
         assert ADVICE in warning["explanation"]
         assert node.gossip in warning["explanation"]
         assert answer
@@ -49,7 +53,7 @@ def test_a_node_that_is_its_only_seed_says_so(tmp_path: Path, bind: str, seeds: 
 
 
 async def test_a_relay_that_leads_back_to_the_node_is_itself(tmp_path: Path) -> None:
-    """A load balancer's address that ends at the node joins nobody: it is contacted, recognised, and told as such."""
+    """A load balancer that leads back to the node is contacted, recognised, reported, and never counts as joined."""
     (node,) = make_nodes(tmp_path, 1)
     relay = ("127.0.0.9", free_port("127.0.0.9"))
     node.settings = seeds_table([f"{relay[0]}:{relay[1]}"], 'join.heal_interval = "1s"')
@@ -58,12 +62,12 @@ async def test_a_relay_that_leads_back_to_the_node_is_itself(tmp_path: Path) -> 
             await asyncio.to_thread(
                 wait_until, lambda: is_alone_with_itself(node), 20, "the node says that it found itself"
             )
-            told = await asyncio.to_thread(node.explanation)
+            explanation = await asyncio.to_thread(node.explanation)
             await asyncio.to_thread(
                 wait_until, lambda: len(recorder.streams) > 4, 20, "it goes on trying the relay"
             )
 
-            assert f"{relay[0]}:{relay[1]}" in told["text"]
-            assert any(ADVICE in advice for advice in told["advice"])
+            assert f"{relay[0]}:{relay[1]}" in explanation["text"]
+            assert any(ADVICE in advice for advice in explanation["advice"])
             assert node.states() == {"n0": "alive"}
             assert not node.events("join.joined")

@@ -58,13 +58,13 @@ def test_wrong_settings_are_refused_in_words(tmp_path: Path, settings: str, expe
 
 
 def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
-    """It never means single-node."""
+    """It is an error, never single-node mode."""
     assert "engram.toml" in refused(tmp_path, None)
 
 
 @pytest.mark.parametrize("setting", ["swim_bind", "api_bind"])
 def test_a_port_in_use_is_an_error(tmp_path: Path, setting: str) -> None:
-    """The message names the address, how to find who has it, and the setting to change."""
+    """The message names the address, how to find the process that has it, and the setting to change."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
@@ -117,7 +117,7 @@ def test_an_unresolvable_seed_beside_good_ones_is_a_warning(tmp_path: Path) -> N
     ids=["another key", "no key", "another cluster"],
 )
 def test_a_foreign_node_is_never_joined(tmp_path: Path, ours: dict[str, str], theirs: dict[str, str]) -> None:
-    """A seed that listens with another name or key is told as such; both nodes live on alone."""
+    """A seed with another cluster name or key is reported as such; both nodes run on alone."""
     nodes = make_nodes(tmp_path, 2)
     nodes[0].overrides |= ours
     nodes[1].overrides |= theirs
@@ -125,7 +125,7 @@ def test_a_foreign_node_is_never_joined(tmp_path: Path, ours: dict[str, str], th
         wait_until(all_see(nodes[1:], {"n1": "alive"}), 20, "the foreign node runs")
         foreign = "peer rejected the handshake: cluster.name or gossip key differs"
 
-        wait_until(lambda: foreign in str(nodes[0].get("/cluster/discovery")), 30, "the reason is told")
+        wait_until(lambda: foreign in str(nodes[0].get("/cluster/discovery")), 30, "the reason is shown")
 
         assert nodes[0].states() == {"n0": "alive"}
         assert nodes[1].states() == {"n1": "alive"}
@@ -178,7 +178,7 @@ def test_without_a_key_beyond_loopback_strict_refuses(tmp_path: Path) -> None:
 
 
 def test_without_a_key_beyond_loopback_the_default_warns(tmp_path: Path) -> None:
-    """The specification's defaults run, and say what is wrong with them."""
+    """The specification's defaults run, and log what is wrong with them."""
     nodes = make_nodes(tmp_path, 1)
     nodes[0].overrides["cluster.network.swim_bind"] = f"0.0.0.0:{nodes[0].gossip_port}"
     with running(nodes):

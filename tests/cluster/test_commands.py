@@ -50,15 +50,15 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
 def test_members_prints_a_table_and_json(pair: list[Node]) -> None:
     """The table holds every node; the JSON is the body of /cluster/nodes."""
     table = command("members", "--url", pair[0].url).stdout
-    told = json.loads(command("members", "--url", pair[0].url, "--json").stdout)
+    shown = json.loads(command("members", "--url", pair[0].url, "--json").stdout)
 
     assert pair[0].gossip in table
     assert pair[1].gossip in table
-    assert [m["id"] for m in told] == ["n0", "n1"]
+    assert [m["id"] for m in shown] == ["n0", "n1"]
 
 
-def test_health_tells_by_its_exit_status(pair: list[Node]) -> None:
-    """0 when healthy, 1 when nobody answers, 2 for wrong usage."""
+def test_health_has_exit_statuses(pair: list[Node]) -> None:
+    """0 when healthy, 1 when no node answers, 2 for wrong usage."""
     healthy = command("health", "--url", pair[0].url)
     unreachable = command("health", "--url", f"http://127.0.0.1:{free_port()}", status=1)
     as_json = json.loads(
@@ -72,7 +72,7 @@ def test_health_tells_by_its_exit_status(pair: list[Node]) -> None:
 
 
 def test_health_shows_the_registration(tmp_path: Path) -> None:
-    """Whether a registry lists the node, and that it was made again after somebody removed it."""
+    """The state of the record in a registry, and that it was registered again after a removal."""
     nodes, registry = file_registry.make_cluster(tmp_path, 1)
     with running(nodes):
         record = registry / "records" / "n0"
@@ -88,7 +88,7 @@ def test_health_shows_the_registration(tmp_path: Path) -> None:
         )
 
 
-def test_explain_says_in_words_what_a_node_does(pair: list[Node]) -> None:
+def test_explain_describes_the_state_of_joining(pair: list[Node]) -> None:
     """A sentence a line for people, the structure for programs; the address may be given without its scheme."""
     lines = command("explain", "--url", pair[0].url.removeprefix("http://")).stdout.splitlines()
 
@@ -138,7 +138,7 @@ def test_discover_watch_streams_changes(tmp_path: Path) -> None:
 
 
 def test_discover_without_seeds_is_empty_not_an_error(tmp_path: Path) -> None:
-    """Nobody is an answer."""
+    """An empty result is an answer: exit status 0."""
     config = tmp_path / "engram.toml"
     config.write_text("[cluster]\nenabled = true\n")
 
@@ -153,7 +153,7 @@ def test_plugins_lists_the_installed_ones() -> None:
 
 
 def test_help_names_every_command() -> None:
-    """A newcomer finds the way from --help alone."""
+    """``--help`` alone leads a new user to every command."""
     text = command("--help").stdout
 
     for name in ("run", "demo", "discover", "members", "health", "explain", "plugins", "config", "keygen"):
@@ -189,7 +189,7 @@ def test_the_demo_sees_all_of_it(tmp_path: Path) -> None:
 
 
 def test_a_node_named_on_the_command_line_is_joined(tmp_path: Path) -> None:
-    """--join is one more source beside an empty seed list; what is no address is wrong usage."""
+    """``--join`` is a further source beside an empty seed list; an invalid address is wrong usage."""
     nodes = make_nodes(tmp_path, 2)
     for node in nodes:
         node.settings = "[cluster]\nenabled = true\n"
@@ -197,10 +197,10 @@ def test_a_node_named_on_the_command_line_is_joined(tmp_path: Path) -> None:
     with running(nodes):
         wait_until(all_see(nodes, {"n0": "alive", "n1": "alive"}), 20, "both see two alive")
 
-        told = nodes[1].get("/cluster/discovery")
+        shown = nodes[1].get("/cluster/discovery")
 
-    assert told
-    assert {source["name"]: source["count"] for source in told[1]["sources"]} == {
+    assert shown
+    assert {source["name"]: source["count"] for source in shown[1]["sources"]} == {
         "static": 0,
         "command-line": 1,
     }
@@ -208,14 +208,14 @@ def test_a_node_named_on_the_command_line_is_joined(tmp_path: Path) -> None:
 
 
 def test_a_second_signal_hurries(tmp_path: Path) -> None:
-    """A node that drains for a minute ends at once when told twice."""
+    """A node that drains for a minute stops at once at the second signal."""
     (node,) = make_nodes(tmp_path, 1, **{"cluster.registration.drain_delay": "60s"})
     with running([node]):
         wait_until(all_see([node], {"n0": "alive"}), 20, "the node runs")
         process = node.process
         assert process
 
-        process.send_signal(signal.SIGTERM)  # a second one before the first was taken in would be lost
+        process.send_signal(signal.SIGTERM)  # a second one before the first was handled would be lost
         wait_until(lambda: (node.get("/readyz") or [0])[0] == 503, 20, "the node drains")
         process.send_signal(signal.SIGTERM)
         status = process.wait(20)

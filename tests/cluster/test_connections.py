@@ -1,4 +1,4 @@
-"""Clients that dawdle, never read, or come in crowds, over real sockets."""
+"""Clients that send slowly, never read, or open many connections, over real sockets."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def closed(reader: asyncio.StreamReader) -> float:
 
 
 async def drip(writer: asyncio.StreamWriter, data: bytes) -> None:
-    """Send one byte after the other for ever, as slow loris does."""
+    """Send byte after byte without end, as slowloris does."""
     try:
         for byte in data:
             writer.write(bytes([byte]))
@@ -84,7 +84,7 @@ async def drip(writer: asyncio.StreamWriter, data: bytes) -> None:
 
 
 async def test_a_request_that_comes_byte_by_byte_is_cut_off() -> None:
-    """Each byte buys no more time: headers that take for ever do not hold a connection."""
+    """A further byte does not extend the deadline: endless headers do not hold a connection."""
     async with serving(QUICK) as served, asyncio.TaskGroup() as group:
         reader, writer = await served.connect()
         dripping = group.create_task(drip(writer, b"GET /" + b"a" * 1000))
@@ -97,7 +97,7 @@ async def test_a_request_that_comes_byte_by_byte_is_cut_off() -> None:
 
 
 async def test_a_body_that_comes_byte_by_byte_is_cut_off() -> None:
-    """The answer is out already, and what still drips in buys no more time."""
+    """After the answer is sent, further bytes of the request do not extend the deadline."""
     request = b"POST /livez HTTP/1.1\r\nHost: n1\r\nContent-Length: 1000\r\n\r\n"
     async with serving(QUICK) as served, asyncio.TaskGroup() as group:
         reader, writer = await served.connect()
@@ -122,7 +122,7 @@ async def test_a_silent_client_is_cut_off() -> None:
 
 
 async def test_a_client_that_never_reads_is_cut_off() -> None:
-    """What it does not take does not lie in our memory for ever."""
+    """An answer that is not read does not stay in memory."""
     async with serving(QUICK) as served:
         reader, writer = await served.connect()
         writer.write(b"GET /large HTTP/1.1\r\nHost: n1\r\n\r\n")
@@ -165,7 +165,7 @@ async def test_a_connection_may_be_kept_for_request_after_request() -> None:
 
 
 async def test_a_crowd_from_one_address_stops_no_probe_from_another() -> None:
-    """The crowd's oldest are cut, a connection of somebody else is kept, and the log names the address."""
+    """The oldest connections of that address are closed, another client's is kept, and the log names the address."""
     async with serving(ConnectionLimits(connections=20)) as served:
         other, other_writer = await served.connect("127.0.0.3")
         crowd = [await served.connect("127.0.0.2") for _ in range(60)]
@@ -180,13 +180,13 @@ async def test_a_crowd_from_one_address_stops_no_probe_from_another() -> None:
         assert len(cut) == 40
         for _, writer in [*crowd, (other, other_writer)]:
             writer.close()
-    told = [event.facts for event in served.log.events if event.event == "http.connection_limit_reached"]
-    assert told[0]["addr"] == "127.0.0.2"
-    assert 2 <= len(told) <= 7
+    events = [event.facts for event in served.log.events if event.event == "http.connection_limit_reached"]
+    assert events[0]["addr"] == "127.0.0.2"
+    assert 2 <= len(events) <= 7
 
 
-async def test_closing_waits_for_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    """Clients that dawdle or never read do not hold up the end of the server, and are no error in its log."""
+async def test_closing_does_not_wait_for_clients(caplog: pytest.LogCaptureFixture) -> None:
+    """Slow clients, and ones that never read, do not delay the shutdown, and are not errors in the log."""
     async with serving(ConnectionLimits(seconds=60)) as served:
         _, dawdling = await served.connect()
         dawdling.write(b"GET /li")

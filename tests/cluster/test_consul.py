@@ -1,4 +1,4 @@
-"""Three real processes that know nothing but Consul find each other, and stay registered whatever becomes of it."""
+"""Three real processes find each other through Consul, and stay registered through its outages."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def consul_check(node: Node) -> dict[str, object]:
 
 
 async def test_nodes_outlive_an_agent_that_forgets(consul: Consul, tmp_path: Path) -> None:
-    """The agent is killed and comes back empty: nobody is lost, all records are back soon, the metrics tell why."""
+    """The agent is killed and returns empty: no member is lost, records are back soon, metrics have the reason."""
     nodes = make_nodes(tmp_path, consul.addr, consul='check_interval = "1s"')
     with running(nodes):
         await until(lambda: all_alive(nodes), 40, "all three see three alive")
@@ -125,7 +125,7 @@ async def test_nodes_outlive_an_agent_that_forgets(consul: Consul, tmp_path: Pat
 
 
 def tells_of_the_loss(node: Node) -> bool:
-    """Tell whether a node counted an outage and a loss, has its record back, and logged that."""
+    """Return True if a node counted an outage and a loss, has its record back, and logged that."""
     outage = [
         metric(node, f'engram_registration_failures_total{{kind="{kind}",provider="consul"}}')
         for kind in ("refused", "unavailable", "timeout")  # which one, its moment decides
@@ -143,7 +143,7 @@ def is_registered(node: Node) -> bool:
 
 
 async def test_nodes_start_before_consul(tmp_path: Path) -> None:
-    """No agent at the start: nodes run alone and say so; it comes, and they register, find each other, and leave."""
+    """Without an agent the nodes run alone and log it; once it starts, they register, find each other, and leave."""
     port = free_port()
     nodes = make_nodes(tmp_path, f"127.0.0.1:{port}", cluster="expected_size = 3")
     with running(nodes):
@@ -162,7 +162,7 @@ async def test_nodes_start_before_consul(tmp_path: Path) -> None:
 async def test_a_frozen_node_is_back_at_once_and_a_moved_one_at_its_new_place(
     consul: Consul, tmp_path: Path
 ) -> None:
-    """Frozen beyond its TTL: critical, and passing again when thawed. Moved: the record says the new address."""
+    """Frozen beyond its TTL: critical, and passing again when thawed. Moved: the record has the new address."""
     nodes = make_nodes(tmp_path, consul.addr, consul='check = "ttl"\nttl = "3s"')
     with running(nodes):
         await until_passing(consul, IDS, 40)

@@ -1,4 +1,4 @@
-"""Node processes that know nothing but a DNS name."""
+"""Node processes that find each other through a DNS name."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_nodes_form_a_cluster_from_srv_records_alone(tmp_path: Path) -> No
 
 
 async def test_discover_shows_what_dns_answers(tmp_path: Path) -> None:
-    """Target, address, priority, weight and TTL of every record, and which form of question was answered."""
+    """Target, address, priority, weight and TTL of every record, and the form of the query that was answered."""
     nodes = make_nodes(tmp_path, 2)
     async with CoreDns(tmp_path, {ZONE: records(nodes)}) as server:
         config = tmp_path / "engram.toml"
@@ -67,12 +67,14 @@ async def test_discover_shows_what_dns_answers(tmp_path: Path) -> None:
         ]
 
         table = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30)
-        told = await asyncio.to_thread(subprocess.run, [*command, "--json"], capture_output=True, timeout=30)
+        printed = await asyncio.to_thread(
+            subprocess.run, [*command, "--json"], capture_output=True, timeout=30
+        )
 
-    assert table.returncode == told.returncode == 0
+    assert table.returncode == printed.returncode == 0
     assert table.stdout.split()[:7] == ["TARGET", "HOST", "PORT", "PRIORITY", "WEIGHT", "TTL", "SOURCE"]
     assert f"SRV _gossip._tcp.{ZONE}" in table.stderr
-    endpoints = json.loads(told.stdout)["endpoints"]
+    endpoints = json.loads(printed.stdout)["endpoints"]
     assert {(e["host"], e["port"], e["target"], e["ttl"]) for e in endpoints} == {
         (node.host, node.gossip_port, f"{node.node_id}.{ZONE}", 1.0) for node in nodes
     }

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
 
 async def test_a_real_etcd_and_consul_are_asked(tmp_path: Path) -> None:
-    """Plugins load, sources answer and checks pass: exit status 0, and nothing worse than that nobody is listed."""
+    """Plugins load, sources answer and checks pass: exit status 0, and at worst an empty list of nodes."""
     async with Etcd(tmp_path / "etcd") as etcd, Consul(tmp_path / "consul") as consul:
         file = tmp_path / "engram.toml"
         file.write_text(

@@ -53,7 +53,7 @@ def task_names() -> list[str]:
 
 
 def open_sockets() -> set[str]:
-    """Name the sockets of this process. A look-up left behind by an earlier test may still end: fewer are well."""
+    """Return the open sockets of this process. A resolver thread of an earlier test may still close one."""
     links = []
     for descriptor in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):  # the descriptor of this very listing is gone already
@@ -68,7 +68,7 @@ async def until(condition: Any, timeout: float = 30) -> None:
 
 
 async def test_two_nodes_in_one_process_form_a_cluster(tmp_path: Path) -> None:
-    """initialize_cluster may be called twice with different settings; both see both, and events tell of it."""
+    """initialize_cluster may be called twice with different settings; both see both, and events report it."""
     one = await start(settings(tmp_path, "one", []))
     events = one.membership.events()
     seed = str(one.membership.local.addr)
@@ -130,7 +130,7 @@ async def test_a_failed_start_closes_what_it_opened(tmp_path: Path) -> None:
 
 
 async def test_required_within_makes_loneliness_fatal(tmp_path: Path) -> None:
-    """Only where the settings say so does a node that found nobody refuse to run; the error says what was tried."""
+    """With ``startup_timeout``, a node that joined no other does not run; the error lists the attempts."""
     made = settings(tmp_path, "one", ["127.0.0.1:9"], join={"startup_timeout": "1s"})
 
     with pytest.raises(JoinError, match=r"127\.0\.0\.1:9"):
@@ -152,7 +152,7 @@ async def test_a_start_without_seeds_up_is_bounded(tmp_path: Path) -> None:
 
 
 async def test_cancelling_a_start_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Whenever it is cancelled, what was opened is closed."""
+    """At whatever moment the start is cancelled, what was opened is closed."""
     tasks, threads, sockets = asyncio.all_tasks(), set(threading.enumerate()), open_sockets()
     for delay in (0.0, 0.002, 0.005, 0.01, 0.02, 0.05):
         starting = asyncio.ensure_future(start(settings(tmp_path, "one", ["127.0.0.1:9"])))
@@ -187,7 +187,7 @@ async def test_the_routes_can_be_mounted_in_any_application(tmp_path: Path) -> N
     assert answers == ["healthy", "healthy"]
 
 
-async def test_members_left_and_died_are_told_apart(tmp_path: Path) -> None:
+async def test_a_closed_node_has_left(tmp_path: Path) -> None:
     """A node that closes has left."""
     one = await start(settings(tmp_path, "one", []))
     two = await start(settings(tmp_path, "two", [str(one.membership.local.addr)]))
@@ -242,7 +242,7 @@ def test_a_blocked_event_loop_is_not_a_death(tmp_path: Path) -> None:
 
 
 async def test_a_node_that_joined_knows_it_at_once(tmp_path: Path) -> None:
-    """When the start returns, the member met is in the view, and nobody was told that the node is alone."""
+    """When the start returns, the member met is in the view, and the node was never reported as alone."""
     logger = RecordingLogger()
     views = []
     async with await start(settings(tmp_path, "one", [])) as one:

@@ -1,4 +1,4 @@
-"""Real node processes that know nothing of each other but etcd."""
+"""Real node processes that find each other through etcd."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_three_nodes_find_each_other_and_their_keys_follow_them(tmp_path: Path) 
             assert keys(etcd) == set()
 
 
-def test_etcd_down_and_wiped_costs_nobody(tmp_path: Path) -> None:
+def test_etcd_down_and_wiped_costs_no_member(tmp_path: Path) -> None:
     """Without etcd for longer than the TTL the nodes go on; on an empty disk it gets all keys back."""
     with etcd_running(tmp_path / "etcd") as etcd:
         nodes = etcd_nodes(tmp_path, etcd)

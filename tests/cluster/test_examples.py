@@ -26,7 +26,7 @@ def get(url: str) -> Any:
 
 
 def test_a_web_service_is_a_member_as_long_as_it_runs(tmp_path: Path) -> None:
-    """Its own route sees the peers, the cluster's routes are there, and stopping it says good-bye."""
+    """Its own route sees the peers, the cluster's routes are there, and stopping it leaves the cluster."""
     (node,) = make_nodes(tmp_path, 1)
     gossip, port = free_port("127.0.0.8"), free_port("127.0.0.8")
     config = tmp_path / "service.toml"
@@ -59,7 +59,7 @@ def test_a_web_service_is_a_member_as_long_as_it_runs(tmp_path: Path) -> None:
 
 
 def test_a_database_starts_single_or_in_a_cluster(tmp_path: Path) -> None:
-    """The settings decide; what is wrong with them is one message."""
+    """The settings decide; an error in them is one message."""
     (node,) = make_nodes(tmp_path, 1)
     command = [sys.executable, str(EXAMPLES / "engram_startup.py")]
     config = tmp_path / "engram.toml"

@@ -1,4 +1,4 @@
-"""A plugin that leaves tasks running: named when its node closes, ended, and an error where that is wanted."""
+"""A plugin that leaks tasks: reported when its node closes, cancelled, and an error with ``plugins.strict``."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def tasks_of(qualified_name: str) -> list[asyncio.Task[Any]]:
 
 
 async def test_of_two_nodes_only_the_leaking_ones_tasks_are_ended(site: Site) -> None:
-    """Two nodes share a plugin and an event loop: closing one names and ends what it left, and nothing of the other."""
+    """Two nodes share a plugin and an event loop: closing one reports and cancels its leaked tasks only."""
     module = import_module(site.module("acme-discovery", "acme"))
     hosts = [PluginHost(entry_points=()) for _ in range(2)]
     for host in hosts:
@@ -55,12 +55,12 @@ async def test_of_two_nodes_only_the_leaking_ones_tasks_are_ended(site: Site) ->
 
     await one.aclose()
 
-    [told] = leaking.events("plugin.tasks_leaked")
-    assert told["provider"] == "acme"
-    assert told["tasks"] == 2
-    assert "left 2 tasks running after aclose: Acme.read, Acme.receive" in told["error"]
+    [event] = leaking.events("plugin.tasks_leaked")
+    assert event["provider"] == "acme"
+    assert event["tasks"] == 2
+    assert "left 2 tasks running after aclose: Acme.read, Acme.receive" in event["error"]
     [record] = [record for record in hosts[0].records() if record.name == "acme"]
-    assert record.warnings == (told["error"],)
+    assert record.warnings == (event["error"],)
     assert len(tasks_of("Acme.receive")) == 1
     await two.aclose()
     assert sound.events("plugin.tasks_leaked") == []
@@ -68,21 +68,21 @@ async def test_of_two_nodes_only_the_leaking_ones_tasks_are_ended(site: Site) ->
 
 
 async def test_an_installed_plugin_is_named_with_its_distribution(site: Site) -> None:
-    """A stranger's discoverer has a thread of its own: what it leaves there is found, too, with what to do."""
+    """A third party's discoverer has a thread of its own: tasks leaked there are found too, with the remedy."""
     logger = RecordingLogger()
     context = await start(logger, PluginHost(entry_points=site.entry_points), leaks=True)
 
     await context.aclose()
 
-    [told] = logger.events("plugin.tasks_leaked")
-    assert told["error"] == (
+    [event] = logger.events("plugin.tasks_leaked")
+    assert event["error"] == (
         'plugin "acme" (acme-discovery 1.2) left 2 tasks running after aclose: Acme.read, Acme.receive; '
         "upgrade acme-discovery or report it to its authors"
     )
 
 
 async def test_a_task_that_resists_does_not_hold_up_the_closing(site: Site) -> None:
-    """What goes on after it was cancelled is left behind, named."""
+    """A task that ignores its cancellation is abandoned and reported."""
     logger = RecordingLogger()
     host = PluginHost(entry_points=())
     host.register(import_module(site.module("acme-discovery", "acme")), name="acme")
@@ -98,7 +98,7 @@ async def test_a_task_that_resists_does_not_hold_up_the_closing(site: Site) -> N
 
 
 async def test_strictly_it_is_an_error_once_all_is_closed(site: Site) -> None:
-    """With plugins.strict the program is told by an exception, after everything was closed all the same."""
+    """With ``plugins.strict`` closing raises, after everything was closed."""
     host = PluginHost(entry_points=site.entry_points, strict=True)
     context = await start(RecordingLogger(), host, leaks=True)
 

@@ -23,7 +23,7 @@ def node(tmp_path: Path) -> Iterator[Node]:
 
 
 def talk(node: Node, first: bytes, then: bytes) -> bytes:
-    """Send the first part, wait for what it is answered, send the second, and return all that came."""
+    """Send the first part, wait for its answer, send the second, and return everything received."""
     with socket.create_connection((node.host, node.api_port), timeout=10) as connection:
         connection.sendall(first)
         answer = connection.recv(65536) if then else b""
@@ -51,7 +51,7 @@ def talk(node: Node, first: bytes, then: bytes) -> bytes:
         ),
     ],
 )
-def test_a_malformed_request_is_no_error_of_the_node(
+def test_a_malformed_request_is_not_an_error_of_the_node(
     node: Node, first: bytes, then: bytes, status: bytes
 ) -> None:
     """The client gets one status line, or is cut off; the log has no error and no traceback; others are answered."""

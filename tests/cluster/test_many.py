@@ -1,4 +1,4 @@
-"""More nodes than fingers: all at once in, half of them at once out, and every one replaced."""
+"""Many nodes: started at once, half of them killed at once, and each one replaced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COUNT = 16
 
 
 def test_sixteen_start_at_once_and_half_of_them_are_killed(tmp_path: Path) -> None:
-    """With three seeds in common they are one cluster; the survivors agree on who lives and who died."""
+    """With three seeds in common they are one cluster; the survivors agree on the alive and the dead ones."""
     nodes = make_nodes(tmp_path, COUNT)
     for node in nodes:
         node.settings = seeds_table([seed.gossip for seed in nodes[:3]])
@@ -32,7 +32,7 @@ def test_sixteen_start_at_once_and_half_of_them_are_killed(tmp_path: Path) -> No
 
 
 def test_a_cluster_outlives_all_its_first_nodes(tmp_path: Path) -> None:
-    """Three nodes replaced one by one: the last three know each other, remember each other, and take in a newcomer."""
+    """Three nodes replaced one by one: the last three see and cache each other, and a new node can join them."""
     registry = Registry(tmp_path)
     nodes = make_nodes(tmp_path, 7)
     for node in nodes:

@@ -1,4 +1,4 @@
-"""A registry that goes down or talks nonsense: the nodes keep what they know, over a restart of all of them."""
+"""A registry that fails or answers garbage: the nodes keep their peers, over a restart of all of them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def registered(folder: Path, count: int, head: str = "") -> tuple[Registry, list
 
 
 def source(node: Node) -> dict[str, Any]:
-    """Return what a node tells of its source."""
-    told = node.explanation()
-    return told["sources"][0] if told else {}
+    """Return the status of a node's source."""
+    explanation = node.explanation()
+    return explanation["sources"][0] if explanation else {}
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def source(node: Node) -> dict[str, Any]:
 def test_a_cluster_whose_registry_is_down_forms_again_from_memory(
     tmp_path: Path, end: Callable[[Node], object], go_down: Callable[[Registry], None]
 ) -> None:
-    """All five ended, the registry gone: started again, they find each other by peers.json, and say so."""
+    """All five stopped, the registry gone: after the restart they find each other by peers.json, and report it."""
     registry, nodes = registered(tmp_path, 5)
     with running(nodes):
         wait_until(all_see(nodes, FIVE), 30, "all five see five alive")
@@ -85,7 +85,7 @@ def test_without_memory_they_stay_apart(tmp_path: Path) -> None:
 
 
 def test_no_answer_of_a_registry_removes_a_peer(tmp_path: Path) -> None:
-    """Down, garbage, a hang, an empty list, up and down in turn: each is told as it is, and nobody is lost."""
+    """Down, garbage, a hang, an empty list, up and down in turn: each is reported as it is; no member is lost."""
     registry, nodes = registered(tmp_path, 3)
     alive = {f"n{i}": "alive" for i in range(3)}
     answers = {"garbage": "{]", "another kind of garbage": '{"peers": 7}', "a bad address": '["no port:x"]'}

@@ -9,8 +9,8 @@ from tests.support.node_processes import all_see, make_nodes, running, wait_unti
 EIGHT = {f"n{i}": "alive" for i in range(8)}
 
 
-def test_a_rolling_restart_shows_nobody_dead(tmp_path: Path) -> None:
-    """Eight nodes, SIGTERM and start: each is seen to leave and to come back, and nobody ever dies for anybody."""
+def test_a_rolling_restart_shows_no_member_dead(tmp_path: Path) -> None:
+    """Eight nodes, SIGTERM and start: each is seen to leave and to return, and no node sees another one dead."""
     nodes = make_nodes(tmp_path, 8)
     with running(nodes):
         wait_until(all_see(nodes, EIGHT), 40, "all eight see eight alive")

@@ -1,4 +1,4 @@
-"""``--strict-plugins`` of the real commands: a broken plugin that nobody selected ends them, and is named."""
+"""``--strict-plugins`` of the real commands: a broken plugin that is not selected ends them, and is named."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ended(folder: Path, command: str, *options: str) -> subprocess.CompletedProc
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_broken_plugin_ends_the_command(tmp_path: Path, command: str) -> None:
-    """Exit status 2, and the plugin is named with distribution, version and what to do; no traceback."""
+    """Exit status 2, and the plugin is named with distribution, version and remedy; no traceback."""
     Site(tmp_path).install("acme-discovery", version="1.2", acme=BROKEN["raises at its import"])
 
     done = ended(tmp_path, command, "--strict-plugins")
@@ -52,8 +52,8 @@ def test_a_broken_plugin_ends_the_command(tmp_path: Path, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command != "run"])
-def test_without_the_flag_it_harms_nobody(tmp_path: Path, command: str) -> None:
-    """A broken plugin that nobody selected leaves the command as it is."""
+def test_without_the_flag_it_does_no_harm(tmp_path: Path, command: str) -> None:
+    """A broken plugin that is not selected does not change the command."""
     Site(tmp_path).install("acme-discovery", version="1.2", acme=BROKEN["raises at its import"])
 
     assert ended(tmp_path, command).returncode == 0
@@ -61,7 +61,7 @@ def test_without_the_flag_it_harms_nobody(tmp_path: Path, command: str) -> None:
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_any_fault_in_loading_counts(tmp_path: Path, fault: str) -> None:
-    """Whatever is wrong with a plugin, the flag makes an error of it."""
+    """The flag turns every fault of a plugin into an error."""
     Site(tmp_path).install("acme-discovery", version="1.2", acme=BROKEN[fault])
 
     done = ended(tmp_path, "discover", "--strict-plugins")
@@ -91,7 +91,7 @@ LEFT = (
 
 @pytest.mark.parametrize("command", [["discover"], ["doctor", "--probe"]])
 def test_tasks_left_behind_count_too(tmp_path: Path, command: list[str]) -> None:
-    """A command that asks a provider names the tasks that it leaves; with the flag they are an error."""
+    """A command that uses a provider reports the tasks that it leaks; with the flag they are an error."""
     Site(tmp_path).install("acme-discovery", version="1.2", acme=LEAKING)
 
     named = ended(tmp_path, *command, *SELECTED)
@@ -103,7 +103,7 @@ def test_tasks_left_behind_count_too(tmp_path: Path, command: list[str]) -> None
 
 
 def test_a_node_ends_with_the_error_once_it_is_closed(tmp_path: Path) -> None:
-    """With the flag, a node whose provider left tasks says good-bye as ever, and its exit status is 2."""
+    """With the flag, a node whose provider leaked tasks leaves the cluster as usual, with exit status 2."""
     Site(tmp_path).install("acme-discovery", version="1.2", acme=LEAKING)
     settings = '[cluster]\nenabled = true\ndiscovery = "acme"\nacme.leaks = true\n'
     node = Node("n", "127.0.0.1", tmp_path / "n", free_port(), free_port(), settings)

@@ -17,7 +17,7 @@ def member(node: Node, node_id: str) -> dict:
 
 
 def where(node: Node, node_id: str) -> tuple[str, str]:
-    """Return in which state and where a node sees another."""
+    """Return state and address of another node in a node's view."""
     seen = member(node, node_id)
     return seen["state"], seen["addr"]
 
@@ -67,7 +67,7 @@ def test_the_last_of_three_is_critical(tmp_path: Path) -> None:
 
 
 def test_a_node_that_leaves_is_left_not_dead(tmp_path: Path) -> None:
-    """SIGTERM says good-bye: exit status 0, and the others see left, never dead."""
+    """SIGTERM leaves the cluster: exit status 0, and the others see left, never dead."""
     nodes = make_nodes(tmp_path, 3)
     with running(nodes):
         wait_until(all_see(nodes, ALIVE), 20, "all three see three alive")
@@ -83,7 +83,7 @@ def test_a_node_that_leaves_is_left_not_dead(tmp_path: Path) -> None:
 
 
 def test_a_node_that_moved_is_back_at_once(tmp_path: Path) -> None:
-    """Killed and started at another address under its id, before anybody noticed: one node, in again within 2 s."""
+    """Killed and started at another address under its id before the others notice: one node, back within 2 s."""
     nodes = make_nodes(tmp_path, 3)
     with running(nodes):
         wait_until(all_see(nodes, ALIVE), 20, "all three see three alive")
@@ -106,23 +106,23 @@ def test_a_node_that_moved_is_back_at_once(tmp_path: Path) -> None:
         assert not [line for node in others for line in node.events("member.died")]
 
 
-def test_what_a_node_tells_over_http_agrees(tmp_path: Path) -> None:
+def test_http_answers_agree(tmp_path: Path) -> None:
     """Members, health and metrics give the same counts, and spaces that do not fit are counted."""
     nodes = make_nodes(tmp_path, 2)
     nodes[1].overrides["cluster.spaces"] = ",".join(f"memory-space-{number:04}" for number in range(100))
     with running(nodes):
         wait_until(all_see(nodes, {"n0": "alive", "n1": "alive"}), 20, "both see two alive")
 
-        told = member(nodes[0], "n1")
+        shown = member(nodes[0], "n1")
         health = nodes[0].get("/cluster/health")
         metrics = nodes[0].get("/metrics")
 
-        assert len(told["spaces"]) + told["spaces_omitted"] == 100
-        assert told["spaces"][0] == "memory-space-0000"
-        assert told["api_addr"] == f"127.0.0.2:{nodes[1].api_port}"
+        assert len(shown["spaces"]) + shown["spaces_omitted"] == 100
+        assert shown["spaces"][0] == "memory-space-0000"
+        assert shown["api_addr"] == f"127.0.0.2:{nodes[1].api_port}"
         assert health
         assert [(n["id"], n["state"]) for n in health[1]["nodes"]] == [("n0", "alive"), ("n1", "alive")]
-        assert health[1]["nodes"][1]["spaces_omitted"] == told["spaces_omitted"]
+        assert health[1]["nodes"][1]["spaces_omitted"] == shown["spaces_omitted"]
         assert metrics
         assert 'engram_cluster_nodes{state="alive"} 2.0' in metrics[1]
         assert "engram_cluster_size 2.0" in metrics[1]

@@ -44,7 +44,7 @@ def pair(tmp_path: Path) -> Iterator[list[Node]]:
 
 
 def test_the_live_table_follows_on_a_terminal(pair: list[Node]) -> None:
-    """One table, drawn again: the victim turns dead in it, the node that answered is missed, Ctrl-C ends it well."""
+    """One table, redrawn: the killed node turns dead, the end of the queried node is shown, Ctrl-C is clean."""
     ours, theirs = pty.openpty()
     shown = ""
 
@@ -70,8 +70,8 @@ def test_the_live_table_follows_on_a_terminal(pair: list[Node]) -> None:
 
 
 @pytest.mark.parametrize("command", ["members", "health"])
-def test_programs_get_a_line_a_look(pair: list[Node], tmp_path: Path, command: str) -> None:
-    """Each line is the JSON body of that moment, or the reason why there is none."""
+def test_programs_get_a_line_for_each_poll(pair: list[Node], tmp_path: Path, command: str) -> None:
+    """Each line is the JSON body of that moment, or the reason for its absence."""
     output = tmp_path / "lines"
     with (
         output.open("wb") as file,
@@ -88,11 +88,11 @@ def test_programs_get_a_line_a_look(pair: list[Node], tmp_path: Path, command: s
 
 
 def test_a_log_file_gets_a_table_for_each_change_only(pair: list[Node], tmp_path: Path) -> None:
-    """Seconds in which nothing happens leave no line."""
+    """Seconds without a change print no line."""
     output = tmp_path / "lines"
     with output.open("wb") as file, watching(file.fileno(), "health", "--watch", "--url", pair[0].url):
         wait_until(lambda: b"2 of 2 alive" in output.read_bytes(), 20, "the first table")
-        time.sleep(3)  # three looks at the same state
+        time.sleep(3)  # three polls of the same state
         tables = output.read_bytes().count(b"NODE")
         changes = pair[0].events("member.suspected") + pair[0].events("member.recovered")
         pair[1].kill()

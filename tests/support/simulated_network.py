@@ -1,4 +1,4 @@
-"""A network of simulated engines: joins merge islands, cuts split them. No packets, only who meets whom."""
+"""A network of simulated engines: joins merge islands, cuts split them. Contacts take the place of packets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LATENCY = 0.01
 
 
 class Network:
-    """All engines by address, which links are cut, and a trace of every contact."""
+    """All engines by address, the cut links, and a trace of every contact."""
 
     def __init__(self, random: random.Random) -> None:
         self.random = random
@@ -47,12 +47,12 @@ class Network:
             engine.sees({peer for peer in engine.live if self._linked(engine, peer)})
 
     def mend(self) -> None:
-        """Let everybody reach everybody; islands stay apart until somebody contacts somebody."""
+        """Make every node reachable again; islands stay apart until a member of one contacts a member of another."""
         self.note("mend")
         self.side.clear()
 
     def contact(self, caller: SimulatedMembership, addr: Address) -> JoinOutcome:
-        """Let ``caller`` meet whoever is at ``addr``."""
+        """Contact the node at ``addr`` from ``caller``, and merge their islands."""
         callee = self.engines.get(addr)
         if callee is None:
             return JoinOutcome.REFUSED
@@ -71,7 +71,7 @@ class Network:
         return JoinOutcome.JOINED
 
     def islands(self, cluster: str = "engram") -> int:
-        """Return in how many parts the cluster is."""
+        """Return the number of islands of the cluster."""
         return len({frozenset(e.node_id for e in each.live) for each in self._of(cluster)})
 
     def _of(self, cluster: str) -> Iterable[SimulatedMembership]:
@@ -103,7 +103,7 @@ class SimulatedMembership:
         return self._member(self, NodeState.ALIVE, is_self=True)
 
     async def start(self) -> None:
-        """Nothing to open."""
+        """Do nothing: a simulated engine has no socket."""
 
     async def join(self, endpoints: Sequence[Endpoint], *, timeout: float) -> JoinReport:
         return JoinReport(tuple([await self._contact(endpoint, timeout) for endpoint in endpoints]))
@@ -120,7 +120,7 @@ class SimulatedMembership:
 
     def members(self, states: AbstractSet[NodeState] | None = None) -> tuple[Member, ...]:
         if self._view is None:
-            self._view = tuple(self._look())
+            self._view = tuple(self._current_view())
         if states is None:
             return self._view
         if states not in self._kept:
@@ -128,7 +128,7 @@ class SimulatedMembership:
         return self._kept[states]
 
     def sees(self, live: set[SimulatedMembership]) -> None:
-        """Take in who is alive; everybody else who was ever seen is dead."""
+        """Set the live members; all others that were ever seen are dead."""
         if live != self.live:
             self.live = live
             self.seen |= live
@@ -142,18 +142,18 @@ class SimulatedMembership:
         return {}
 
     async def set_spaces(self, spaces: Sequence[str]) -> None:
-        """Nothing is told."""
+        """Do nothing: simulated members have no metadata."""
 
     async def rotate_key(self, action: str, key: str) -> tuple[str, ...]:
         raise NotImplementedError
 
     async def leave(self, timeout: float) -> None:
-        """Nobody is told."""
+        """Do nothing: a simulated node never leaves."""
 
     async def aclose(self) -> None:
-        """Nothing to close."""
+        """Do nothing: a simulated engine has no socket."""
 
-    def _look(self) -> Iterable[Member]:
+    def _current_view(self) -> Iterable[Member]:
         yield self.local
         for peer in sorted(self.seen - {self}, key=lambda engine: engine.node_id):
             yield self._member(peer, NodeState.ALIVE if peer in self.live else NodeState.DEAD)

@@ -49,7 +49,7 @@ def health_of(
 def test_the_verdict_follows_the_specification(
     states: list[NodeState], expected: int | None, status: HealthStatus
 ) -> None:
-    """Below half alive is critical, below four fifths degraded, nobody is healthy, and the missing count."""
+    """Below half alive is critical, below four fifths degraded, an empty view is healthy, and missing nodes count."""
     assert evaluate(members(*states), HealthSettings(), expected).status is status
 
 
@@ -78,7 +78,7 @@ async def test_the_report_shows_every_node() -> None:
 
 
 async def test_a_change_is_logged_when_it_happens() -> None:
-    """The event and the new status are in the log before the next look."""
+    """The event and the new status are in the log before the next round."""
     clock = FakeClock()
     membership = FakeMembership(members(ALIVE, ALIVE))
     health, log = health_of(membership, clock)
@@ -114,45 +114,45 @@ class Ratio:
                 self.membership.see(kind, make_member("n1", state, port=2))
                 await self.clock.advance(1)
 
-    def told(self) -> list[LogEvent]:
+    def logged(self) -> list[LogEvent]:
         return [event for event in self.log.events if event.event.startswith("health.")]
 
 
-async def test_a_status_that_flaps_is_no_storm() -> None:
-    """Ten minutes of flips each second: a change in 20 s on the average, with how many were left out."""
+async def test_a_status_that_flaps_is_damped() -> None:
+    """Ten minutes of flips each second: one change in 20 s on average, with the number left out."""
     ratio = Ratio()
     ratio.health.start()
 
     await ratio.flap(600)
     await ratio.health.aclose()
 
-    changes = [event for event in ratio.told() if "previous_status" in event.facts]
+    changes = [event for event in ratio.logged() if "previous_status" in event.facts]
     assert 3 <= len(changes) <= 600 / 20 + 2
     assert changes[1].event == "health.healthy"
     assert changes[2].facts["flips"] > 30
     assert sum(ratio.health.history.transitions.values()) == len(changes)
 
 
-async def test_after_flapping_the_log_ends_with_what_is() -> None:
-    """A change that was left out is told when it has lasted, with since when it was bad."""
+async def test_after_flapping_the_log_ends_with_the_current_status() -> None:
+    """A change that was left out is logged once it has lasted, with its true duration."""
     ratio = Ratio()
     ratio.health.start()
     await ratio.flap(9)
     ratio.membership.see(EventKind.SUSPECTED, make_member("n1", SUSPECT, port=2))
 
     await ratio.clock.advance(60)
-    degraded = [event for event in ratio.told() if "previous_status" in event.facts][-1]
+    degraded = [event for event in ratio.logged() if "previous_status" in event.facts][-1]
     ratio.membership.see(EventKind.RECOVERED, make_member("n1", ALIVE, port=2))
     await ratio.clock.advance(60)
     await ratio.health.aclose()
 
     assert degraded.event == "health.degraded"
-    assert ratio.told()[-1].event == "health.healthy"
-    assert ratio.told()[-1].facts["duration_seconds"] == pytest.approx(60, abs=1)
+    assert ratio.logged()[-1].event == "health.healthy"
+    assert ratio.logged()[-1].facts["duration_seconds"] == pytest.approx(60, abs=1)
 
 
 async def test_critical_is_never_damped() -> None:
-    """Amid flapping, the fall below half is told in the moment it happens."""
+    """During flapping, a fall below half is logged at once."""
     ratio = Ratio()
     ratio.health.start()
     await ratio.flap(8)
@@ -163,11 +163,11 @@ async def test_critical_is_never_damped() -> None:
     await ratio.clock.advance(0)
     await ratio.health.aclose()
 
-    assert ratio.told()[-1].event == "health.critical"
+    assert ratio.logged()[-1].event == "health.critical"
     assert ratio.clock.monotonic() == before
 
 
-async def test_a_bad_status_is_repeated_ever_more_seldom() -> None:
+async def test_a_bad_status_is_repeated_with_exponential_spacing() -> None:
     """In an hour of critical health there are a handful of lines, not 360."""
     clock = FakeClock()
     health, log = health_of(FakeMembership(members(ALIVE, DEAD, DEAD)), clock)
@@ -218,7 +218,7 @@ async def _answering_none() -> Any:
     ],
 )
 async def test_checks_are_shown_whatever_they_do(behaviour: Any, status: CheckStatus, output: str) -> None:
-    """A check that raises anything or answers nonsense is critical, with its reason and without its text."""
+    """A check that raises, or returns something else, is critical: with the reason, without the exception's text."""
     health, _ = health_of(FakeMembership(), FakeClock(), checks=[Checks(behaviour)])
 
     await health.check()
@@ -230,8 +230,8 @@ async def test_checks_are_shown_whatever_they_do(behaviour: Any, status: CheckSt
 
 
 @in_virtual_time
-async def test_a_check_that_resists_its_end_is_left_behind() -> None:
-    """It costs its own verdict, not the monitoring: the next look is not held up, and says why."""
+async def test_a_check_that_ignores_cancellation_is_abandoned() -> None:
+    """Only that check is critical: the next round is not delayed, and has the reason."""
 
     async def resisting() -> CheckResult:
         while True:

@@ -1,4 +1,4 @@
-"""May the node be given work?"""
+"""Readiness: may the node be given work?"""
 
 from __future__ import annotations
 

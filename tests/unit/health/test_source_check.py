@@ -13,7 +13,7 @@ from engram_discovery.types import CheckStatus, Endpoint, Found
 
 
 class Scripted:
-    """Answers what the test says."""
+    """A discoverer that answers, or fails if ``fails`` is set."""
 
     def __init__(self) -> None:
         self.fails = False
@@ -28,7 +28,7 @@ class Scripted:
 
 
 async def test_a_stale_source_is_a_warning_with_its_age() -> None:
-    """While it answers it passes; when it fails, the check says what is kept and for how long it has been stale."""
+    """It passes while the source answers; after a failure it has the endpoints kept and the seconds since."""
     clock, logger, answers = FakeClock(), get_logger("engram_discovery.test"), Scripted()
     source = Source("dns", answers, clock=clock, logger=logger, random=Random(1))
     discovery = Discovery([source], cache=None, clock=clock, logger=logger)

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     [(0, 1, 1), (1, 1, 3), (9, 1, 3), (10, 1, 6), (99, 1, 6), (100, 1, 9), (999, 1, 9), (9, 5, 5)],
 )
 def test_contacts_grow_with_the_logarithm(candidates: int, at_least: int, expected: int) -> None:
-    """Three for each factor of ten, and never fewer than the setting says."""
+    """Three for each factor of ten, and never fewer than ``min_peers``."""
     assert enough_contacts(candidates, at_least=at_least) == expected
 
 
 class Dialler(SimulatedMembership):
-    """Answers each endpoint as told: an outcome at once, an exception, or nothing at all."""
+    """Answers each endpoint by a script: an outcome at once, an exception, or nothing."""
 
     def __init__(self, answers: dict[Endpoint, Any], otherwise: Any = JoinOutcome.JOINED) -> None:
         network = Network(random.Random(1))
@@ -84,7 +84,7 @@ async def test_a_thousand_seeds_cost_no_more_contacts_than_needed() -> None:
 
 @in_virtual_time
 async def test_black_holes_cost_only_themselves() -> None:
-    """Two of three seeds swallow everything: the start takes a second longer, not five."""
+    """Two of three seeds drop every packet: the start takes a second longer, not five."""
     first, second, third = peers(1, 2, 3)
     dialler = Dialler({first: JoinOutcome.SILENT, second: None})
     began = asyncio.get_running_loop().time()
@@ -144,7 +144,7 @@ async def test_an_engine_that_raises_costs_one_contact() -> None:
 
 @in_virtual_time
 async def test_cancelling_leaves_no_contact_open() -> None:
-    """Whoever stops waiting stops the contacts too."""
+    """Cancelling the attempt cancels its contacts."""
     dialler = Dialler({}, otherwise=None)
     effort = asyncio.create_task(
         ParallelJoin(dialler, target=3, at_least=1, timeout=5, clock=LoopClock()).run(peers(1, 2, 3))

@@ -1,4 +1,4 @@
-"""Gossip names and back."""
+"""Gossip names: encoding and decoding."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def test_a_name_gives_back_id_and_generation(node_id: str, generation: int) -> N
 
 
 @given(node_id=IDS, place=st.integers(0, 500), bit=st.integers(0, 7))
-def test_a_flipped_bit_makes_no_other_node(node_id: str, place: int, bit: int) -> None:
-    """Corruption of a name is noticed, so that no node comes into being by it."""
+def test_a_flipped_bit_creates_no_node(node_id: str, place: int, bit: int) -> None:
+    """A corrupted name fails its check, so that it never becomes a node."""
     name = bytearray(gossip_name(node_id, 1_795_422_971_885).encode())
     name[place % len(name)] ^= 1 << bit
 
@@ -30,12 +30,12 @@ def test_a_flipped_bit_makes_no_other_node(node_id: str, place: int, bit: int) -
 
 
 @pytest.mark.parametrize("name", ["", "n1", "n1~", "n1~abc", "evil\n\x1b[31m~abcd1234", "~abcd1234"])
-def test_a_name_of_somebody_else_is_not_read(name: str) -> None:
-    """A peer that is not of our making cannot put anything into our logs."""
+def test_a_name_of_another_program_is_not_read(name: str) -> None:
+    """Names of other programs, hostile ones included, are rejected."""
     assert parse_gossip_name(name) is None
 
 
 def test_an_id_that_is_too_long_is_refused() -> None:
-    """The message says how long it may be."""
+    """The message has the limit."""
     with pytest.raises(ValueError, match=str(MAX_NODE_ID)):
         gossip_name("x" * 70, 1)

@@ -1,4 +1,4 @@
-"""The folding of runs into nodes."""
+"""Runs of a node folded into one member."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_a_change_of_state_is_one_event(
     assert table.members()[0].state is after
 
 
-def test_a_table_knows_the_runs_it_heard_of(table: MemberTable) -> None:
-    """A run is known once anything was heard of it, another run of the same node is not."""
+def test_a_table_knows_the_runs_that_were_applied(table: MemberTable) -> None:
+    """A run is known after its first event; another run of the same node is not."""
     run = make_member("a")
     table.apply(run)
 
@@ -66,7 +66,7 @@ def test_a_table_knows_the_runs_it_heard_of(table: MemberTable) -> None:
     assert not table.knows(make_member("b"))
 
 
-def test_the_same_news_twice_is_no_event(table: MemberTable) -> None:
+def test_a_repeated_state_is_not_an_event(table: MemberTable) -> None:
     """Repetition changes nothing."""
     table.apply(make_member("a"))
 
@@ -75,7 +75,7 @@ def test_the_same_news_twice_is_no_event(table: MemberTable) -> None:
 
 
 def test_changed_metadata_is_an_update(table: MemberTable) -> None:
-    """New spaces of a living member are told."""
+    """New spaces of a live member are an event."""
     table.apply(make_member("a"))
 
     events = table.apply(replace(make_member("a"), spaces=("x",)))
@@ -85,7 +85,7 @@ def test_changed_metadata_is_an_update(table: MemberTable) -> None:
 
 
 def test_a_restarted_node_is_one_node(table: MemberTable) -> None:
-    """A newer run replaces the older at once, wherever it lives; news of the old run's death changes nothing."""
+    """A newer run replaces the older one at once, at any address; the death of the old run changes nothing."""
     old = make_member("a")
     new = replace(old, generation=2, addr=Address("127.0.0.9", 7946))
     table.apply(old)
@@ -98,16 +98,16 @@ def test_a_restarted_node_is_one_node(table: MemberTable) -> None:
     assert table.members() == (new,)
 
 
-def test_an_older_run_of_ourselves_is_no_member(table: MemberTable) -> None:
-    """The run of ours that crashed is not listed while the engine has not buried it."""
+def test_an_older_run_of_this_node_is_not_a_member(table: MemberTable) -> None:
+    """A crashed earlier run of this node is not listed while the engine still has it."""
     events = table.apply(replace(make_member("self"), generation=4))
 
     assert events == ()
     assert table.members() == ()
 
 
-def test_a_newer_run_that_died_does_not_hide_an_older_one_that_lives(table: MemberTable) -> None:
-    """A run that never was, made up by a corrupted packet, shows the real one again when it has died."""
+def test_a_dead_newer_run_does_not_hide_a_live_older_one(table: MemberTable) -> None:
+    """After a run that a corrupted packet invented has died, the real run is shown again."""
     real = make_member("a")
     false = replace(real, generation=9)
     table.apply(real)
@@ -118,8 +118,8 @@ def test_a_newer_run_that_died_does_not_hide_an_older_one_that_lives(table: Memb
     assert table.members() == (real,)
 
 
-def test_a_newer_run_of_ourselves_is_a_conflict(table: MemberTable) -> None:
-    """Another live process under our id is told, and never listed as a member."""
+def test_a_newer_run_of_this_node_is_a_conflict(table: MemberTable) -> None:
+    """Another live process with this node's id is a CONFLICT event, and never listed as a member."""
     events = table.apply(replace(make_member("self"), generation=6))
 
     assert kinds(events) == [EventKind.CONFLICT]
@@ -127,7 +127,7 @@ def test_a_newer_run_of_ourselves_is_a_conflict(table: MemberTable) -> None:
 
 
 async def test_departed_members_are_forgotten_in_time(table: MemberTable, clock: FakeClock) -> None:
-    """Who left is listed for a minute, who died for an hour, who lives for ever."""
+    """A member that left is listed for a minute, a dead one for an hour, a live one without limit."""
     for node_id, state in (("l", NodeState.LEFT), ("d", NodeState.DEAD), ("a", NodeState.ALIVE)):
         table.apply(make_member(node_id, state, port=1 + ord(node_id)))
 
@@ -151,7 +151,7 @@ def test_a_dead_node_whose_address_is_taken_over_is_forgotten(table: MemberTable
 
 
 def test_resync_finds_what_was_missed(table: MemberTable) -> None:
-    """After lost events, who is no longer live has died and who is new has joined."""
+    """After lost events, members missing from the live list have died and new ones have joined."""
     table.apply(make_member("a", port=1))
     table.apply(make_member("gone", port=2))
 

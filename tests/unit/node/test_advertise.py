@@ -1,4 +1,4 @@
-"""Which address a node tells the others, and which ones are its own."""
+"""The advertise address, and the recognition of the node's own addresses."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_several_candidates_are_an_error_that_lists_them() -> None:
 
 
 def test_the_route_to_a_seed_decides_between_candidates() -> None:
-    """With several candidates the system's own route to a seed is asked; loopback seeds lead to loopback."""
+    """Of several candidates the source address of the route to a seed is chosen; a loopback seed leads to loopback."""
     assert needs_seeds("auto", ANY, [LO, ETH, DOCKER])
 
     chosen = choose_advertise("auto", ANY, [LO, ETH, DOCKER], [Endpoint("127.0.0.1", 7946)])
@@ -72,7 +72,7 @@ def test_a_remote_seed_that_is_only_a_name_decides_nothing() -> None:
 
 
 def test_an_unknown_interface_is_an_error_that_lists_the_known() -> None:
-    """A typo in iface: is told with the names that exist."""
+    """The message for a typo in ``iface:`` lists the interfaces of the machine."""
     with pytest.raises(SettingsError, match=r'no interface "eth7" .*docker0, eth0, lo'):
         choose_advertise("iface:eth7", ANY, [LO, ETH, DOCKER])
 
@@ -97,8 +97,8 @@ def test_this_machine_has_a_loopback_address() -> None:
         (Address("127.0.0.2", 7946), Address("127.0.0.2", 7946), Endpoint("127.0.0.2", 7946), True),
     ],
 )
-def test_our_own_addresses_are_recognised(
+def test_own_addresses_are_recognised(
     bind: Address, advertise: Address, endpoint: Endpoint, *, is_self: bool
 ) -> None:
-    """Every interface address at our port and the advertised one are us; a neighbour on loopback is not."""
+    """Every interface address at the bound port and the advertised one are this node; another loopback one is not."""
     assert SelfFilter(bind, advertise, [LO, ETH, DOCKER])(endpoint) is is_self

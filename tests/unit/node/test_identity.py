@@ -1,4 +1,4 @@
-"""Who a node is, over restarts, crashes and damage."""
+"""The identity of a node over restarts, crashes and damaged files."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def load(data_dir: Path | None, node_id: str = "", wall: float = 1_700_000_000.0
     )
 
 
-def test_the_id_is_made_once_and_kept(tmp_path: Path) -> None:
-    """A restart has the same id and a higher generation; the file is for nobody else."""
+def test_the_id_is_created_once_and_stored(tmp_path: Path) -> None:
+    """A restart has the same id and a higher generation; only the owner can read the file."""
     first = load(tmp_path)
     second = load(tmp_path)
 
@@ -35,7 +35,7 @@ def test_the_id_is_made_once_and_kept(tmp_path: Path) -> None:
 
 
 def test_the_generation_rises_although_the_clock_goes_back(tmp_path: Path) -> None:
-    """A wrong clock at a restart cannot make the new run look older than the last."""
+    """A wrong clock at a restart cannot make the new run older than the last one."""
     first = load(tmp_path, wall=2_000_000_000.0)
 
     second = load(tmp_path, wall=1_000_000_000.0)
@@ -62,8 +62,8 @@ def test_a_configured_id_wins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"two words", b"x" * 5000, b"../../etc/passwd"])
-def test_a_damaged_id_is_put_aside_and_made_anew(tmp_path: Path, damage: bytes) -> None:
-    """The node starts, under a new id, and what was found is kept for a human."""
+def test_a_damaged_id_is_put_aside_and_replaced(tmp_path: Path, damage: bytes) -> None:
+    """The node starts, under a new id, and the damaged file is kept."""
     (tmp_path / "node_id").write_bytes(damage)
 
     identity = load(tmp_path)
@@ -74,14 +74,14 @@ def test_a_damaged_id_is_put_aside_and_made_anew(tmp_path: Path, damage: bytes) 
 
 
 def test_a_damaged_generation_does_not_stop_the_node(tmp_path: Path) -> None:
-    """Garbage counts as nothing kept: the wall clock decides."""
+    """An invalid file counts as missing: the wall clock decides."""
     (tmp_path / "generation").write_text("9" * 300)
 
     assert load(tmp_path).generation == 1_700_000_000_000
 
 
 def test_two_processes_cannot_share_a_directory(tmp_path: Path) -> None:
-    """The second is told which directory and what to do; after release it may have it."""
+    """The second gets an error with the directory and the remedy; after the release it gets the lock."""
     first, second = DataDirLock(tmp_path / "data"), DataDirLock(tmp_path / "data")
     first.acquire()
 
@@ -95,7 +95,7 @@ def test_two_processes_cannot_share_a_directory(tmp_path: Path) -> None:
     second.release()
 
 
-def test_a_directory_that_cannot_be_made_is_a_settings_error(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_created_is_a_settings_error(tmp_path: Path) -> None:
     """The message names the setting and the reason."""
     (tmp_path / "file").write_text("")
 
@@ -104,7 +104,7 @@ def test_a_directory_that_cannot_be_made_is_a_settings_error(tmp_path: Path) -> 
 
 
 def test_no_scratch_file_is_left(tmp_path: Path) -> None:
-    """Only the two kept files are there afterwards."""
+    """Only the two stored files are there afterwards."""
     load(tmp_path)
 
-    assert sorted(os.listdir(tmp_path)) == ["generation", "node_id"]  # noqa: PTH208  names are all we want
+    assert sorted(os.listdir(tmp_path)) == ["generation", "node_id"]  # noqa: PTH208  only names are needed

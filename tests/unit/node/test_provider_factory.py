@@ -1,4 +1,4 @@
-"""What a node makes of its selected providers."""
+"""The objects of a node's selected providers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class AcmeSettings(Table):
 
 
 class AcmeObject:
-    """Answers nothing, as discoverer, registrar and health check."""
+    """Discoverer, registrar and health check at once; answers with an empty list."""
 
     name = "acme"
 
@@ -86,7 +86,7 @@ class AcmePlugin:
 
 
 async def test_the_objects_of_a_provider_share_its_settings_and_secrets(tmp_path: Path) -> None:
-    """A provider's table is validated, and its secrets are read, once at a start: every factory is given the same."""
+    """A provider's table is validated, and its secrets are read, once at a start: every factory gets the same."""
     file = tmp_path / "token"
     file.write_text("one")
     settings = settings_from(

@@ -1,4 +1,4 @@
-"""The upkeep of a registration: made, renewed, read back, repaired, removed."""
+"""A registration: registered, renewed, verified, repaired, removed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NODE = NodeRecord(
 
 
 class Registry:
-    """A registrar that keeps its record in memory and fails as it is told."""
+    """A registrar that keeps its record in memory and fails on demand."""
 
     def __init__(self, ttl: float | None = 30.0) -> None:
         self.ttl = ttl
@@ -81,7 +81,7 @@ def keep(registry: Any, clock: Clock, seed: int = 1) -> Registration:
     return registration
 
 
-async def test_a_record_is_made_verified_and_renewed(clock: FakeClock) -> None:
+async def test_a_record_is_registered_verified_and_renewed(clock: FakeClock) -> None:
     """Registered only after a read showed it; renewed at a third of the granted TTL."""
     registry = Registry(ttl=30)
     registration = keep(registry, clock)
@@ -113,8 +113,8 @@ async def test_an_accepted_record_that_no_read_shows_is_unverified(clock: FakeCl
 
 
 @pytest.mark.parametrize("ttl", [30.0, None])
-async def test_a_record_that_vanished_is_made_again(clock: FakeClock, ttl: float | None) -> None:
-    """Whoever removed it, with a lease or without, it is back within a verification interval."""
+async def test_a_record_that_vanished_is_registered_again(clock: FakeClock, ttl: float | None) -> None:
+    """With a lease or without, it is back within a verification interval."""
     registry = Registry(ttl)
     registration = keep(registry, clock)
     await clock.advance(1)
@@ -129,8 +129,8 @@ async def test_a_record_that_vanished_is_made_again(clock: FakeClock, ttl: float
     assert registry.calls.count("register") == 2
 
 
-async def test_a_registry_that_is_away_is_waited_for(clock: FakeClock) -> None:
-    """Away at the start and coming later: registered within ten seconds; the tries grow apart."""
+async def test_an_unreachable_registry_is_retried(clock: FakeClock) -> None:
+    """Registered within ten seconds of the registry's return; the attempts back off."""
     registry = Registry()
     registry.failure = RegistrationError("refused", kind=FailureKind.REFUSED)
     registration = keep(registry, clock)
@@ -147,8 +147,10 @@ async def test_a_registry_that_is_away_is_waited_for(clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_a_registry_that_forgot_while_it_was_away_is_told_at_once(clock: FakeClock, seed: int) -> None:
-    """However long it was away: the read that shows the loss is followed by a registration, not by a long wait."""
+async def test_a_registry_that_lost_the_record_in_an_outage_gets_it_at_once(
+    clock: FakeClock, seed: int
+) -> None:
+    """After an outage of any length, the read that shows the loss is followed by a registration without back-off."""
     registry = Registry(ttl=None)
     registration = keep(registry, clock, seed)
     await clock.advance(0)
@@ -165,7 +167,7 @@ async def test_a_registry_that_forgot_while_it_was_away_is_told_at_once(clock: F
 
 
 async def test_an_outage_longer_than_the_ttl_is_a_loss(clock: FakeClock) -> None:
-    """The lease has run out although nobody could tell us: register again, do not renew."""
+    """The lease has expired although no call could report it: the record is registered, not renewed."""
     registry = Registry(ttl=30)
     registration = keep(registry, clock)
     await clock.advance(1)
@@ -181,8 +183,8 @@ async def test_an_outage_longer_than_the_ttl_is_a_loss(clock: FakeClock) -> None
     assert registration.repairs == {"expired": 1}
 
 
-async def test_a_lease_that_runs_out_while_nobody_answers_is_a_loss_at_once(clock: FakeClock) -> None:
-    """The deadline is the granted time after the last answer: no retry and no slow call puts it off."""
+async def test_a_lease_that_expires_during_an_outage_is_a_loss_at_once(clock: FakeClock) -> None:
+    """The deadline is the granted time after the last answer: no retry and no slow call extends it."""
     registry = Registry(ttl=30)
     registration = keep(registry, clock)
     await clock.advance(0)
@@ -199,7 +201,7 @@ async def test_a_lease_that_runs_out_while_nobody_answers_is_a_loss_at_once(cloc
 
 @pytest.mark.parametrize("failure", [RuntimeError("s3cret"), SystemExit(3), asyncio.CancelledError()])
 async def test_a_registrars_bug_does_not_end_the_upkeep(clock: FakeClock, failure: BaseException) -> None:
-    """Whatever a third party's code raises is named, without its text, and tried again."""
+    """Any exception of a registrar is reported by its type, without its text, and the call is tried again."""
     registry = Registry()
     registry.failure = failure
     registration = keep(registry, clock)
@@ -234,7 +236,7 @@ async def test_retry_after_is_respected(clock: FakeClock) -> None:
     "failure", [RegistrationError("away", kind=FailureKind.UNAVAILABLE), ValueError("bug"), SystemExit(3)]
 )
 async def test_closing_never_raises_and_releases(clock: FakeClock, failure: BaseException) -> None:
-    """A registry that refuses the good-bye is left to its TTL; sockets are closed all the same."""
+    """A record that cannot be removed expires by its TTL; the registrar is closed as well."""
     registry = Registry()
     registration = keep(registry, clock)
     await clock.advance(0)
@@ -247,7 +249,7 @@ async def test_closing_never_raises_and_releases(clock: FakeClock, failure: Base
 
 
 async def test_draining_waits_before_the_record_goes(clock: FakeClock) -> None:
-    """Load balancers get the time to look away."""
+    """Load balancers get the time to stop sending work."""
     registry = Registry()
     registration = keep(registry, clock)
     await clock.advance(0)
@@ -263,27 +265,27 @@ async def test_draining_waits_before_the_record_goes(clock: FakeClock) -> None:
 
 
 class Watched(Registry):
-    """A registrar that is told what happens to its record."""
+    """A registrar that can watch its record."""
 
     def __init__(self, ttl: float | None = None) -> None:
         super().__init__(ttl)
-        self.disturbance = asyncio.Event()
+        self.change = asyncio.Event()
         self.cannot_watch: Exception | None = None
 
     async def wait_for_change(self) -> None:
-        await self.disturbance.wait()
+        await self.change.wait()
         if self.cannot_watch:
             raise self.cannot_watch
 
 
-async def test_a_disturbed_record_is_looked_at_and_made_again_at_once(clock: FakeClock) -> None:
-    """A registrar that sees its record go need not wait for the next reading."""
+async def test_a_watched_record_is_verified_and_repaired_at_once(clock: FakeClock) -> None:
+    """A loss that the registrar reports does not wait for the next verification."""
     registry = Watched()
     registration = keep(registry, clock)
     await clock.advance(2)
 
     registry.record = None
-    registry.disturbance.set()
+    registry.change.set()
     await clock.advance(1)
     state = registration.state
     await registration.aclose()
@@ -292,20 +294,20 @@ async def test_a_disturbed_record_is_looked_at_and_made_again_at_once(clock: Fak
     assert registration.repairs == {"lost": 1}
 
 
-@pytest.mark.parametrize(("failure", "looks"), [(None, 11), (RuntimeError("bug"), 2)])
-async def test_a_nervous_registrar_is_heard_once_a_second(
-    clock: FakeClock, failure: Exception | None, looks: int
+@pytest.mark.parametrize(("failure", "verifications"), [(None, 11), (RuntimeError("bug"), 2)])
+async def test_reports_of_changes_are_limited_to_one_a_second(
+    clock: FakeClock, failure: Exception | None, verifications: int
 ) -> None:
-    """One that cries wolf makes no busy loop; one that cannot watch is not listened to until the next reading."""
+    """Constant reports cause no busy loop; after a failed watch only the regular verification runs."""
     registry = Watched()
-    registry.disturbance.set()
+    registry.change.set()
     registry.cannot_watch = failure
     registration = keep(registry, clock)
 
     await clock.advance(10 if failure is None else 37)
     await registration.aclose()
 
-    assert registry.calls.count("verify") == looks
+    assert registry.calls.count("verify") == verifications
 
 
 async def test_retries_of_a_lease_come_within_a_third_of_it(clock: FakeClock) -> None:
@@ -325,8 +327,8 @@ async def test_retries_of_a_lease_come_within_a_third_of_it(clock: FakeClock) ->
     assert registration.failures["unavailable"] > 60
 
 
-async def test_a_record_that_a_newer_run_holds_is_left_alone(clock: FakeClock) -> None:
-    """Replaced is final: nothing is renewed, written or read any more, and closing is still clean."""
+async def test_a_record_of_a_newer_run_is_not_touched(clock: FakeClock) -> None:
+    """Superseded is final: the record is not renewed, written or read any more, and closing is clean."""
     registry = Registry()
     registration = keep(registry, clock)
     await clock.advance(0)
@@ -348,7 +350,7 @@ async def test_a_record_that_a_newer_run_holds_is_left_alone(clock: FakeClock) -
 @pytest.mark.parametrize("ttl", [3.0, 6.0, 30.0])
 @in_virtual_time
 async def test_a_read_that_hangs_does_not_cost_the_lease(ttl: float) -> None:
-    """Renewals are on time whatever becomes of the reading beside them."""
+    """Renewals are on time although every verification hangs."""
 
     class Unreadable(Registry):
         async def renew(self) -> Lease:
@@ -373,8 +375,8 @@ async def test_a_read_that_hangs_does_not_cost_the_lease(ttl: float) -> None:
 
 
 @in_virtual_time
-async def test_a_registrar_that_resists_its_end_does_not_hold_up_the_shutdown() -> None:
-    """A call that swallows its cancellation is left behind, and the node stops within seconds."""
+async def test_a_registrar_that_ignores_cancellation_does_not_delay_the_shutdown() -> None:
+    """Such a call is abandoned, and the node stops within seconds."""
 
     class Resisting(Registry):
         async def verify(self) -> bool:

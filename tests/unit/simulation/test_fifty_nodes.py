@@ -55,7 +55,7 @@ class Node:
     logger: TracingLogger
 
     async def run(self, start_after: float) -> None:
-        """Live until cancelled."""
+        """Run until cancelled."""
         await asyncio.sleep(start_after)
         try:
             await self.joiner.join_once()
@@ -93,7 +93,7 @@ def make_node(
 
 
 def check_sources(node: Node, held: dict[Source, int]) -> None:
-    """No source drops its peers unless it was told twice in a row that there is nobody."""
+    """No source drops its peers unless two answers in a row were empty."""
     for source, discoverer in zip(node.sources, node.discoverers, strict=True):
         now = len(source.snapshot())
         if held.get(source) and not now:
@@ -101,19 +101,19 @@ def check_sources(node: Node, held: dict[Source, int]) -> None:
         held[source] = now
 
 
-def check_telling(node: Node, alone_since: dict[str, float]) -> None:
-    """A node that is alone for some time has told so within the last twelve seconds."""
+def check_reports(node: Node, alone_since: dict[str, float]) -> None:
+    """A node that is alone for some time has logged it within the last twelve seconds."""
     now = asyncio.get_running_loop().time()
     if len(node.engine.live) > 1:
         alone_since.pop(node.engine.node_id, None)
     elif now - alone_since.setdefault(node.engine.node_id, now) > 13:
-        told = [at for at, _, event, _ in node.logger.lines if event == "cluster.not_formed"]
-        assert told
-        assert now - told[-1] <= 12.1
+        reports = [at for at, _, event, _ in node.logger.lines if event == "cluster.not_formed"]
+        assert reports
+        assert now - reports[-1] <= 12.1
 
 
 async def simulate(seed: int) -> tuple[Network, list[Node]]:
-    """Start the nodes within five seconds, cut them in two, mend the cut, and look at the end."""
+    """Start the nodes within five seconds, cut them in two, mend the cut, and return the network and the nodes."""
     network = Network(random.Random(seed))
     engines = [network.add(number) for number in range(NODES)]
     foreign = network.add(NODES, cluster="other")
@@ -133,20 +133,20 @@ async def simulate(seed: int) -> tuple[Network, list[Node]]:
             for node in nodes:
                 check_sources(node, held)
                 if second > STARTING:
-                    check_telling(node, alone_since)
+                    check_reports(node, alone_since)
         for life in lives:
             life.cancel()
     return network, nodes
 
 
 def trace(seed: int) -> str:
-    """Run a seed and return all that happened, line by line."""
+    """Run a seed and return the trace of all events, line by line."""
     return "\n".join(run_in_virtual_time(simulate(seed))[0].trace)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_one_cluster_whatever_the_sources_do(seed: int) -> None:
-    """No self-join, no silent empty, no foreign member, and one cluster after the cut was mended."""
+    """No self-join, no peers lost to a faulty source, no foreign member, one cluster after the cut is mended."""
     network, nodes = run_in_virtual_time(simulate(seed))
 
     assert network.islands() == 1
