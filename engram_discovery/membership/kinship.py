@@ -20,19 +20,16 @@ from kinship.blocking import Cluster
 
 from engram_discovery.defaults import (
     ENGINE_CLOSE_TIMEOUT,
-    ENGINE_EVENT_BUFFER,
     MAX_CONCURRENT_JOINS,
-    MAX_INBOUND_STREAMS,
-    MAX_MEMBERS,
-    PUSH_PULL_INTERVALS,
 )
 from engram_discovery.errors import BindError, MembershipError, ResolutionError
 from engram_discovery.hookspecs import MembershipConfig, PluginContext, hookimpl
 from engram_discovery.membership import metadata
-from engram_discovery.membership.gossip_name import gossip_name, parse_gossip_name
+from engram_discovery.membership.gossip_name import parse_gossip_name
+from engram_discovery.membership.kinship_config import bind_message, engine_config
 from engram_discovery.membership.subscriptions import Subscription, Subscriptions
 from engram_discovery.membership.table import MemberTable
-from engram_discovery.network.address import Address, format_address, is_wildcard, parse_address
+from engram_discovery.network.address import Address, format_address, parse_address
 from engram_discovery.network.resolver import resolve
 from engram_discovery.network.tcp_probe import probe_tcp
 from engram_discovery.types import (
@@ -103,13 +100,13 @@ class KinshipMembership:
 
     async def start(self) -> None:
         """Bind and answer gossip; see ``Membership.start``."""
-        cluster = Cluster(_engine_config(self._config))
+        cluster = Cluster(engine_config(self._config))
         self._starting = asyncio.get_running_loop().run_in_executor(self._threads, cluster.start)
         try:
             # cancelled or not, the engine opens its socket: aclose waits for that and closes it
             await asyncio.shield(self._starting)
         except OSError as error:
-            raise BindError(_bind_message(self._config.bind, error)) from error
+            raise BindError(bind_message(self._config.bind, error)) from error
         events = cluster.events()
         loop = asyncio.get_running_loop()
         self._pump = threading.Thread(
@@ -312,48 +309,3 @@ class KinshipMembership:
             spaces_omitted=meta.spaces_omitted,
             zone=meta.zone,
         )
-
-
-def _engine_config(config: MembershipConfig) -> kinship.Config:
-    """Translate the configuration into kinship's.
-
-    Raises:
-        MembershipError: kinship refuses a value; it names the field.
-    """
-    bind, advertise = config.bind, config.advertise
-    fields: dict[str, Any] = {
-        "name": gossip_name(config.identity.node_id, config.identity.generation),
-        "cluster": config.identity.cluster,
-        "bind": format_address(bind),
-        "meta": metadata.encode(config.api_addr, config.zone, config.spaces),
-        # kinship's default cap of 16 streams per address delays nodes that start together on one machine
-        "max_inbound_streams": MAX_INBOUND_STREAMS,
-        "max_inbound_streams_per_ip": MAX_INBOUND_STREAMS,
-        "join_retries": 1,
-        "max_members": MAX_MEMBERS,
-        "event_buffer": ENGINE_EVENT_BUFFER,
-    }
-    if advertise.port and (is_wildcard(bind.host) or advertise != bind):
-        fields["advertise"] = format_address(advertise)
-    if config.keys:
-        fields["keys"] = [key.get_secret_value() for key in config.keys]
-    else:
-        fields["insecure_plaintext"] = True
-    tuning = {key: value for key, value in config.tuning.items() if value is not None}
-    preset = {"lan": kinship.Config.lan, "wan": kinship.Config.wan, "local": kinship.Config.local}
-    profile = tuning.pop("profile", "lan")
-    try:
-        return preset[profile](**fields, push_pull_interval=PUSH_PULL_INTERVALS[profile], **tuning)
-    except (kinship.ConfigError, ValueError) as error:
-        raise MembershipError(f"cluster.swim: {error}") from error
-
-
-def _bind_message(bind: Address, error: OSError) -> str:
-    reasons = {
-        98: "another process uses it; find it with `ss -lntup`, or choose another cluster.network.swim_bind",
-        99: "this host has no such address; set cluster.network.swim_bind to one that `ip address` lists",
-        13: "ports below 1024 need privileges; choose a higher port in cluster.network.swim_bind",
-    }
-    text = str(error)
-    number = next((n for n in reasons if f"os error {n}" in text or error.errno == n), None)
-    return f"cannot bind gossip to {format_address(bind)}: {reasons.get(number or 0, text)}"

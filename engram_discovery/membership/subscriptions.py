@@ -27,7 +27,7 @@ class Subscription:
         self._wake = asyncio.Event()
 
     def put(self, event: MembershipEvent) -> None:
-        """Queue an event, dropping the oldest one if there is no room. Only on the loop's thread."""
+        """Queue an event; drop the oldest one if the queue is full. Call only on the loop's thread."""
         if len(self._events) >= self._capacity:
             self._events.popleft()
             self._lost += 1

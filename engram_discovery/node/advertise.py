@@ -77,7 +77,7 @@ def choose_advertise(
         seeds: Endpoints already discovered; only IP addresses count.
 
     Raises:
-        SettingsError: There is no candidate or there are several; lists them with the setting to write.
+        SettingsError: The interface does not exist, or several candidates remain; the message lists them.
     """
     if advertise.startswith("iface:"):
         return Address(_of_interface(advertise.removeprefix("iface:"), bind, interfaces), bind.port)
