@@ -12,8 +12,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from engram_discovery.errors import Problem
-from engram_discovery.settings.files import MAX_DEPTH
 from engram_discovery.settings.origins import Layer, Leaf, Origin, Tree, leaves
+from engram_discovery.settings.toml_file import MAX_DEPTH
 
 __all__ = ["CONFIG_VARIABLE", "from_assignments", "from_environment", "from_mapping", "full_path", "put"]
 

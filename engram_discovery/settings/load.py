@@ -25,11 +25,11 @@ from engram_discovery.settings.environment import (
     from_environment,
     from_mapping,
 )
-from engram_discovery.settings.files import SECRETS_FILE, read_settings_file
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.origins import Layer, Leaf, Origins, Tree, leaves
 from engram_discovery.settings.problems import MOST_ALIKE, rest_of
 from engram_discovery.settings.shapes import untag_discovery
+from engram_discovery.settings.toml_file import SECRETS_FILE, read_settings_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from enum import IntEnum
 from pathlib import Path  # noqa: TC003  a field of a public dataclass, resolved by introspection
 from typing import Any, TypeAlias
 
-from engram_discovery.settings.lines import Document  # noqa: TC001  like Path
+from engram_discovery.settings.toml_lines import Document  # noqa: TC001  like Path
 
 __all__ = ["Layer", "Leaf", "Origin", "Origins", "Tree", "leaves"]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from engram_discovery.runtime.daemon_threads import DaemonThreads
-from engram_discovery.settings.files import read_bounded
+from engram_discovery.settings.toml_file import read_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

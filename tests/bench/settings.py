@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from engram_discovery.settings.assemble import assemble
 from engram_discovery.settings.environment import from_environment
-from engram_discovery.settings.files import read_settings_file
 from engram_discovery.settings.load import load_settings, merge, settings_from, try_load
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.origins import Layer, Origins
+from engram_discovery.settings.toml_file import read_settings_file
 from tests.support.sample_providers import Installed
 
 if TYPE_CHECKING:

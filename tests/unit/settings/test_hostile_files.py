@@ -11,8 +11,8 @@ import pytest
 
 from engram_discovery.errors import SettingsError
 from engram_discovery.settings import load_settings
-from engram_discovery.settings.files import MAX_PARTS
 from engram_discovery.settings.load import try_load
+from engram_discovery.settings.toml_file import MAX_PARTS
 from tests.support.sample_providers import Installed
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import grpc  # type: ignore[import-untyped]  # ships no types
 
 from engram_discovery.errors import FailureKind
 from engram_discovery.network.address import format_address
-from engram_discovery.settings.files import read_bounded
+from engram_discovery.settings.toml_file import read_bounded
 from engram_discovery_etcd.failures import EtcdError, connection_failure
 from engram_discovery_etcd.services import Stubs
 

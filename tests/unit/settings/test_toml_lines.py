@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engram_discovery.settings.lines import Document, has_long_key
+from engram_discovery.settings.toml_lines import Document, has_long_key
 
 VALUES = st.sampled_from(
     [

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engram_discovery.errors import Problem
-from engram_discovery.settings.lines import Document, has_long_key, has_more_parts
 from engram_discovery.settings.origins import Layer, Leaf, Origin, Tree
+from engram_discovery.settings.toml_lines import Document, has_long_key, has_more_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
