@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engram_discovery.errors import PluginError, Problem, ProviderNotFoundError
-from engram_discovery.settings.forms import suggest
+from engram_discovery.settings.aliases import suggest
 from engram_discovery.settings.loaded import Outcome, RawTable, Settings, provider_table
 from engram_discovery.settings.models import RESERVED_TABLES, ClusterSettings
 from engram_discovery.settings.origins import Leaf, leaves

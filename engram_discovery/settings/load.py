@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engram_discovery.errors import Problem
+from engram_discovery.settings.aliases import untag_discovery
 from engram_discovery.settings.assemble import assemble
 from engram_discovery.settings.environment import (
     CONFIG_VARIABLE,
@@ -28,7 +29,6 @@ from engram_discovery.settings.environment import (
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.origins import Layer, Leaf, Origins, Tree, leaves
 from engram_discovery.settings.problems import MOST_ALIKE, rest_of
-from engram_discovery.settings.shapes import untag_discovery
 from engram_discovery.settings.toml_file import SECRETS_FILE, read_settings_file
 
 if TYPE_CHECKING:

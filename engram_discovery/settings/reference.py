@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engram_discovery.settings.aliases import written_forms
 from engram_discovery.settings.fields import Kind, want
-from engram_discovery.settings.forms import written_forms
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.render import UNSET, default_text
 
