@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from engram_discovery.errors import Problem
     from engram_discovery.host import PluginHost
-    from engram_discovery.settings.loaded import Outcome, Settings
+    from engram_discovery.settings.assemble import Outcome, Settings
     from engram_discovery.settings.models import PluginsSettings
     from engram_discovery.settings.render import Row
 

@@ -13,8 +13,8 @@
 from __future__ import annotations
 
 from engram_discovery.errors import Problem
+from engram_discovery.settings.assemble import Settings
 from engram_discovery.settings.load import load_settings, settings_from
-from engram_discovery.settings.loaded import Settings
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.origins import Layer, Origin
 from engram_discovery.settings.secrets import Secret

@@ -34,7 +34,7 @@ from engram_discovery.settings.toml_file import SECRETS_FILE, read_settings_file
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engram_discovery.settings.loaded import HostOrFactory, Outcome, Settings
+    from engram_discovery.settings.assemble import HostOrFactory, Outcome, Settings
 
 __all__ = ["DEFAULT_FILE", "load_settings", "merge", "settings_from", "try_load"]
 

@@ -16,7 +16,7 @@ from engram_discovery.settings.redact import HIDDEN, is_hidden, mask, show
 from engram_discovery.settings.values import format_duration
 
 if TYPE_CHECKING:
-    from engram_discovery.settings.loaded import Settings
+    from engram_discovery.settings.assemble import Settings
     from engram_discovery.settings.origins import Leaf, Origins
 
 __all__ = ["Explanation", "Row", "explain", "rows", "wants_of"]
