@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from engram_discovery.errors import PluginError, Problem, ProviderNotFoundError, SettingsError
 from engram_discovery.settings.aliases import suggest
-from engram_discovery.settings.models import RESERVED_TABLES, ClusterSettings, PluginsSettings
+from engram_discovery.settings.models import (
+    RESERVED_TABLES,
+    ClusterSettings,
+    PluginsSettings,
+    broken_rules,
+    exposed_without_key,
+)
 from engram_discovery.settings.origins import Leaf, Origins, Tree, leaves
 from engram_discovery.settings.problems import MOST_ALIKE, rest_of
-from engram_discovery.settings.rules import broken_rules, exposed_without_key
 from engram_discovery.settings.validate import Validated, validate
 
 if TYPE_CHECKING:

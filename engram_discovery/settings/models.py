@@ -1,16 +1,19 @@
-"""The settings of a node: every key, its type, default and meaning. Frozen; unknown keys are errors.
+"""The settings of a node: every key, its type, default and meaning, and the rules between keys.
 
-One declaration gives loading, validation, ``config show``, the JSON Schema and the reference page.
+Models are frozen; unknown keys are errors. One declaration gives loading, validation, ``config show``, the JSON Schema
+and the reference page (ADR 11).
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003  pydantic reads it at run time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import Field
 
+from engram_discovery.errors import Problem
+from engram_discovery.network.address import is_loopback, is_wildcard, parse_address
 from engram_discovery.settings.names import (  # noqa: TC001  pydantic reads them at run time
     Advertise,
     ClusterName,
@@ -19,6 +22,11 @@ from engram_discovery.settings.names import (  # noqa: TC001  pydantic reads the
     ProviderNames,
 )
 from engram_discovery.settings.values import BindAddress, Delay, Duration, Names, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from engram_discovery.settings.origins import Origins
 
 __all__ = [
     "RESERVED_TABLES",
@@ -32,6 +40,8 @@ __all__ = [
     "ReplicationSettings",
     "SecuritySettings",
     "SwimSettings",
+    "broken_rules",
+    "exposed_without_key",
 ]
 
 
@@ -183,3 +193,86 @@ class ClusterSettings(Table):
 
 #: Names that no provider may have, because the host has a table or a key of that name.
 RESERVED_TABLES = frozenset(ClusterSettings.model_fields) | {"cluster"}
+
+
+#: Key, what was found, remedy.
+Broken: TypeAlias = tuple[str, str, str]
+
+
+def broken_rules(
+    cluster: ClusterSettings, origins: Origins, doubtful: frozenset[str] = frozenset()
+) -> Iterator[Problem]:
+    """Yield a problem for every rule between keys that the settings of an enabled cluster break.
+
+    Args:
+        cluster: The settings.
+        origins: Where they came from.
+        doubtful: Keys and tables that are wrong themselves; rules about them are left out.
+    """
+    for read, rule in _RULES.items():
+        if not doubtful.intersection(read):
+            for key, found, remedy in rule(cluster):
+                yield Problem(key, found, str(origins.get(key, "")), remedy)
+
+
+def exposed_without_key(cluster: ClusterSettings) -> bool:
+    """Tell whether gossip goes beyond this machine unencrypted."""
+    return not cluster.security.keys and not is_loopback(parse_address(cluster.network.swim_bind).host)
+
+
+def _replicas(cluster: ClusterSettings) -> Iterator[Broken]:
+    size, factor = cluster.expected_size, cluster.replication.factor
+    if size is not None and factor > size:
+        found = f"{factor} replicas need as many nodes, but cluster.expected_size is {size}"
+        yield "cluster.replication.factor", found, "lower the one or raise the other"
+
+
+def _readiness(cluster: ClusterSettings) -> Iterator[Broken]:
+    if cluster.expected_size is None and cluster.ready_requires == "expected_size":
+        yield "cluster.ready_requires", "cluster.expected_size is not set", "set it"
+
+
+def _thresholds(cluster: ClusterSettings) -> Iterator[Broken]:
+    if cluster.health.critical_below > cluster.health.degraded_below:
+        found = f"{cluster.health.critical_below} is above cluster.health.degraded_below"
+        yield "cluster.health.critical_below", found, "critical starts where degraded ends, or below"
+
+
+def _ports(cluster: ClusterSettings) -> Iterator[Broken]:
+    swim, api = parse_address(cluster.network.swim_bind), parse_address(cluster.network.api_bind)
+    if swim.port == api.port and (swim.host == api.host or is_wildcard(swim.host) or is_wildcard(api.host)):
+        found = f"collides with cluster.network.swim_bind ({cluster.network.swim_bind}) on port {api.port}"
+        yield "cluster.network.api_bind", found, "give each its own port"
+
+
+def _probes(cluster: ClusterSettings) -> Iterator[Broken]:
+    interval, timeout = cluster.swim.probe_interval, cluster.swim.probe_timeout
+    if interval is not None and timeout is not None and timeout >= interval:
+        yield "cluster.swim.probe_timeout", "not below cluster.swim.probe_interval", "keep it shorter"
+
+
+def _allowed_and_denied(cluster: ClusterSettings) -> Iterator[Broken]:
+    both = sorted(set(cluster.plugins.allow or ()) & set(cluster.plugins.deny))
+    if both:
+        yield "cluster.plugins.deny", f"{', '.join(both)} allowed and denied", "keep one"
+
+
+def _unencrypted(cluster: ClusterSettings) -> Iterator[Broken]:
+    if cluster.security.require_encryption and exposed_without_key(cluster):
+        found = (
+            f"cluster.security.require_encryption needs a gossip key to listen at {cluster.network.swim_bind}"
+        )
+        remedy = "set one, made with `engram-discovery keygen`, or listen at 127.0.0.1"
+        yield "cluster.security.keys", found, remedy
+
+
+#: What each rule reads, and the rule.
+_RULES: Mapping[tuple[str, ...], Callable[[ClusterSettings], Iterator[Broken]]] = {
+    ("expected_size", "replication"): _replicas,
+    ("expected_size", "ready_requires"): _readiness,
+    ("health",): _thresholds,
+    ("network",): _ports,
+    ("swim",): _probes,
+    ("plugins",): _allowed_and_denied,
+    ("network", "security"): _unencrypted,
+}
