@@ -99,7 +99,7 @@ def _plain(record: PluginRecord) -> dict[str, Any]:
 
 def _keys(info: ProviderInfo) -> list[dict[str, Any]]:
     """Describe the keys of the provider's table, as ``config explain`` does."""
-    from engram_discovery.settings.fields import wants
+    from engram_discovery.settings.field_info import wants
 
     try:
         schema: dict[str, Any] = info.settings_model.model_json_schema()  # type: ignore[attr-defined]

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from engram_discovery.errors import Problem
 from engram_discovery.settings.assemble import Settings
+from engram_discovery.settings.field_types import Table
 from engram_discovery.settings.load import load_settings, settings_from
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.origins import Layer, Origin
 from engram_discovery.settings.secrets import Secret
-from engram_discovery.settings.values import Table
 
 __all__ = [
     "ClusterSettings",

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engram_discovery.errors import Problem
-from engram_discovery.settings.fields import Kind, wants
+from engram_discovery.settings.field_info import Kind, wants
 from engram_discovery.settings.origins import Leaf, Tree
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from engram_discovery.settings.fields import FieldSpec
+    from engram_discovery.settings.field_info import FieldSpec
 
 __all__ = ["FILE_SUFFIX", "SECONDS", "keys_of", "suggest", "untag_discovery", "written_forms"]
 

@@ -11,8 +11,8 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.settings.fields import FieldSpec, Kind
-from engram_discovery.settings.values import split_list
+from engram_discovery.settings.field_info import FieldSpec, Kind
+from engram_discovery.settings.field_types import split_list
 
 if TYPE_CHECKING:
     from engram_discovery.settings.origins import Leaf

@@ -14,14 +14,18 @@ from pydantic import Field
 
 from engram_discovery.errors import Problem
 from engram_discovery.network.address import is_loopback, is_wildcard, parse_address
-from engram_discovery.settings.names import (  # noqa: TC001  pydantic reads them at run time
+from engram_discovery.settings.field_types import (
     Advertise,
+    BindAddress,
     ClusterName,
+    Delay,
+    Duration,
     GossipKeys,
+    Names,
     NodeId,
     ProviderNames,
+    Table,
 )
-from engram_discovery.settings.values import BindAddress, Delay, Duration, Names, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

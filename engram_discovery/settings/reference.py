@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engram_discovery.settings.aliases import written_forms
-from engram_discovery.settings.fields import Kind, want
+from engram_discovery.settings.field_info import Kind, want
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.render import UNSET, default_text
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
-    from engram_discovery.settings.fields import FieldSpec
+    from engram_discovery.settings.field_info import FieldSpec
 
 __all__ = ["reference_page", "starter_file"]
 

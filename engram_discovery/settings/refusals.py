@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engram_discovery.errors import Problem
-from engram_discovery.settings.fields import Kind
+from engram_discovery.settings.field_info import Kind
 from engram_discovery.settings.problems import MOST_ALIKE, path_remedy, rest_of
 from engram_discovery.settings.redact import is_hidden, show
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pydantic import ValidationError
 
-    from engram_discovery.settings.fields import FieldSpec
+    from engram_discovery.settings.field_info import FieldSpec
     from engram_discovery.settings.origins import Leaf
 
 __all__ = ["Place", "brackets", "mistyped", "refusals"]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from engram_discovery.errors import Problem
+from engram_discovery.settings.field_types import expect_text
 from engram_discovery.settings.problems import MOST_ALIKE, path_remedy
 from engram_discovery.settings.secrets import Secret, read_secret
-from engram_discovery.settings.values import expect_text
 
 if TYPE_CHECKING:
     from engram_discovery.settings.origins import Leaf

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import models_json_schema
 
 from engram_discovery.settings.aliases import written_forms
-from engram_discovery.settings.fields import Kind, want
+from engram_discovery.settings.field_info import Kind, want
 from engram_discovery.settings.models import ClusterSettings
 
 if TYPE_CHECKING:

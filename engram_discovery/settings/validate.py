@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from engram_discovery.errors import Problem
 from engram_discovery.settings.aliases import FILE_SUFFIX, SECONDS, keys_of, suggest
 from engram_discovery.settings.convert import convert
-from engram_discovery.settings.fields import FieldSpec, Kind, wants
+from engram_discovery.settings.field_info import FieldSpec, Kind, wants
 from engram_discovery.settings.origins import Leaf, leaves
 from engram_discovery.settings.problems import MOST_ALIKE, rest_of
 from engram_discovery.settings.refusals import Place, brackets, mistyped, refusals

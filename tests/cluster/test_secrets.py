@@ -22,7 +22,7 @@ SECRETS = [KEY, OLD_KEY, "canary-gossip-key", "canary-older-key", TOKEN, PASSWOR
 PROVIDER = """
     from engram_discovery.errors import DiscoveryError, FailureKind
     from engram_discovery.hookspecs import hookimpl
-    from engram_discovery.settings.values import Secret, Table
+    from engram_discovery.settings.field_types import Secret, Table
     from engram_discovery.types import ProviderInfo
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from engram_discovery.errors import ProviderNotFoundError
-from engram_discovery.settings.values import Duration, PeerAddress, Port, Secret, Table
+from engram_discovery.settings.field_types import Duration, PeerAddress, Port, Secret, Table
 from engram_discovery.types import ProviderInfo
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pydantic import Field
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.hookspecs import PluginContext, hookimpl
 from engram_discovery.network.address import parse_address
-from engram_discovery.settings.values import Duration, Table
+from engram_discovery.settings.field_types import Duration, Table
 from engram_discovery.types import Empty, Endpoint, Found, ProviderInfo
 
 

@@ -11,7 +11,7 @@ from nearest_zone import Cached, NearestZone
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.hookspecs import hookimpl
 from engram_discovery.host import PluginHost
-from engram_discovery.settings.values import Table
+from engram_discovery.settings.field_types import Table
 from engram_discovery.testing import ScriptedDiscoverer
 from engram_discovery.types import Empty, Endpoint, Found, ProviderInfo
 

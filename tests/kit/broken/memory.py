@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr
 
 from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
 from engram_discovery.hookspecs import hookimpl
-from engram_discovery.settings.values import Table
+from engram_discovery.settings.field_types import Table
 from engram_discovery.testing.contracts import Backend
 from engram_discovery.types import (
     CheckResult,

@@ -14,10 +14,10 @@ from pydantic import Field, field_validator
 
 from engram_discovery.errors import SettingsError
 from engram_discovery.settings import Secret, Settings
+from engram_discovery.settings.field_types import Table
 from engram_discovery.settings.load import try_load
 from engram_discovery.settings.render import explain, rows
 from engram_discovery.settings.secrets import MAX_SECRET_BYTES, read_secret
-from engram_discovery.settings.values import Table
 from tests.support.sample_providers import DnsSettings, Installed
 
 if TYPE_CHECKING:

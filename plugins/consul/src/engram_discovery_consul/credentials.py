@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engram_discovery.runtime.log import Logger
-    from engram_discovery.settings.values import Secret
+    from engram_discovery.settings.field_types import Secret
 
 __all__ = ["Credentials"]
 

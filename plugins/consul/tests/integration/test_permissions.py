@@ -8,7 +8,7 @@ import pytest
 
 from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
 from engram_discovery.registration.registration import RegistrationState
-from engram_discovery.settings.values import Secret
+from engram_discovery.settings.field_types import Secret
 from engram_discovery.sources.status import Outcome
 from engram_discovery.types import Found
 from plugins.consul.tests.factories import ENOUGH, Maker, record

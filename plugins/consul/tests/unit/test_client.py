@@ -13,7 +13,7 @@ import pytest
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.network.address import Address
-from engram_discovery.settings.values import Secret
+from engram_discovery.settings.field_types import Secret
 from engram_discovery.testing import FakeClock
 from engram_discovery.types import Empty, Found
 from engram_discovery_consul import pinning

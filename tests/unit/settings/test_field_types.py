@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from engram_discovery.network.address import Address, format_address, parse_address
-from engram_discovery.settings.names import Advertise, ClusterName, NodeId, ProviderNames
-from engram_discovery.settings.values import BindAddress, PeerAddress, format_duration, parse_duration
+from engram_discovery.settings.field_types import (
+    Advertise,
+    BindAddress,
+    ClusterName,
+    NodeId,
+    PeerAddress,
+    ProviderNames,
+    format_duration,
+    parse_duration,
+)
 
 HOSTS = st.one_of(
     st.ip_addresses(v=4).map(str),
