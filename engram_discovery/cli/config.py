@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engram_discovery.host import PluginHost
     from engram_discovery.settings.assemble import Outcome, Settings
     from engram_discovery.settings.models import PluginsSettings
-    from engram_discovery.settings.render import Row
+    from engram_discovery.settings.show import Row
 
 __all__ = ["config_group"]
 
@@ -43,7 +43,7 @@ def config_group() -> None:
 @click.pass_context
 def show(context: click.Context, files: Sequence[str], overrides: Sequence[str], *, as_json: bool) -> None:
     """Show every setting with its value and where it came from. Secrets are shown as ****."""
-    from engram_discovery.settings.render import rows
+    from engram_discovery.settings.show import rows
 
     settings = _loaded(context, files, overrides)
     found = list(rows(settings, _provider_models(settings)))
@@ -82,7 +82,7 @@ def check(context: click.Context, files: Sequence[str], overrides: Sequence[str]
 def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
     """Tell what KEY means, which layers set it, and which one won."""
     from engram_discovery.settings.environment import full_path
-    from engram_discovery.settings.render import explain as explanation_of
+    from engram_discovery.settings.show import explain as explanation_of
 
     outcome = _outcome(files, overrides)
     plugins = outcome.settings.cluster.plugins if outcome.settings else None

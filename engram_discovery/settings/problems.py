@@ -1,15 +1,23 @@
-"""What is wrong with the settings: every problem with its key, origin and remedy."""
+"""Problems of settings: every one with its key, its origin and a remedy, also those that pydantic found."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from engram_discovery.errors import Problem
+from engram_discovery.settings.field_info import Kind
+from engram_discovery.settings.redaction import is_hidden, show
 
 if TYPE_CHECKING:
-    from collections.abc import Sized
+    from collections.abc import Iterator, Mapping, Sized
 
-__all__ = ["MOST_ALIKE", "path_remedy", "rest_of"]
+    from pydantic import ValidationError
+
+    from engram_discovery.settings.field_info import FieldSpec
+    from engram_discovery.settings.origins import Leaf
+
+__all__ = ["MOST_ALIKE", "Place", "brackets", "mistyped", "path_remedy", "refusals", "rest_of"]
 
 #: A table or list with more that is wrong in one way is the wrong one: so many are told, the rest is counted.
 MOST_ALIKE = 20
@@ -25,3 +33,103 @@ def path_remedy(path: object) -> str:
     """Tell what to do about a path that a shell would have expanded."""
     is_home = isinstance(path, str) and path.startswith("~")
     return "~ is not expanded: write the whole path" if is_home else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the effective value of a field was written.
+
+    Attributes:
+        key: The last part of the key, as it was written: ``refresh_interval_sec``.
+        leaf: The value and its origin.
+        want: What the field wants.
+    """
+
+    key: str
+    leaf: Leaf
+    want: FieldSpec
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the value must not be shown."""
+        return is_hidden(self.leaf, secret=self.want.secret)
+
+
+def mistyped(key: str, expected: str, place: Place) -> Problem:
+    """Report a value of another kind than the field wants."""
+    if place.want.kind is Kind.TABLE:  # whatever stands there may hold the secrets of the table
+        return Problem(key, f"expected {expected}", str(place.leaf.origin), brackets(key, place.leaf.value))
+    got = "" if place.hidden else f", got {show(place.leaf.value)}"
+    remedy = path_remedy(place.leaf.value) if place.want.kind is Kind.PATH else ""
+    return Problem(key, f"expected {expected}{got}", str(place.leaf.origin), remedy)
+
+
+def brackets(key: str, value: Any) -> str:
+    """Give the remedy for a table that was written as a list of tables."""
+    is_list = isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
+    return f"write [{key}], not [[{key}]]" if is_list else ""
+
+
+def refusals(
+    error: ValidationError, root: tuple[str, ...], places: Mapping[tuple[str, ...], Place]
+) -> Iterator[Problem]:
+    """Turn pydantic's errors into problems: all of them, but of one table or list the first few and a count.
+
+    Args:
+        error: What pydantic raised for the table at ``root``.
+        root: Path of the table.
+        places: Where each value was written, by the path of its field.
+    """
+    alike: dict[tuple[int | str, ...], list[Any]] = {}
+    for item in error.errors(include_url=False):
+        alike.setdefault(item["loc"][:-1], []).append(item)
+    for above, items in alike.items():
+        for item in items[:MOST_ALIKE]:
+            yield _refusal(item, root, places)
+        yield from rest_of(items, ".".join((*root, *map(str, above))), "problems like these")
+
+
+def _refusal(item: Any, root: tuple[str, ...], places: Mapping[tuple[str, ...], Place]) -> Problem:
+    path = (*root, *(str(part) for part in item["loc"] if not isinstance(part, int)))
+    index = next((f"[{part}]" for part in item["loc"] if isinstance(part, int)), "")
+    known = next((path[:n] for n in range(len(path), len(root), -1) if path[:n] in places), None)
+    if known is None:
+        return _unplaced(".".join(path) + index, item)
+    place = places[known]
+    key = ".".join((*known[:-1], place.key, *path[len(known) :])) + index
+    got = "" if place.hidden else f", got {show(item['input'])}"
+    return Problem(key, _reason(item, place) + got, str(place.leaf.origin))
+
+
+def _unplaced(key: str, item: Any) -> Problem:
+    """Report what is missing, or what a model says of several fields together."""
+    if item["type"] == "missing":
+        return Problem(key, "required, but not set", remedy="set it")
+    return Problem(key, _own_message(item) or _plain_message(item))
+
+
+def _reason(item: Any, place: Place) -> str:
+    own = _own_message(item)
+    if own:
+        return _without(own, place.leaf.value) if place.hidden else own
+    if item["type"].startswith("string_") and item["type"] != "string_type":  # its length or pattern
+        return _plain_message(item)
+    expected = place.want.item if isinstance(item["loc"][-1], int) else place.want.expected
+    return f"expected {expected}" if expected else _plain_message(item)
+
+
+def _own_message(item: Any) -> str:
+    """Return what a validator of ours or a plugin's said."""
+    return str(item["ctx"]["error"]) if item["type"] in {"value_error", "assertion_error"} else ""
+
+
+def _plain_message(item: Any) -> str:
+    text = str(item["msg"])
+    return text[:1].lower() + text[1:]
+
+
+def _without(message: str, secret: Any) -> str:
+    """Drop a message that quotes the secret which it is about: a plugin's validator may."""
+    parts = secret if isinstance(secret, list | tuple) else [secret]
+    quoted = any(str(part) in message for part in parts if str(part))
+    return "not a value that is allowed here" if quoted else message

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engram_discovery.settings.aliases import written_forms
 from engram_discovery.settings.field_info import Kind, want
 from engram_discovery.settings.models import ClusterSettings
-from engram_discovery.settings.render import UNSET, default_text
+from engram_discovery.settings.show import UNSET, default_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

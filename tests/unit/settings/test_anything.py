@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engram_discovery.settings.load import try_load
-from engram_discovery.settings.render import explain, rows, wants_of
+from engram_discovery.settings.show import explain, rows, wants_of
 from tests.support.sample_providers import DnsSettings, Installed
 
 MODELS: Any = {"dns": DnsSettings}

@@ -8,7 +8,7 @@ import pytest
 
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.reference import reference_page
-from engram_discovery.settings.render import wants_of
+from engram_discovery.settings.show import wants_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
 

@@ -13,7 +13,7 @@ from engram_discovery.settings.aliases import suggest, written_forms
 from engram_discovery.settings.field_info import FieldSpec, Kind, want
 from engram_discovery.settings.field_types import format_duration
 from engram_discovery.settings.models import ClusterSettings
-from engram_discovery.settings.redact import HIDDEN, is_hidden, mask, show
+from engram_discovery.settings.redaction import HIDDEN, is_hidden, mask, show
 
 if TYPE_CHECKING:
     from engram_discovery.settings.assemble import Settings
