@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from engram_discovery.errors import Problem
 from engram_discovery.runtime.daemon_threads import DaemonThreads
+from engram_discovery.settings.problems import MOST_ALIKE, path_remedy
 from engram_discovery.settings.toml_file import read_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from engram_discovery.runtime.clock import Clock
+    from engram_discovery.settings.origins import Leaf
 
-__all__ = ["MAX_SECRET_BYTES", "Secret", "read_secret"]
+__all__ = ["MAX_SECRET_BYTES", "Secret", "SecretResolver", "read_secret"]
 
 #: A token, a password or a key; what is larger is the wrong file.
 MAX_SECRET_BYTES = 64 * 1024
@@ -111,3 +115,71 @@ def read_secret(path: Path) -> tuple[str, bool]:
     if not text:
         raise ValueError("empty")
     return text, bool(mode & stat.S_IROTH)
+
+
+_REFERENCE = "file:"
+
+
+@dataclass(slots=True)
+class SecretResolver:
+    """Reads the files that secrets refer to, and collects what is wrong with them.
+
+    A file that cannot be read is a problem; its secret is then empty, so that the rest is looked at too. After
+    many such problems no further file is tried.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def resolve(self, value: Any, leaf: Leaf, key: str) -> Any:
+        """Wrap a secret, or each of a list, following ``file:`` references.
+
+        Raises:
+            ValueError: It is neither text nor a secret.
+        """
+        if isinstance(value, list | tuple):
+            return [self.resolve(item, leaf, key) for item in value]
+        if isinstance(value, SecretStr):
+            return value
+        text = _expect_text(value)
+        return (
+            self.read(text.removeprefix(_REFERENCE), leaf, key)
+            if text.startswith(_REFERENCE)
+            else Secret(text)
+        )
+
+    def read(self, name: Any, leaf: Leaf, key: str) -> Secret:
+        """Read a secret from the file ``name``, relative to the settings file that names it.
+
+        Raises:
+            ValueError: ``name`` is no text.
+        """
+        file = (leaf.origin.directory or Path()) / _expect_text(name)
+        if len(self.problems) >= MOST_ALIKE:
+            return Secret("", file)
+        try:
+            value, is_open = read_secret(file)
+        except (OSError, ValueError) as error:
+            reason = (error.strerror or "unreadable").lower() if isinstance(error, OSError) else str(error)
+            found = f"the secret's file cannot be used: {file}: {reason}"
+            self.problems.append(Problem(key, found, str(leaf.origin), path_remedy(name)))
+            return Secret("", file)
+        if is_open:
+            found = f"{file} can be read by others"
+            self.warnings.append(Problem(key, found, str(leaf.origin), f"chmod o-r {file}"))
+        return Secret(value, file)
+
+    def read_list(self, name: Any, leaf: Leaf, key: str) -> list[Secret]:
+        """Read a list of secrets, one a line.
+
+        Raises:
+            ValueError: ``name`` is no text.
+        """
+        lines = self.read(name, leaf, key).get_secret_value().splitlines()
+        return [Secret(line) for line in lines if line.strip()]
+
+
+def _expect_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError("expected text")

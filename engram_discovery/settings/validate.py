@@ -20,9 +20,8 @@ from engram_discovery.settings.aliases import FILE_SUFFIX, SECONDS, keys_of, sug
 from engram_discovery.settings.field_info import FieldSpec, Kind, wants
 from engram_discovery.settings.field_types import split_list
 from engram_discovery.settings.origins import Leaf, leaves
-from engram_discovery.settings.problems import MOST_ALIKE, rest_of
-from engram_discovery.settings.problems import Place, brackets, mistyped, refusals
-from engram_discovery.settings.resolve import SecretResolver
+from engram_discovery.settings.problems import MOST_ALIKE, Place, brackets, mistyped, refusals, rest_of
+from engram_discovery.settings.secrets import SecretResolver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

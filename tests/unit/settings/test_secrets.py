@@ -16,8 +16,8 @@ from engram_discovery.errors import SettingsError
 from engram_discovery.settings import Secret, Settings
 from engram_discovery.settings.field_types import Table
 from engram_discovery.settings.load import try_load
-from engram_discovery.settings.show import explain, rows
 from engram_discovery.settings.secrets import MAX_SECRET_BYTES, read_secret
+from engram_discovery.settings.show import explain, rows
 from tests.support.sample_providers import DnsSettings, Installed
 
 if TYPE_CHECKING:
