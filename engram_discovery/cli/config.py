@@ -104,7 +104,7 @@ def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
 @config_group.command()
 def schema() -> None:
     """Write the JSON Schema of engram.toml, with the installed plugins, for editors."""
-    from engram_discovery.settings.schema import json_schema
+    from engram_discovery.settings.export import json_schema
 
     click.echo(json.dumps(json_schema(_installed_models()), indent=2))
 
@@ -112,7 +112,7 @@ def schema() -> None:
 @config_group.command()
 def reference() -> None:
     """Write the reference of all settings in Markdown, with the installed plugins."""
-    from engram_discovery.settings.reference import reference_page
+    from engram_discovery.settings.export import reference_page
 
     click.echo(reference_page(_installed_models()), nl=False)
 
@@ -130,7 +130,7 @@ def reference() -> None:
 )
 def init(provider: str, output: Path) -> None:
     """Write a commented engram.toml for PROVIDER, never over an existing file; - is standard output."""
-    from engram_discovery.settings.reference import starter_file
+    from engram_discovery.settings.export import starter_file
 
     models = _installed_models()
     if provider not in models:

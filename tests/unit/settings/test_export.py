@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engram_discovery.settings.export import reference_page
 from engram_discovery.settings.models import ClusterSettings
-from engram_discovery.settings.reference import reference_page
 from engram_discovery.settings.show import wants_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"

@@ -1,8 +1,13 @@
-"""Write the reference page and a commented settings file, from the same declarations that validate."""
+"""Export the declarations of the settings: the reference page, a commented starter file, the JSON Schema.
+
+All three are made from the models that validate (ADR 11). Editors use the JSON Schema for TOML too.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import models_json_schema
 
 from engram_discovery.settings.aliases import written_forms
 from engram_discovery.settings.field_info import Kind, want
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
 
     from engram_discovery.settings.field_info import FieldSpec
 
-__all__ = ["reference_page", "starter_file"]
+__all__ = ["json_schema", "reference_page", "starter_file"]
 
 _INTRODUCTION = """\
 # Settings
@@ -41,9 +46,9 @@ keys, tables and list elements.
 
 def reference_page(providers: Mapping[str, type[BaseModel]]) -> str:
     """Return the reference of all settings in Markdown."""
-    parts = [_INTRODUCTION, *_tables(ClusterSettings, "cluster")]
+    parts = [_INTRODUCTION, *_reference_tables(ClusterSettings, "cluster")]
     for name in sorted(providers):
-        parts += _tables(providers[name], f"cluster.{name}")
+        parts += _reference_tables(providers[name], f"cluster.{name}")
     return "\n".join(parts)
 
 
@@ -56,14 +61,14 @@ def starter_file(provider: str, model: type[BaseModel]) -> str:
         "[cluster]",
         "enabled = true",
         f'discovery = "{provider}"',
-        *_keys(ClusterSettings, skip=("enabled", "discovery")),
-        *_starter(model, f"cluster.{provider}"),
-        *_nested(ClusterSettings, "cluster"),
+        *_starter_keys(ClusterSettings, skip=("enabled", "discovery")),
+        *_starter_table(model, f"cluster.{provider}"),
+        *_subtables(ClusterSettings, "cluster"),
     ]
     return "\n".join([*lines, ""])
 
 
-def _tables(model: type[BaseModel], path: str) -> Iterator[str]:
+def _reference_tables(model: type[BaseModel], path: str) -> Iterator[str]:
     yield f"## `[{path}]`\n\n{(model.__doc__ or '').strip().splitlines()[0]}\n"
     yield "| key | takes | default | meaning |\n| --- | --- | --- | --- |"
     below = []
@@ -77,7 +82,7 @@ def _tables(model: type[BaseModel], path: str) -> Iterator[str]:
         yield f"| {forms} | {takes} | {default} | {_cell(field.description or name)} |"
     yield ""
     for nested, nested_path in below:
-        yield from _tables(nested, nested_path)
+        yield from _reference_tables(nested, nested_path)
 
 
 def _default(field: FieldInfo, wanted: FieldSpec) -> str:
@@ -91,16 +96,16 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _starter(model: type[BaseModel], path: str) -> list[str]:
-    return ["", f"[{path}]", *_keys(model), *_nested(model, path)]
+def _starter_table(model: type[BaseModel], path: str) -> list[str]:
+    return ["", f"[{path}]", *_starter_keys(model), *_subtables(model, path)]
 
 
-def _nested(model: type[BaseModel], path: str) -> list[str]:
+def _subtables(model: type[BaseModel], path: str) -> list[str]:
     below = [(name, want(field).model) for name, field in model.model_fields.items()]
-    return [line for name, nested in below if nested for line in _starter(nested, f"{path}.{name}")]
+    return [line for name, nested in below if nested for line in _starter_table(nested, f"{path}.{name}")]
 
 
-def _keys(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iterator[str]:
+def _starter_keys(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iterator[str]:
     for name, field in model.model_fields.items():
         wanted = want(field)
         if wanted.model is None and name not in skip:
@@ -115,3 +120,61 @@ def _literal(field: FieldInfo, wanted: FieldSpec) -> str:
     if text == UNSET:
         return f"… ({wanted.expected})"
     return f'"{text}"' if wanted.kind is Kind.DURATION else text
+
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema(providers: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
+    """Return the schema of a settings file, with the tables of the given providers.
+
+    Tables of other providers and of other parts of the program are allowed as they are.
+    """
+    roots: list[type[BaseModel]] = [ClusterSettings, *providers.values()]
+    models = list(dict.fromkeys(model for root in roots for model in _models_within(root)))
+    references, document = models_json_schema([(model, "validation") for model in models])
+    definitions = document["$defs"]
+    names = {model: references[model, "validation"]["$ref"].removeprefix("#/$defs/") for model in models}
+    for model, name in names.items():
+        _add_written_forms(model, definitions[name]["properties"])
+    cluster = definitions[names[ClusterSettings]]
+    cluster["additionalProperties"] = {"type": "object"}
+    for provider, model in providers.items():
+        cluster["properties"][provider] = {"$ref": f"#/$defs/{names[model]}"}
+    _add_tagged_discovery(cluster["properties"]["discovery"])
+    return {
+        "$schema": _DIALECT,
+        "title": "Settings of engram-discovery",
+        "type": "object",
+        "properties": {"cluster": {"$ref": f"#/$defs/{names[ClusterSettings]}"}},
+        "$defs": definitions,
+    }
+
+
+def _models_within(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    yield model
+    for field in model.model_fields.values():
+        below = want(field).model
+        if below is not None:
+            yield from _models_within(below)
+
+
+def _add_written_forms(model: type[BaseModel], properties: dict[str, Any]) -> None:
+    for name, field in model.model_fields.items():
+        if want(field).kind is Kind.LIST:
+            _allow_text(properties[name])
+        for form in written_forms(name, want(field)):
+            kind = "string" if form.endswith("_file") else "number"
+            properties[form] = {"type": kind, "description": f"{field.description} Instead of {name}."}
+
+
+def _allow_text(schema: dict[str, Any]) -> None:
+    """Let a list be text with commas too, as it is read."""
+    about = {"title", "description", "default"}
+    options = schema.get("anyOf") or [{key: schema.pop(key) for key in [*schema] if key not in about}]
+    schema["anyOf"] = [*options, *([] if {"type": "string"} in options else [{"type": "string"}])]
+
+
+def _add_tagged_discovery(discovery: dict[str, Any]) -> None:
+    tagged = {"type": "object", "properties": {"type": {"type": "string"}}, "required": ["type"]}
+    discovery["anyOf"] = [*discovery["anyOf"], tagged]
