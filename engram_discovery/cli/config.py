@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engram_discovery._text import printable
+from engram_discovery._text import comma_list, error_text, printable
 from engram_discovery.cli.options import json_option, settings_options
 
 if TYPE_CHECKING:
@@ -131,11 +131,12 @@ def reference() -> None:
 def init(provider: str, output: Path) -> None:
     """Write a commented engram.toml for PROVIDER, never over an existing file; - is standard output."""
     from engram_discovery.settings.export import starter_file
+    from engram_discovery.settings.problems import lower_first
 
     models = _installed_models()
     if provider not in models:
         raise click.UsageError(
-            f"no provider {provider} is installed; there are {', '.join(sorted(models)) or 'none'}"
+            f"no provider {provider} is installed; there are {comma_list(sorted(models)) or 'none'}"
         )
     text = starter_file(provider, models[provider])
     if str(output) == "-":
@@ -145,7 +146,7 @@ def init(provider: str, output: Path) -> None:
         with output.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise click.UsageError(f"cannot write {output}: {(error.strerror or 'failed').lower()}") from None
+        raise click.UsageError(f"cannot write {output}: {lower_first(error_text(error))}") from None
     click.echo(f"wrote {output}", err=True)
 
 

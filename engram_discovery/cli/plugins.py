@@ -99,18 +99,18 @@ def _plain(record: PluginRecord) -> dict[str, Any]:
 
 def _keys(info: ProviderInfo) -> list[dict[str, Any]]:
     """Describe the keys of the provider's table, as ``config explain`` does."""
-    from engram_discovery.settings.field_info import wants
+    from engram_discovery.settings.field_info import field_specs
 
     try:
         schema: dict[str, Any] = info.settings_model.model_json_schema()  # type: ignore[attr-defined]
-        wanted = wants(info.settings_model)
+        specs = field_specs(info.settings_model)
     except Exception as error:
         raise click.ClickException(f'the settings of "{info.name}" cannot be described: {error}') from error
     return [
         {
             "key": f"cluster.{info.name}.{key}",
             "environment": f"ENGRAM_CLUSTER__{info.name}__{key}".upper(),
-            "takes": wanted[key].expected or str(field.get("type", "any")),
+            "takes": specs[key].expected or str(field.get("type", "any")),
             "default": None if field.get("writeOnly") else field.get("default"),
             "required": key in schema.get("required", ()),
             "description": field.get("description", ""),

@@ -3,7 +3,7 @@
     files ─┐
     environment ─┴─> trees of leaves with origins ──> shapes (one way to write discovery) ──> load.merge
                                                                                                  │
-    Settings (loaded) <── assemble: validate (fields, convert, resolve, refusals) + rules <──────┘
+    Settings (loaded) <── assemble: validate (fields, convert, resolve, validation_problems) + rules <──────┘
            │
            └─> render, schema, reference: what the ``config`` commands show
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engram_discovery.errors import Problem
-from engram_discovery.settings.field_info import Kind, wants
+from engram_discovery.settings.field_info import Kind, field_specs
 from engram_discovery.settings.origins import Leaf, Tree
 
 if TYPE_CHECKING:
@@ -32,18 +32,18 @@ SECONDS = {"_sec": 1.0, "_ms": 0.001}
 FILE_SUFFIX = "_file"
 
 
-def written_forms(key: str, wanted: FieldSpec) -> tuple[str, ...]:
+def written_forms(key: str, spec: FieldSpec) -> tuple[str, ...]:
     """Return the other keys of a field: ``refresh_sec`` and ``refresh_ms``, or ``token_file``."""
-    if wanted.secret and wanted.kind not in {Kind.TABLE, Kind.MAPPING}:
+    if spec.secret and spec.kind not in {Kind.TABLE, Kind.MAPPING}:
         return (key + FILE_SUFFIX,)
-    return tuple(key + suffix for suffix in SECONDS) if wanted.kind is Kind.DURATION else ()
+    return tuple(key + suffix for suffix in SECONDS) if spec.kind is Kind.DURATION else ()
 
 
 @lru_cache(maxsize=128)
 def keys_of(model: type[BaseModel]) -> Mapping[str, str]:
-    """Map every key by which a field of a model may be written to the field. Remembered like ``wants``."""
-    others = {form: name for name, wanted in wants(model).items() for form in written_forms(name, wanted)}
-    return MappingProxyType({**others, **{name: name for name in wants(model)}})
+    """Map every key by which a field of a model may be written to the field. Remembered like ``field_specs``."""
+    others = {form: name for name, spec in field_specs(model).items() for form in written_forms(name, spec)}
+    return MappingProxyType({**others, **{name: name for name in field_specs(model)}})
 
 
 def suggest(key: str, known: list[str], *, cutoff: float = 0.6) -> str:
@@ -72,7 +72,7 @@ def untag_discovery(layers: list[Tree]) -> list[Problem]:
 
 def _untag(cluster: Tree, options: Tree, selected: Leaf | None) -> list[Problem]:
     del cluster["discovery"]
-    provider = _single(selected)
+    provider = _single_provider(selected)
     if selected is None or provider is None:
         found = "the tagged form needs one provider" if selected else "the type of discovery is missing"
         return [Problem("cluster.discovery.type", found, _origin(options), 'write type = "static", "dns", …')]
@@ -80,21 +80,21 @@ def _untag(cluster: Tree, options: Tree, selected: Leaf | None) -> list[Problem]
     table = cluster.setdefault(provider, {})
     if isinstance(table, Leaf):
         return [Problem(f"cluster.{provider}", "expected a table", str(table.origin))]
-    return _join(table, options, provider)
+    return _add_options(table, options, provider)
 
 
-def _join(table: Tree, options: Tree, provider: str) -> list[Problem]:
+def _add_options(table: Tree, options: Tree, provider: str) -> list[Problem]:
     problems = []
     for key, option in options.items():
-        there = table.get(key)
-        if isinstance(there, Leaf) and isinstance(option, Leaf) and there.value != option.value:
-            found = f"disagrees with cluster.{provider}.{key} of the same layer ({there.origin})"
+        existing = table.get(key)
+        if isinstance(existing, Leaf) and isinstance(option, Leaf) and existing.value != option.value:
+            found = f"disagrees with cluster.{provider}.{key} of the same layer ({existing.origin})"
             problems.append(Problem(f"cluster.discovery.{key}", found, str(option.origin), "keep one"))
         table.setdefault(key, option)
     return problems
 
 
-def _single(selected: Leaf | None) -> str | None:
+def _single_provider(selected: Leaf | None) -> str | None:
     value = selected.value if selected else None
     if isinstance(value, list | tuple) and len(value) == 1:
         value = value[0]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
+from engram_discovery._text import comma_list
+from engram_discovery.defaults import MAX_SIMILAR_PROBLEMS
 from engram_discovery.errors import PluginError, Problem, ProviderNotFoundError, SettingsError
 from engram_discovery.settings.aliases import suggest
 from engram_discovery.settings.models import (
@@ -17,7 +19,7 @@ from engram_discovery.settings.models import (
     exposed_without_key,
 )
 from engram_discovery.settings.origins import Leaf, Origins, Tree, leaves
-from engram_discovery.settings.problems import MOST_ALIKE, rest_of
+from engram_discovery.settings.problems import count_rest
 from engram_discovery.settings.validate import Validated, validate
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ class RawTable(Mapping[str, Any]):
         return len(self._tree)
 
     def __repr__(self) -> str:
-        return f"RawTable({', '.join(self._tree)})"
+        return f"RawTable({comma_list(self._tree)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +156,12 @@ def assemble(
     tables: Tree = {key: node for key, node in cluster.items() if key not in own}
     checks = _Checks(tables, origins, [*problems], [*warnings])
     validated = validate(ClusterSettings, own, ("cluster",))
-    model = checks.keep(validated)
-    doubtful = frozenset(_PARTS.split(problem.key)[1] for problem in validated.problems if "." in problem.key)
-    sound = model or validate(ClusterSettings, _without(own, doubtful), ("cluster",)).model
-    if sound is not None:
-        checks.between_keys(sound, doubtful)
-        checks.providers(sound, doubtful, host)
+    model = checks.add_result(validated)
+    invalid = frozenset(_PARTS.split(problem.key)[1] for problem in validated.problems if "." in problem.key)
+    usable = model or validate(ClusterSettings, _without(own, invalid), ("cluster",)).model
+    if usable is not None:
+        checks.between_keys(usable, invalid)
+        checks.providers(usable, invalid, host)
     if model is None or checks.problems:
         return Outcome(None, checks.problems, checks.warnings, origins)
     raw = {name: RawTable(tree) for name, tree in tables.items()}
@@ -171,10 +173,10 @@ def _is_own(key: str, node: Any) -> bool:
     return key in ClusterSettings.model_fields or isinstance(node, Leaf)
 
 
-def _without(own: Tree, doubtful: frozenset[str]) -> Tree:
+def _without(own: Tree, invalid: frozenset[str]) -> Tree:
     """Keep what is known and valid, so that everything else that is wrong can be told at once."""
     return {
-        key: node for key, node in own.items() if key in ClusterSettings.model_fields and key not in doubtful
+        key: node for key, node in own.items() if key in ClusterSettings.model_fields and key not in invalid
     }
 
 
@@ -182,7 +184,7 @@ def _without(own: Tree, doubtful: frozenset[str]) -> Tree:
 class _Checks:
     """Collects what is wrong beyond the host's own model.
 
-    Keys of the host that are wrong themselves are ``doubtful``: nothing is derived from the defaults in their place.
+    Keys of the host that are wrong themselves are ``invalid``: nothing is derived from the defaults in their place.
     """
 
     tables: Tree
@@ -190,18 +192,18 @@ class _Checks:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
-    def keep(self, validated: Validated[Any]) -> Any:
+    def add_result(self, validated: Validated[Any]) -> Any:
         """Note what came of a table, and return its model."""
         self.problems += validated.problems
         self.warnings += validated.warnings
         return validated.model
 
-    def between_keys(self, cluster: ClusterSettings, doubtful: frozenset[str]) -> None:
+    def between_keys(self, cluster: ClusterSettings, invalid: frozenset[str]) -> None:
         """Apply the rules between the host's keys, if the cluster is enabled."""
-        if not _may_be_enabled(cluster, doubtful):
+        if not _may_be_enabled(cluster, invalid):
             return
-        self.problems += broken_rules(cluster, self.origins, doubtful)
-        if doubtful & {"security", "network"} or cluster.security.require_encryption:
+        self.problems += broken_rules(cluster, self.origins, invalid)
+        if invalid & {"security", "network"} or cluster.security.require_encryption:
             return
         if exposed_without_key(cluster):
             found = (
@@ -211,25 +213,25 @@ class _Checks:
             remedy = "set one, made with `engram-discovery keygen`"
             self.warnings.append(Problem("cluster.security.keys", found, origin, remedy))
 
-    def providers(self, cluster: ClusterSettings, doubtful: frozenset[str], host: HostOrFactory) -> None:
+    def providers(self, cluster: ClusterSettings, invalid: frozenset[str], host: HostOrFactory) -> None:
         """Look at the tables of providers; ask the host only if the cluster is enabled and tells what may be loaded."""
-        misspelt = list(self._misspelt(cluster.discovery))
+        misspelt = list(self._misspelt_tables(cluster.discovery))
         self.problems += misspelt
-        if not _may_be_enabled(cluster, doubtful) or doubtful & {"discovery", "plugins"}:
+        if not _may_be_enabled(cluster, invalid) or invalid & {"discovery", "plugins"}:
             return
         plugins = host(cluster.plugins) if callable(host) else host
         for name in cluster.discovery:
             self._selected(name, plugins)
         if plugins is not None:
-            told = {problem.key.removeprefix("cluster.") for problem in misspelt}
-            self.warnings += self._nobodys({*cluster.discovery, *told}, plugins)
+            reported = {problem.key.removeprefix("cluster.") for problem in misspelt}
+            self.warnings += self._unknown_tables({*cluster.discovery, *reported}, plugins)
 
     def _selected(self, name: str, host: ProviderFactory | None) -> None:
         if name in RESERVED_TABLES:
             self._refuse(f'"{name}" is a key of the host, no provider')
         elif host is not None:
             try:
-                self.keep(provider_table(self.tables, host.provider(name)))
+                self.add_result(provider_table(self.tables, host.provider(name)))
             except ProviderNotFoundError as error:
                 self._refuse(str(error))
             except PluginError as error:
@@ -249,7 +251,7 @@ class _Checks:
         origin = str(self.origins.get("cluster.discovery", ""))
         self.problems.append(Problem("cluster.discovery", found, origin))
 
-    def _misspelt(self, selected: Iterable[str]) -> Iterator[Problem]:
+    def _misspelt_tables(self, selected: Iterable[str]) -> Iterator[Problem]:
         """Refuse a table that nobody reads but that was surely meant for the host or a selected provider."""
         known = [*ClusterSettings.model_fields, *selected]
         for name, tree in self.tables.items():
@@ -257,19 +259,19 @@ class _Checks:
             if remedy:
                 yield Problem(f"cluster.{name}", "unknown table", _origin(tree), remedy)
 
-    def _nobodys(self, expected: Collection[str], host: ProviderFactory) -> Iterator[Problem]:
+    def _unknown_tables(self, expected: Collection[str], host: ProviderFactory) -> Iterator[Problem]:
         """Warn of the tables of nobody, except for the ``expected`` ones."""
         installed = host.known_providers() if self.tables else frozenset()
-        strange = [name for name in self.tables if name not in installed and name not in expected]
-        for name in strange[:MOST_ALIKE]:
+        unknown = [name for name in self.tables if name not in installed and name not in expected]
+        for name in unknown[:MAX_SIMILAR_PROBLEMS]:
             remedy = suggest(name, sorted(installed)) or "remove it or install the plugin"
             origin = _origin(self.tables[name])
             yield Problem(f"cluster.{name}", "no provider of that name is installed", origin, remedy)
-        yield from rest_of(strange, "cluster", "tables of no provider")
+        yield from count_rest(unknown, "cluster", "tables of no provider")
 
 
-def _may_be_enabled(cluster: ClusterSettings, doubtful: frozenset[str]) -> bool:
-    return cluster.enabled or "enabled" in doubtful
+def _may_be_enabled(cluster: ClusterSettings, invalid: frozenset[str]) -> bool:
+    return cluster.enabled or "enabled" in invalid
 
 
 def _origin(tree: Tree) -> str:

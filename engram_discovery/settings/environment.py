@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from engram_discovery.defaults import MAX_TABLE_DEPTH
 from engram_discovery.errors import Problem
 from engram_discovery.settings.origins import Layer, Leaf, Origin, Tree, leaves
-from engram_discovery.settings.toml_file import MAX_DEPTH
 
 __all__ = ["CONFIG_VARIABLE", "from_assignments", "from_environment", "from_mapping", "full_path", "put"]
 
@@ -42,7 +42,7 @@ def from_environment(environ: Mapping[str, str]) -> tuple[Tree, list[Problem]]:
             continue
         path = name[len(_PREFIX) :].lower().split(_SEPARATOR)
         if not name.startswith(_PREFIX) or path[0] != "cluster" or not all(path[1:]) or len(path) == 1:
-            problems += _near_miss(name, path)
+            problems += _misspelt_variable(name, path)
             continue
         problem = put(tree, path, Leaf(environ[name], Origin(Layer.ENVIRONMENT, name), is_text=True))
         problems += [problem] if problem else []
@@ -89,8 +89,8 @@ def put(tree: Tree, path: list[str], leaf: Leaf) -> Problem | None:
     Returns:
         The problem, if the key is a table and a value at once, or two variables of one layer disagree on it.
     """
-    if len(path) > MAX_DEPTH:
-        return Problem(str(leaf.origin), f"tables are nested deeper than {MAX_DEPTH}")
+    if len(path) > MAX_TABLE_DEPTH:
+        return Problem(str(leaf.origin), f"tables are nested deeper than {MAX_TABLE_DEPTH}")
     node = tree
     for part in path[:-1]:
         below = node.setdefault(part, {})
@@ -99,13 +99,13 @@ def put(tree: Tree, path: list[str], leaf: Leaf) -> Problem | None:
                 return _conflict(path, below, leaf)
             below = node[part] = {"type": below}  # the short form beside keys of the tagged table
         node = below
-    there = node.get(path[-1])
-    if isinstance(there, dict):
+    existing = node.get(path[-1])
+    if isinstance(existing, dict):
         if path[-1] != "discovery":
-            return _conflict(path, next((found for _, found in leaves(there)), leaf), leaf)
+            return _conflict(path, next((found for _, found in leaves(existing)), leaf), leaf)
         return put(tree, [*path, "type"], leaf)
-    if there is not None and there.origin != leaf.origin and there.value != leaf.value:
-        return _conflict(path, there, leaf)
+    if existing is not None and existing.origin != leaf.origin and existing.value != leaf.value:
+        return _conflict(path, existing, leaf)
     node[path[-1]] = leaf
     return None
 
@@ -123,7 +123,7 @@ def _flatten(value: Any, path: list[str], origin: Origin) -> Iterable[tuple[list
         yield path, Leaf(value, origin)
 
 
-def _near_miss(name: str, path: list[str]) -> list[Problem]:
+def _misspelt_variable(name: str, path: list[str]) -> list[Problem]:
     """Refuse a variable that was surely meant for us, rather than let the node start without it."""
     if _KUBERNETES.search(name):
         return []

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
+from engram_discovery._text import comma_list
 from engram_discovery.settings.aliases import written_forms
-from engram_discovery.settings.field_info import Kind, want
+from engram_discovery.settings.field_info import Kind, field_spec
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.show import UNSET, default_text
 
@@ -73,22 +74,22 @@ def _reference_tables(model: type[BaseModel], path: str) -> Iterator[str]:
     yield "| key | takes | default | meaning |\n| --- | --- | --- | --- |"
     below = []
     for name, field in model.model_fields.items():
-        wanted = want(field)
-        if wanted.model is not None:
-            below.append((wanted.model, f"{path}.{name}"))
+        spec = field_spec(field)
+        if spec.model is not None:
+            below.append((spec.model, f"{path}.{name}"))
             continue
-        forms = ", ".join(f"`{form}`" for form in (name, *written_forms(name, wanted)))
-        takes, default = _cell(wanted.expected), _cell(_default(field, wanted))
+        forms = comma_list(f"`{form}`" for form in (name, *written_forms(name, spec)))
+        takes, default = _cell(spec.expected), _cell(_default(field, spec))
         yield f"| {forms} | {takes} | {default} | {_cell(field.description or name)} |"
     yield ""
     for nested, nested_path in below:
         yield from _reference_tables(nested, nested_path)
 
 
-def _default(field: FieldInfo, wanted: FieldSpec) -> str:
+def _default(field: FieldInfo, spec: FieldSpec) -> str:
     if field.is_required():
         return "required"
-    text = default_text(field.get_default(call_default_factory=True), wanted)
+    text = default_text(field.get_default(call_default_factory=True), spec)
     return text if text == UNSET else f"`{text}`"
 
 
@@ -101,25 +102,25 @@ def _starter_table(model: type[BaseModel], path: str) -> list[str]:
 
 
 def _subtables(model: type[BaseModel], path: str) -> list[str]:
-    below = [(name, want(field).model) for name, field in model.model_fields.items()]
+    below = [(name, field_spec(field).model) for name, field in model.model_fields.items()]
     return [line for name, nested in below if nested for line in _starter_table(nested, f"{path}.{name}")]
 
 
 def _starter_keys(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        wanted = want(field)
-        if wanted.model is None and name not in skip:
+        spec = field_spec(field)
+        if spec.model is None and name not in skip:
             yield f"# {field.description or name}"
-            yield f"# {name} = {_literal(field, wanted)}"
+            yield f"# {name} = {_literal(field, spec)}"
 
 
-def _literal(field: FieldInfo, wanted: FieldSpec) -> str:
+def _literal(field: FieldInfo, spec: FieldSpec) -> str:
     if field.is_required():
-        return f"… ({wanted.expected}; required)"
-    text = default_text(field.get_default(call_default_factory=True), wanted)
+        return f"… ({spec.expected}; required)"
+    text = default_text(field.get_default(call_default_factory=True), spec)
     if text == UNSET:
-        return f"… ({wanted.expected})"
-    return f'"{text}"' if wanted.kind is Kind.DURATION else text
+        return f"… ({spec.expected})"
+    return f'"{text}"' if spec.kind is Kind.DURATION else text
 
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -154,16 +155,16 @@ def json_schema(providers: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
 def _models_within(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
     yield model
     for field in model.model_fields.values():
-        below = want(field).model
+        below = field_spec(field).model
         if below is not None:
             yield from _models_within(below)
 
 
 def _add_written_forms(model: type[BaseModel], properties: dict[str, Any]) -> None:
     for name, field in model.model_fields.items():
-        if want(field).kind is Kind.LIST:
+        if field_spec(field).kind is Kind.LIST:
             _allow_text(properties[name])
-        for form in written_forms(name, want(field)):
+        for form in written_forms(name, field_spec(field)):
             kind = "string" if form.endswith("_file") else "number"
             properties[form] = {"type": kind, "description": f"{field.description} Instead of {name}."}
 

@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 from pydantic import BaseModel, BeforeValidator, PlainValidator, SecretStr, WrapValidator
 
+from engram_discovery._text import comma_list
+
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-__all__ = ["FieldSpec", "Kind", "Phrase", "want", "wants"]
+__all__ = ["FieldSpec", "Kind", "Phrase", "field_spec", "field_specs"]
 
 
 class Kind(StrEnum):
     """The kinds of setting that are told apart before validation."""
 
-    TRUTH = "bool"
+    BOOLEAN = "bool"
     INTEGER = "int"
     NUMBER = "float"
     TEXT = "str"
@@ -65,7 +67,7 @@ class FieldSpec:
 
 
 _SCALARS: Mapping[Any, tuple[Kind, str]] = {
-    bool: (Kind.TRUTH, "true or false"),
+    bool: (Kind.BOOLEAN, "true or false"),
     int: (Kind.INTEGER, "an integer"),
     float: (Kind.NUMBER, "a number"),
     str: (Kind.TEXT, "text"),
@@ -73,17 +75,17 @@ _SCALARS: Mapping[Any, tuple[Kind, str]] = {
 
 
 @lru_cache(maxsize=128)
-def wants(model: type[BaseModel]) -> Mapping[str, FieldSpec]:
+def field_specs(model: type[BaseModel]) -> Mapping[str, FieldSpec]:
     """Tell what each field of a model wants. Remembered: a model does not change, and looking costs 0.01 ms a field."""
-    return MappingProxyType({name: want(field) for name, field in model.model_fields.items()})
+    return MappingProxyType({name: field_spec(field) for name, field in model.model_fields.items()})
 
 
-def want(field: FieldInfo) -> FieldSpec:
+def field_spec(field: FieldInfo) -> FieldSpec:
     """Tell what a field of a pydantic model wants."""
-    return _want(field.annotation, tuple(field.metadata))
+    return _spec(field.annotation, tuple(field.metadata))
 
 
-def _want(annotation: Any, metadata: tuple[Any, ...]) -> FieldSpec:
+def _spec(annotation: Any, metadata: tuple[Any, ...]) -> FieldSpec:
     annotation, metadata = _bare(annotation, metadata)
     secret = _holds_secrets(annotation)
     phrase = next((item for item in metadata if isinstance(item, Phrase)), None)
@@ -99,7 +101,7 @@ def _want(annotation: Any, metadata: tuple[Any, ...]) -> FieldSpec:
         return FieldSpec(Kind.MAPPING, secret, "a table")
     choices = _choices(annotation)
     if choices:
-        return FieldSpec(Kind.OTHER, secret, "one of " + ", ".join(f'"{choice}"' for choice in choices))
+        return FieldSpec(Kind.OTHER, secret, "one of " + comma_list(f'"{choice}"' for choice in choices))
     if annotation in _SCALARS and not any(
         isinstance(item, BeforeValidator | PlainValidator | WrapValidator) for item in metadata
     ):
@@ -125,7 +127,7 @@ def _bare(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, .
 
 def _item(annotation: Any) -> str:
     options = [option for option in get_args(annotation) if option is not ...]
-    return _want(options[0], ()).expected if len(options) == 1 else ""
+    return _spec(options[0], ()).expected if len(options) == 1 else ""
 
 
 def _holds_secrets(annotation: Any) -> bool:

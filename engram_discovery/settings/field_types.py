@@ -22,6 +22,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
+from engram_discovery.defaults import MAX_DURATION
 from engram_discovery.network.address import (
     DEFAULT_GOSSIP_PORT,
     canonical_host,
@@ -57,8 +58,6 @@ __all__ = [
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
 _NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
-#: Longer than any node runs; timers of the libraries behind us overflow somewhere beyond.
-_LONGEST = 36500 * 86400.0
 _EXPECTED = 'expected a duration such as 30, "30s" or "1m30s"'
 
 
@@ -81,8 +80,8 @@ def parse_duration(value: Any) -> float:
         raise ValueError(_EXPECTED)  # noqa: TRY004  pydantic takes no TypeError from a validator
     if not seconds >= 0:  # NaN is refused too
         raise ValueError("expected a duration that is not below zero")
-    if seconds > _LONGEST:
-        raise ValueError(f"expected a duration of at most {format_duration(_LONGEST)}")
+    if seconds > MAX_DURATION:
+        raise ValueError(f"expected a duration of at most {format_duration(MAX_DURATION)}")
     return float(seconds)
 
 

@@ -17,6 +17,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engram_discovery._text import comma_list
+from engram_discovery.defaults import MAX_SIMILAR_PROBLEMS
 from engram_discovery.errors import Problem
 from engram_discovery.settings.aliases import untag_discovery
 from engram_discovery.settings.assemble import assemble
@@ -28,7 +30,7 @@ from engram_discovery.settings.environment import (
 )
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.origins import Layer, Leaf, Origins, Tree, leaves
-from engram_discovery.settings.problems import MOST_ALIKE, rest_of
+from engram_discovery.settings.problems import count_rest
 from engram_discovery.settings.toml_file import SECRETS_FILE, read_settings_file
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ def try_load(
     layers.add(from_environment(environ))
     layers.add(from_assignments(cli_overrides))
     layers.add(from_mapping(overrides) if isinstance(overrides, Mapping) else from_assignments(overrides))
-    layers.warnings += _ignored(paths, environ)
+    layers.warnings += _dynaconf_files(paths, environ)
     return layers.outcome(host)
 
 
@@ -117,22 +119,22 @@ def merge(layers: Sequence[Tree]) -> Tree:
     for layer in layers:
         store.set(
             "cluster",
-            _opaque(layer),
+            _wrap_keys(layer),
             loader_identifier="layer",
             merge=True,
             validate=False,
             dotted_lookup=False,
         )
-    return _plain(store.get("CLUSTER"))
+    return _unwrap_keys(store.get("CLUSTER"))
 
 
-def _opaque(tree: Tree) -> dict[tuple[str], Any]:
+def _wrap_keys(tree: Tree) -> dict[tuple[str], Any]:
     """Wrap the keys: dynaconf acts on some, and takes ``a b``, ``A_B`` and ``a_b`` for one."""
-    return {(key,): node if isinstance(node, Leaf) else _opaque(node) for key, node in tree.items()}
+    return {(key,): node if isinstance(node, Leaf) else _wrap_keys(node) for key, node in tree.items()}
 
 
-def _plain(tree: dict[tuple[str], Any]) -> Tree:
-    return {key: node if isinstance(node, Leaf) else _plain(node) for (key,), node in tree.items()}
+def _unwrap_keys(tree: dict[tuple[str], Any]) -> Tree:
+    return {key: node if isinstance(node, Leaf) else _unwrap_keys(node) for (key,), node in tree.items()}
 
 
 def _dynaconf() -> Any:
@@ -165,9 +167,9 @@ class _Layers:
     def add_file(self, path: Path, layer: Layer, named_by: str = "") -> None:
         file = read_settings_file(path, layer, named_by=named_by)
         self.warnings += file.warnings
-        self.warnings += _steering(file.tree)
-        self.warnings += _outside(file.tree)
-        self.add((file.tree, [*file.problems, *_misspelt_top(file.tree, path)]))
+        self.warnings += _dynaconf_keys(file.tree)
+        self.warnings += _keys_outside_cluster(file.tree)
+        self.add((file.tree, [*file.problems, *_misspelt_table(file.tree, path)]))
 
     def outcome(self, host: HostOrFactory) -> Outcome:
         self.problems += untag_discovery(self.trees)
@@ -186,7 +188,7 @@ def _named_files(files: Sequence[str | Path], environ: Mapping[str, str]) -> tup
     return ([Path(DEFAULT_FILE)] if os.path.lexists(DEFAULT_FILE) else []), ""
 
 
-def _misspelt_top(tree: Tree, path: Path) -> Iterable[Problem]:
+def _misspelt_table(tree: Tree, path: Path) -> Iterable[Problem]:
     """Refuse ``[clutser]``; other tables belong to other parts of the program."""
     for key, node in tree.items():
         if key != "cluster" and get_close_matches(key.lower(), ["cluster"], cutoff=0.75):
@@ -194,7 +196,7 @@ def _misspelt_top(tree: Tree, path: Path) -> Iterable[Problem]:
             yield Problem(key, "unknown table", first, "did you mean cluster?")
 
 
-def _outside(tree: Tree) -> Iterable[Problem]:
+def _keys_outside_cluster(tree: Tree) -> Iterable[Problem]:
     """Name our keys at the top of a file without ``[cluster]``: nobody reads them, and the node would stay alone."""
     for key, node in tree.items():
         if "cluster" not in tree and key in ClusterSettings.model_fields:
@@ -204,24 +206,24 @@ def _outside(tree: Tree) -> Iterable[Problem]:
             )
 
 
-def _steering(tree: Tree) -> Iterable[Problem]:
+def _dynaconf_keys(tree: Tree) -> Iterable[Problem]:
     """Name the keys at the top of a file by which dynaconf would read further files, or merge otherwise."""
     keys = [key for key in tree if key.lower().startswith("dynaconf_")]
-    for key in keys[:MOST_ALIKE]:
+    for key in keys[:MAX_SIMILAR_PROBLEMS]:
         origin = str(tree[key].origin) if isinstance(tree[key], Leaf) else ""
         yield Problem(key, "ignored, because settings are data", origin, "remove it")
-    yield from rest_of(keys, "", "keys of dynaconf")
+    yield from count_rest(keys, "", "keys of dynaconf")
 
 
-def _ignored(paths: Sequence[Path], environ: Mapping[str, str]) -> Iterable[Problem]:
+def _dynaconf_files(paths: Sequence[Path], environ: Mapping[str, str]) -> Iterable[Problem]:
     """Name what dynaconf would have obeyed, in case somebody counts on it."""
     names = sorted(name for name in environ if name.endswith("_FOR_DYNACONF"))
     if names:
-        yield Problem("", f"ignored, because settings are data: {', '.join(names)}", "environment")
+        yield Problem("", f"ignored, because settings are data: {comma_list(names)}", "environment")
     for path in paths:
         for name in (*_IGNORED_FILES, f"{path.stem}.local{path.suffix}"):
-            beside = os.path.join(path.parent, name)  # noqa: PTH118  five times as fast, and this is done at each load
-            if os.path.exists(beside):  # noqa: PTH110
+            sibling = os.path.join(path.parent, name)  # noqa: PTH118  five times as fast, and this is done at each load
+            if os.path.exists(sibling):  # noqa: PTH110
                 yield Problem(
-                    "", f"ignored: {beside}", remedy="name it as a further settings file if it is one"
+                    "", f"ignored: {sibling}", remedy="name it as a further settings file if it is one"
                 )

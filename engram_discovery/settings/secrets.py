@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from engram_discovery._text import error_text
+from engram_discovery.defaults import MAX_SECRET_SIZE, MAX_SIMILAR_PROBLEMS, SECRET_READ_INTERVAL
 from engram_discovery.errors import Problem
 from engram_discovery.runtime.daemon_threads import DaemonThreads
-from engram_discovery.settings.problems import MOST_ALIKE, path_remedy
+from engram_discovery.settings.problems import lower_first, path_remedy
 from engram_discovery.settings.toml_file import read_bounded
 
 if TYPE_CHECKING:
@@ -26,10 +28,7 @@ if TYPE_CHECKING:
     from engram_discovery.runtime.clock import Clock
     from engram_discovery.settings.origins import Leaf
 
-__all__ = ["MAX_SECRET_BYTES", "Secret", "SecretResolver", "read_secret"]
-
-#: A token, a password or a key; what is larger is the wrong file.
-MAX_SECRET_BYTES = 64 * 1024
+__all__ = ["Secret", "SecretResolver", "read_secret"]
 
 
 class Secret(SecretStr):
@@ -67,7 +66,7 @@ class Secret(SecretStr):
         on_change: Callable[[], None],
         *,
         clock: Clock,
-        interval: float = 10.0,
+        interval: float = SECRET_READ_INTERVAL,
         on_error: Callable[[Exception], None] | None = None,
     ) -> None:
         """Read the file again every ``interval`` seconds and call ``on_change`` after each change, whoever found it.
@@ -106,7 +105,7 @@ def read_secret(path: Path) -> tuple[str, bool]:
         ValueError: It is empty, larger than 64 KiB, not UTF-8, or no regular file. The message never
             repeats it.
     """
-    data, mode = read_bounded(path, MAX_SECRET_BYTES)
+    data, mode = read_bounded(path, MAX_SECRET_SIZE)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -155,13 +154,12 @@ class SecretResolver:
             ValueError: ``name`` is no text.
         """
         file = (leaf.origin.directory or Path()) / _expect_text(name)
-        if len(self.problems) >= MOST_ALIKE:
+        if len(self.problems) >= MAX_SIMILAR_PROBLEMS:
             return Secret("", file)
         try:
             value, is_open = read_secret(file)
         except (OSError, ValueError) as error:
-            reason = (error.strerror or "unreadable").lower() if isinstance(error, OSError) else str(error)
-            found = f"the secret's file cannot be used: {file}: {reason}"
+            found = f"the secret's file cannot be used: {file}: {lower_first(error_text(error))}"
             self.problems.append(Problem(key, found, str(leaf.origin), path_remedy(name)))
             return Secret("", file)
         if is_open:

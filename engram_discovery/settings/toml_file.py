@@ -12,31 +12,22 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engram_discovery._text import error_text
+from engram_discovery.defaults import MAX_SETTINGS_FILE_SIZE, MAX_SETTINGS_PARTS, MAX_TABLE_DEPTH
 from engram_discovery.errors import Problem
 from engram_discovery.settings.origins import Layer, Leaf, Origin, Tree
+from engram_discovery.settings.problems import lower_first
 from engram_discovery.settings.toml_lines import Document, has_long_key, has_more_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "MAX_DEPTH",
-    "MAX_FILE_BYTES",
-    "MAX_PARTS",
     "SECRETS_FILE",
     "SettingsFile",
     "read_bounded",
     "read_settings_file",
 ]
-
-#: A settings file of a hundred nodes has a few kilobytes; what is larger is the wrong file.
-MAX_FILE_BYTES = 1024 * 1024
-
-#: Keys, tables and list elements of all tables together, so that every file is refused or read within 0.2 s.
-MAX_PARTS = 10_000
-
-#: Tables deeper than this are refused before anything walks them.
-MAX_DEPTH = 16
 
 #: Name of the secrets file, looked for beside the settings file.
 SECRETS_FILE = ".secrets.toml"
@@ -60,7 +51,7 @@ class SettingsFile:
 def read_settings_file(path: Path, layer: Layer, *, named_by: str = "") -> SettingsFile:
     """Read one TOML file into leaves with origins. Blocks for one bounded read; raises nothing."""
     try:
-        data, mode = read_bounded(path, MAX_FILE_BYTES)
+        data, mode = read_bounded(path, MAX_SETTINGS_FILE_SIZE)
     except (OSError, ValueError) as error:
         return SettingsFile({}, (_unreadable(path, error, named_by),))
     document = _parse(data)
@@ -68,7 +59,7 @@ def read_settings_file(path: Path, layer: Layer, *, named_by: str = "") -> Setti
         return SettingsFile({}, (Problem("", document, origin=str(path)),))
     text, tables = document
     tree = _leaves(tables, Origin(layer, str(path), (), Document(text), path.parent))
-    return SettingsFile(tree, warnings=_openness(path, layer, mode))
+    return SettingsFile(tree, warnings=_permission_warnings(path, layer, mode))
 
 
 def read_bounded(path: Path, limit: int) -> tuple[bytes, int]:
@@ -102,34 +93,29 @@ def _unreadable(path: Path, error: OSError | ValueError, named_by: str) -> Probl
     by = f" (named by {named_by})" if named_by else ""
     if isinstance(error, FileNotFoundError):
         return Problem("", f"settings file not found: {path}{by}", remedy="create it or name another one")
-    reason = (error.strerror or "unreadable").lower() if isinstance(error, OSError) else str(error)
-    return Problem("", f"settings file cannot be used: {path}{by}: {reason}")
+    return Problem("", f"settings file cannot be used: {path}{by}: {lower_first(error_text(error))}")
 
 
 def _parse(data: bytes) -> tuple[str, dict[str, Any]] | str:
     """Return text and tables, or the reason why not, which never repeats a value from the file."""
-    too_deep = f"tables are nested deeper than {MAX_DEPTH}"
+    too_deep = f"tables are nested deeper than {MAX_TABLE_DEPTH}"
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         return f"not UTF-8 (byte {error.start})"
-    if has_long_key(text, MAX_DEPTH):
+    if has_long_key(text, MAX_TABLE_DEPTH):
         return too_deep
-    if has_more_parts(text, MAX_PARTS):
-        return f"more than {MAX_PARTS} keys, tables and list elements"
+    if has_more_parts(text, MAX_SETTINGS_PARTS):
+        return f"more than {MAX_SETTINGS_PARTS} keys, tables and list elements"
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        return f"not valid TOML: {_lower_first(str(error))}"
+        return f"not valid TOML: {lower_first(str(error))}"
     except RecursionError:
         return "not valid TOML: nested too deeply"
     except ValueError:
         return "not valid TOML: a number is out of range"
-    return too_deep if _too_deep(tables, MAX_DEPTH) else (text, tables)
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    return too_deep if _too_deep(tables, MAX_TABLE_DEPTH) else (text, tables)
 
 
 def _too_deep(node: Any, allowed: int) -> bool:
@@ -148,7 +134,7 @@ def _leaves(node: dict[str, Any], above: Origin) -> Tree:
     return tree
 
 
-def _openness(path: Path, layer: Layer, mode: int) -> tuple[Problem, ...]:
+def _permission_warnings(path: Path, layer: Layer, mode: int) -> tuple[Problem, ...]:
     if layer is not Layer.SECRETS or not mode & stat.S_IROTH:
         return ()
     return (Problem("", f"{path} can be read by others", remedy=f"chmod 600 {path}"),)

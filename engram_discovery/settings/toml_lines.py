@@ -46,12 +46,12 @@ class Document:
         return next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
 
 
-def has_long_key(text: str, longest: int) -> bool:
-    """Tell, in linear time, whether a key has more parts than ``longest``; the text need not be TOML.
+def has_long_key(text: str, max_parts: int) -> bool:
+    """Tell, in linear time, whether a key has more parts than ``max_parts``; the text need not be TOML.
 
     ``tomllib`` takes quadratic time for such a key: 7 s for one of 20,000 parts.
     """
-    if text.count(".") < longest or not any(line.count(".") >= longest for line in text.split("\n")):
+    if text.count(".") < max_parts or not any(line.count(".") >= max_parts for line in text.split("\n")):
         return False
     dots = 0
     for match in _LEXEME.finditer(text):
@@ -60,24 +60,24 @@ def has_long_key(text: str, longest: int) -> bool:
             dots = 0
         elif lexeme[0] not in "#\"'":
             dots += lexeme.count(".")
-        if dots >= longest:
+        if dots >= max_parts:
             return True
     return False
 
 
-def has_more_parts(text: str, most: int) -> bool:
-    """Tell whether a document has more keys, tables and list elements than ``most``; the text need not be TOML.
+def has_more_parts(text: str, max_parts: int) -> bool:
+    """Tell whether a document has more keys, tables and list elements than ``max_parts``; the text need not be TOML.
 
     ``tomllib`` takes up to 0.1 ms for each: seconds for a file that is all keys.
     """
-    if _marks(text) <= most:
+    if _marks(text) <= max_parts:
         return False
     parts = 0
     for match in _LEXEME.finditer(text):
         lexeme = match.group()
         if lexeme[0] not in "\n#\"'":
             parts += _marks(lexeme)
-        if parts > most:
+        if parts > max_parts:
             return True
     return False
 
