@@ -1,4 +1,4 @@
-"""``engram-discovery config``: look at settings, check them, explain them, write them."""
+"""``engram-discovery config``: show settings, check them, explain them, write a starter file and the reference."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 __all__ = ["config_group"]
 
-#: The settings cannot be used; the same as for a wrong option.
+#: Exit status for settings that cannot be used; the same as click's for a wrong option.
 EXIT_SETTINGS = 2
 
 
 @click.group("config")
 def config_group() -> None:
-    """Look at the settings, check them, explain where a value came from.
+    """Show the settings, check them, explain the origin of a value.
 
-    Settings come from engram.toml, .secrets.toml beside it, ENGRAM_... variables and --set; the later wins.
+    Settings come from engram.toml, .secrets.toml beside it, ENGRAM_... variables and --set; the later takes precedence.
     """
 
 
@@ -42,7 +42,7 @@ def config_group() -> None:
 @json_option
 @click.pass_context
 def show(context: click.Context, files: Sequence[str], overrides: Sequence[str], *, as_json: bool) -> None:
-    """Show every setting with its value and where it came from. Secrets are shown as ****."""
+    """Show every setting with its value and origin. Secrets are shown as ****."""
     from engram_discovery.settings.show import rows
 
     settings = _loaded(context, files, overrides)
@@ -80,7 +80,7 @@ def check(context: click.Context, files: Sequence[str], overrides: Sequence[str]
 @click.argument("key")
 @settings_options
 def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
-    """Tell what KEY means, which layers set it, and which one won."""
+    """Explain KEY: its meaning, the layers that set it, and the effective one."""
     from engram_discovery.settings.environment import full_path
     from engram_discovery.settings.show import explain as explanation_of
 
@@ -90,14 +90,14 @@ def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
     try:
         explanation = explanation_of(full, outcome.origins, _installed_models(plugins))
     except KeyError as error:
-        raise click.UsageError(f"{full} is no key; {error.args[0]}".rstrip("; ")) from None
+        raise click.UsageError(f"{full} is not a key; {error.args[0]}".rstrip("; ")) from None
     click.echo(f"{explanation.key}: {explanation.description}")
     click.echo(f"  takes    {explanation.expected}\n  default  {explanation.default}")
     for number, (layer, value, origin) in enumerate(explanation.layers, start=1):
         won = "  <- in force" if number == len(explanation.layers) and not explanation.merged else ""
         click.echo(printable(f"  {layer:<12} {value}  ({origin}){won}"))
     if not explanation.layers:
-        click.echo("  nobody set it: the default is in force")
+        click.echo("  not set: the default is in force")
     _print_problems([problem for problem in outcome.problems if problem.key.startswith(full)])
 
 
@@ -174,7 +174,7 @@ def _host(plugins: PluginsSettings) -> PluginHost:
 
 
 def _provider_models(settings: Settings) -> dict[str, BaseModel]:
-    """Validate the tables of the selected providers; ``try_load`` has done so, so nothing can be wrong."""
+    """Return the validated tables of the selected providers; ``try_load`` validated them before, so none can fail."""
     if not settings.cluster.enabled:
         return {}
     host = _host(settings.cluster.plugins)
@@ -182,7 +182,7 @@ def _provider_models(settings: Settings) -> dict[str, BaseModel]:
 
 
 def _installed_models(plugins: PluginsSettings | None = None) -> dict[str, type[BaseModel]]:
-    """Return the settings model of every installed provider that can be loaded; name the others."""
+    """Return the settings model of every installed provider that can be loaded; warn of the others."""
     from engram_discovery.errors import PluginError
     from engram_discovery.settings.models import PluginsSettings
 
@@ -201,7 +201,7 @@ def _json_row(row: Row) -> dict[str, Any]:
 
 
 def _print_rows(found: Sequence[Row]) -> None:
-    """Print a table; columns are as wide as they must be, because a cut value is worse than a long line."""
+    """Print a table; columns are as wide as their longest value, because a cut value is worse than a long line."""
     key_width = max(len(row.key) for row in found)
     text_width = max(len(row.text) for row in found)
     for row in found:

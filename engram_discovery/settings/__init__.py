@@ -1,13 +1,13 @@
-"""Settings: layers, origins, secrets, and every problem at once. See ``load`` for the precedence.
+"""Settings: read in layers, merged, validated. Every value keeps its origin, and all problems are reported at once.
 
-    files ─┐
-    environment ─┴─> trees of leaves with origins ──> shapes (one way to write discovery) ──> load.merge
-                                                                                                 │
-    Settings (loaded) <── assemble: validate (fields, convert, resolve, validation_problems) + rules <──────┘
-           │
-           └─> render, schema, reference: what the ``config`` commands show
+Called by: ``cli``, or a program that embeds a node, once before the start; the ``config`` commands for their output.
+In: TOML files, environment variables, ``--set``, keywords, and from the plugin host the providers' models.
+Out: a frozen ``Settings``, or a ``SettingsError`` with every ``Problem``; the precedence is that of ``load``.
 
-``models`` declares the host's settings, ``values`` the kinds of value that models, also those of plugins, are made of.
+    toml_file ───┐
+    environment ─┴─> trees of leaves ──> aliases ──> load.merge ──> assemble ──> Settings ──> show (rows, explain)
+                     (origins)                                         └─ validate: secrets, problems
+    models (made of field_types) ──> field_info ──> validate, show, export (reference, starter file, schema)
 """
 
 from __future__ import annotations

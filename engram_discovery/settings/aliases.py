@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FILE_SUFFIX", "SECONDS", "keys_of", "suggest", "untag_discovery", "written_forms"]
 
-#: What one unit is in seconds, by the suffix of the key.
+#: Suffix of a duration's key to its unit in seconds.
 SECONDS = {"_sec": 1.0, "_ms": 0.001}
 
-#: Suffix of the key that names a secret's file.
+#: Suffix of the key that holds the path of a secret's file.
 FILE_SUFFIX = "_file"
 
 
@@ -41,13 +41,13 @@ def written_forms(key: str, spec: FieldSpec) -> tuple[str, ...]:
 
 @lru_cache(maxsize=128)
 def keys_of(model: type[BaseModel]) -> Mapping[str, str]:
-    """Map every key by which a field of a model may be written to the field. Remembered like ``field_specs``."""
+    """Map every key and alias of a model's fields to the name of the field. Cached like ``field_specs``."""
     others = {form: name for name, spec in field_specs(model).items() for form in written_forms(name, spec)}
     return MappingProxyType({**others, **{name: name for name in field_specs(model)}})
 
 
 def suggest(key: str, known: list[str], *, cutoff: float = 0.6) -> str:
-    """Return the nearest known name as a question, or nothing."""
+    """Return the nearest known name as the remedy ``did you mean …?``, or an empty string."""
     near = get_close_matches(key.lower(), known, n=1, cutoff=cutoff)
     return f"did you mean {near[0]}?" if near else ""
 
@@ -55,8 +55,8 @@ def suggest(key: str, known: list[str], *, cutoff: float = 0.6) -> str:
 def untag_discovery(layers: list[Tree]) -> list[Problem]:
     """Rewrite the tagged table of each ``[cluster]`` layer in place, lowest precedence first.
 
-    A layer may give keys of the tagged table without ``type`` (``ENGRAM_CLUSTER__DISCOVERY__PORT``) if a
-    layer below says which single provider is meant.
+    A layer may set keys of the tagged table without ``type`` (``ENGRAM_CLUSTER__DISCOVERY__PORT``) if a layer
+    below selects exactly one provider.
     """
     problems: list[Problem] = []
     selected: Leaf | None = None

@@ -1,4 +1,4 @@
-"""From the merged tree to ``Settings``: the host's keys, the rules between them, the tables of selected providers."""
+"""Assemble ``Settings`` from the merged tree: the host's keys, the rules between them, tables of providers."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ _PARTS = re.compile(r"[.\[]")
 
 
 class ProviderFactory(Protocol):
-    """What the settings ask of the plugin host."""
+    """The part of the plugin host that the settings use."""
 
     def provider(self, name: str) -> ProviderInfo:
         """Load a provider.
 
         Raises:
-            PluginError: It cannot be had.
+            PluginError: The provider is not installed, denied, or broken.
         """
 
     def known_providers(self) -> frozenset[str]:
-        """Return the names of the installed providers, importing none."""
+        """Return the names of the installed providers without importing them."""
 
 
 class RawTable(Mapping[str, Any]):
-    """A table as it was written. Its repr shows keys only: a value may be a secret."""
+    """A table as it was written. The repr shows keys only: a value may be a secret (ADR 12)."""
 
     __slots__ = ("_tree",)
 
@@ -85,8 +85,8 @@ class Settings:
     Attributes:
         cluster: The table ``[cluster]``.
         provider_tables: The tables ``[cluster.<provider>]`` as they were written.
-        origins: Dotted key to where its value came from; a key that is not there has its default.
-        warnings: What an operator should look at. To be logged by the program.
+        origins: Dotted key to the origin of its value; a key that has its default is absent.
+        warnings: Findings that an operator should check; the program logs them.
     """
 
     cluster: ClusterSettings
@@ -96,7 +96,7 @@ class Settings:
     _tables: Tree = field(default_factory=dict, repr=False)
 
     def provider_settings(self, info: ProviderInfo) -> BaseModel:
-        """Validate the provider's table by its own model. Reads the files that its secrets refer to.
+        """Validate the provider's table with its model. Blocks while it reads the files of the table's secrets.
 
         Raises:
             SettingsError: With every problem of the table.
@@ -107,20 +107,19 @@ class Settings:
         return cast("BaseModel", outcome.model)
 
 
-#: A plugin host, or what makes one from ``[cluster.plugins]``. It is asked for nothing unless the cluster
-#: is enabled.
+#: A plugin host, or a factory that makes one from ``[cluster.plugins]``. Used only if the cluster is enabled.
 HostOrFactory: TypeAlias = ProviderFactory | Callable[[PluginsSettings], ProviderFactory] | None
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a load came to.
+    """The result of a load.
 
     Attributes:
         settings: The settings; None if there is any problem.
-        problems: Everything that is wrong.
-        warnings: What an operator should look at.
-        origins: Where everything came from, also if something is wrong.
+        problems: The problems of all layers and providers.
+        warnings: Findings that an operator should check.
+        origins: The origins of all values, also if there are problems.
     """
 
     settings: Settings | None
@@ -140,7 +139,7 @@ class Outcome:
 
 
 def provider_table(tables: Tree, info: ProviderInfo) -> Validated[Any]:
-    """Validate the table of a provider by its own model."""
+    """Validate the table of a provider with its model."""
     return validate(info.settings_model, tables.get(info.name, {}), ("cluster", info.name))
 
 
@@ -151,7 +150,7 @@ def assemble(
     problems: list[Problem],
     warnings: Iterable[Problem] = (),
 ) -> Outcome:
-    """Validate the merged table ``[cluster]``, and go on after the first problem as far as it makes sense."""
+    """Validate the merged table ``[cluster]``; collect all problems instead of stopping at the first (ADR 11)."""
     own = {key: node for key, node in cluster.items() if _is_own(key, node)}
     tables: Tree = {key: node for key, node in cluster.items() if key not in own}
     checks = _Checks(tables, origins, [*problems], [*warnings])
@@ -174,7 +173,7 @@ def _is_own(key: str, node: Any) -> bool:
 
 
 def _without(own: Tree, invalid: frozenset[str]) -> Tree:
-    """Keep what is known and valid, so that everything else that is wrong can be told at once."""
+    """Keep the known and valid keys, so that the checks between keys can report their problems as well."""
     return {
         key: node for key, node in own.items() if key in ClusterSettings.model_fields and key not in invalid
     }
@@ -182,9 +181,10 @@ def _without(own: Tree, invalid: frozenset[str]) -> Tree:
 
 @dataclass(slots=True)
 class _Checks:
-    """Collects what is wrong beyond the host's own model.
+    """Collects the problems and warnings beyond those of the host's model.
 
-    Keys of the host that are wrong themselves are ``invalid``: nothing is derived from the defaults in their place.
+    ``invalid`` are the keys of the host that have a problem themselves. Checks that read them are left out, because
+    they would judge a default in place of the value.
     """
 
     tables: Tree
@@ -193,28 +193,26 @@ class _Checks:
     warnings: list[Problem] = field(default_factory=list)
 
     def add_result(self, validated: Validated[Any]) -> Any:
-        """Note what came of a table, and return its model."""
+        """Add the problems and warnings of a validated table; return its model."""
         self.problems += validated.problems
         self.warnings += validated.warnings
         return validated.model
 
     def between_keys(self, cluster: ClusterSettings, invalid: frozenset[str]) -> None:
-        """Apply the rules between the host's keys, if the cluster is enabled."""
+        """Check the rules between the host's keys, if the cluster is enabled."""
         if not _may_be_enabled(cluster, invalid):
             return
         self.problems += broken_rules(cluster, self.origins, invalid)
         if invalid & {"security", "network"} or cluster.security.require_encryption:
             return
         if exposed_without_key(cluster):
-            found = (
-                f"gossip at {cluster.network.swim_bind} is not encrypted: whoever reaches the port can join"
-            )
+            found = f"gossip at {cluster.network.swim_bind} is not encrypted: any process that reaches it can join"
             origin = str(self.origins.get("cluster.network.swim_bind", ""))
             remedy = "set one, made with `engram-discovery keygen`"
             self.warnings.append(Problem("cluster.security.keys", found, origin, remedy))
 
     def providers(self, cluster: ClusterSettings, invalid: frozenset[str], host: HostOrFactory) -> None:
-        """Look at the tables of providers; ask the host only if the cluster is enabled and tells what may be loaded."""
+        """Check the tables of providers; call the host only if the cluster is enabled."""
         misspelt = list(self._misspelt_tables(cluster.discovery))
         self.problems += misspelt
         if not _may_be_enabled(cluster, invalid) or invalid & {"discovery", "plugins"}:
@@ -228,7 +226,7 @@ class _Checks:
 
     def _selected(self, name: str, host: ProviderFactory | None) -> None:
         if name in RESERVED_TABLES:
-            self._refuse(f'"{name}" is a key of the host, no provider')
+            self._refuse(f'"{name}" is a key of the host, not a provider')
         elif host is not None:
             try:
                 self.add_result(provider_table(self.tables, host.provider(name)))
@@ -241,7 +239,7 @@ class _Checks:
                     self._refuse_strictly(error)
 
     def _refuse_strictly(self, error: PluginError) -> None:
-        """Refuse a plugin that nobody selected; once, however many providers are."""
+        """Report a broken plugin that is not selected, as ``plugins.strict`` demands; once for all providers."""
         key = "cluster.plugins.strict"
         problem = Problem(key, str(error), str(self.origins.get(key, "")))
         if problem not in self.problems:
@@ -252,7 +250,7 @@ class _Checks:
         self.problems.append(Problem("cluster.discovery", found, origin))
 
     def _misspelt_tables(self, selected: Iterable[str]) -> Iterator[Problem]:
-        """Refuse a table that nobody reads but that was surely meant for the host or a selected provider."""
+        """Report an unknown table whose name resembles a table of the host or of a selected provider."""
         known = [*ClusterSettings.model_fields, *selected]
         for name, tree in self.tables.items():
             remedy = "" if name in selected else suggest(name, known, cutoff=0.8)
@@ -260,7 +258,7 @@ class _Checks:
                 yield Problem(f"cluster.{name}", "unknown table", _origin(tree), remedy)
 
     def _unknown_tables(self, expected: Collection[str], host: ProviderFactory) -> Iterator[Problem]:
-        """Warn of the tables of nobody, except for the ``expected`` ones."""
+        """Warn of tables whose provider is not installed, except for the ``expected`` ones."""
         installed = host.known_providers() if self.tables else frozenset()
         unknown = [name for name in self.tables if name not in installed and name not in expected]
         for name in unknown[:MAX_SIMILAR_PROBLEMS]:

@@ -28,18 +28,18 @@ __all__ = ["json_schema", "reference_page", "starter_file"]
 _INTRODUCTION = """\
 # Settings
 
-This page is written by `engram-discovery config reference`. Do not edit it.
+`engram-discovery config reference` generates this page. Do not edit it.
 
 Every key can be set in `engram.toml`, in `.secrets.toml` beside it, as an environment variable, with `--set`
-and from code; the later of these wins, key by key. Lists are replaced, not joined.
-`engram-discovery config explain KEY` tells which layer won.
+and from code; the later of these takes precedence, key by key. Lists are replaced, not joined.
+`engram-discovery config explain KEY` shows every layer that sets a key, and the effective one.
 
 The environment variable of a key is its name in capitals with two underscores between the parts:
-`cluster.network.swim_bind` is `ENGRAM_CLUSTER__NETWORK__SWIM_BIND`. `ENGRAM_CONFIG` names the settings
-files. `--set` takes `KEY=VALUE`; a leading `cluster.` may be left out.
+`cluster.network.swim_bind` is `ENGRAM_CLUSTER__NETWORK__SWIM_BIND`. `ENGRAM_CONFIG` lists the settings
+files. `--set` accepts `KEY=VALUE`; the prefix `cluster.` is optional.
 
 A duration is a number of seconds or text such as `"250ms"`, `"30s"`, `"1m30s"` or `"1d"`; `KEY_sec` and
-`KEY_ms` take the bare number. A secret can also be given as `KEY_file = "PATH"` or `KEY = "file:PATH"`.
+`KEY_ms` accept the bare number. A secret can also be given as `KEY_file = "PATH"` or `KEY = "file:PATH"`.
 A list can also be given as text with commas. `~` in a path is not expanded. A file holds at most 1 MiB and 10,000
 keys, tables and list elements.
 """
@@ -54,7 +54,7 @@ def reference_page(providers: Mapping[str, type[BaseModel]]) -> str:
 
 
 def starter_file(provider: str, model: type[BaseModel]) -> str:
-    """Return a settings file for one provider; all but the provider's name is a comment with the default."""
+    """Return a settings file for one provider; every other key is a comment with its default."""
     lines = [
         "# Settings of engram-discovery. Lines that are commented out show the defaults.",
         "# Secrets belong into .secrets.toml beside this file (chmod 600) or into the environment.",
@@ -170,7 +170,7 @@ def _add_written_forms(model: type[BaseModel], properties: dict[str, Any]) -> No
 
 
 def _allow_text(schema: dict[str, Any]) -> None:
-    """Let a list be text with commas too, as it is read."""
+    """Allow text with commas in place of a list, as ``validate`` does."""
     about = {"title", "description", "default"}
     options = schema.get("anyOf") or [{key: schema.pop(key) for key in [*schema] if key not in about}]
     schema["anyOf"] = [*options, *([] if {"type": "string"} in options else [{"type": "string"}])]

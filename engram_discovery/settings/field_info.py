@@ -1,6 +1,6 @@
-"""What a field of a model wants, read from its annotation: the one place that looks inside pydantic's fields.
+"""The specification of a model's field, read from its annotation. Only this module inspects pydantic's fields.
 
-Loading, error messages, ``config show``, the schema and the reference all ask here, so they cannot disagree.
+Loading, error messages, ``config show``, the schema and the reference all use it, so they cannot disagree (ADR 11).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["FieldSpec", "Kind", "Phrase", "field_spec", "field_specs"]
 
 
 class Kind(StrEnum):
-    """The kinds of setting that are told apart before validation."""
+    """The kinds of setting that are distinguished before validation."""
 
     BOOLEAN = "bool"
     INTEGER = "int"
@@ -41,7 +41,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """What a type wants, in words; stands in ``Annotated`` beside the validator of a type of ``values``."""
+    """What a type accepts, in words, for error messages; part of its ``Annotated``, beside the validator."""
 
     text: str
     kind: Kind = Kind.OTHER
@@ -49,13 +49,13 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """What one field wants.
+    """The specification of one field.
 
     Attributes:
         kind: Its kind.
         secret: Whether it holds secrets, alone or in a list or mapping.
-        expected: In words: ``an integer 1..65535``.
-        item: What each element of a list wants, in words.
+        expected: What it accepts, in words: ``an integer 1..65535``.
+        item: What each element of a list accepts, in words.
         model: The model of a table.
     """
 
@@ -76,12 +76,12 @@ _SCALARS: Mapping[Any, tuple[Kind, str]] = {
 
 @lru_cache(maxsize=128)
 def field_specs(model: type[BaseModel]) -> Mapping[str, FieldSpec]:
-    """Tell what each field of a model wants. Remembered: a model does not change, and looking costs 0.01 ms a field."""
+    """Return the specification of each field of a model. Cached: a model is constant, and a field costs 0.01 ms."""
     return MappingProxyType({name: field_spec(field) for name, field in model.model_fields.items()})
 
 
 def field_spec(field: FieldInfo) -> FieldSpec:
-    """Tell what a field of a pydantic model wants."""
+    """Return the specification of one field of a pydantic model."""
     return _spec(field.annotation, tuple(field.metadata))
 
 
@@ -113,7 +113,7 @@ def _spec(annotation: Any, metadata: tuple[Any, ...]) -> FieldSpec:
 
 
 def _bare(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-    """Peel ``X | None`` and ``Annotated`` off."""
+    """Unwrap ``X | None`` and ``Annotated``."""
     while True:
         if get_origin(annotation) is Annotated:
             annotation, *inner = get_args(annotation)

@@ -75,7 +75,7 @@ class NetworkSettings(Table):
 
 
 class SwimSettings(Table):
-    """Failure detection. Leave alone unless the network is slow."""
+    """Failure detection. The defaults fit unless the network is slow."""
 
     profile: Literal["lan", "wan", "local"] = Field(default="lan", description="Preset of the timings.")
     probe_interval: Duration | None = Field(
@@ -85,12 +85,12 @@ class SwimSettings(Table):
         default=None, description="Wait for an answer; default by profile."
     )
     suspicion_mult: int | None = Field(
-        default=None, ge=1, description="Patience with a suspect; default by profile."
+        default=None, ge=1, description="Multiplier of the suspicion timeout; default by profile."
     )
 
 
 class ReplicationSettings(Table):
-    """How the service replicates; carried for it, not used here."""
+    """Replication of the service; passed on to it, not used by this package."""
 
     factor: int = Field(default=2, ge=1, description="Replicas of each memory space.")
     timeout_ms: int = Field(
@@ -100,14 +100,14 @@ class ReplicationSettings(Table):
 
 
 class HealthSettings(Table):
-    """What healthy means."""
+    """Thresholds of the cluster's health."""
 
-    interval: Duration = Field(default=10.0, description="Time between looks.")
+    interval: Duration = Field(default=10.0, description="Time between two checks.")
     degraded_below: float = Field(
-        default=0.8, gt=0, le=1, description="Below this share of alive nodes: degraded."
+        default=0.8, gt=0, le=1, description="Share of alive nodes below which the status is degraded."
     )
     critical_below: float = Field(
-        default=0.5, gt=0, le=1, description="Below this share of alive nodes: critical."
+        default=0.5, gt=0, le=1, description="Share of alive nodes below which the status is critical."
     )
     forget_left_after: Duration = Field(
         default=60.0, description="How long a node that left is still counted."
@@ -116,33 +116,33 @@ class HealthSettings(Table):
 
 
 class JoinSettings(Table):
-    """Finding the others."""
+    """Joining the cluster and healing it."""
 
     timeout: Duration = Field(default=5.0, description="Deadline for joining at start-up.")
     startup_timeout: Duration | None = Field(
-        default=None, description="Fail the start-up if nobody joined by then."
+        default=None, description="The start fails if no peer was joined by then."
     )
     heal_interval: Duration = Field(
-        default=60.0, description="Time between looks for peers that we do not know."
+        default=60.0, description="Time between healing rounds, which join unknown peers."
     )
-    min_peers: int = Field(default=1, ge=1, description="Contact at least so many peers.")
+    min_peers: int = Field(default=1, ge=1, description="Peers to contact at least.")
     rejoin_after_leave: bool = Field(
         default=True, description="Whether peers known before a graceful stop may be joined after it."
     )
 
 
 class RegistrationSettings(Table):
-    """Telling a registry that we are here, where the provider can."""
+    """Registration of this node with a registry, where the provider supports it."""
 
     enabled: bool = Field(default=True, description="Whether to register.")
     drain_delay: Delay = Field(default=0.0, description="Wait between turning unready and deregistering.")
 
 
 class PluginsSettings(Table):
-    """Which plugins may be loaded."""
+    """Plugins that may be loaded."""
 
-    allow: Names | None = Field(default=None, description="Only these; default: all that are installed.")
-    deny: Names = Field(default=(), description="Never these.")
+    allow: Names | None = Field(default=None, description="The only plugins to load; default: all installed.")
+    deny: Names = Field(default=(), description="Plugins that are never loaded.")
     strict: bool = Field(
         default=False,
         description="Whether any broken plugin is an error, selected or not, and one that leaves tasks running.",
@@ -150,7 +150,7 @@ class PluginsSettings(Table):
 
 
 class SecuritySettings(Table):
-    """Who may join."""
+    """Encryption of gossip."""
 
     keys: GossipKeys = Field(
         default=(), description="Gossip keys (base64, 32 bytes); the first one encrypts."
@@ -161,7 +161,7 @@ class SecuritySettings(Table):
 
 
 class ClusterSettings(Table):
-    """The table ``[cluster]``. Tables of providers are kept aside; see ``Settings.provider_tables``."""
+    """The table ``[cluster]``. Tables of providers are in ``Settings.provider_tables``."""
 
     enabled: bool = Field(default=False, description="Whether to form a cluster; single-node otherwise.")
     name: ClusterName = Field(
@@ -196,7 +196,7 @@ class ClusterSettings(Table):
     security: SecuritySettings = SecuritySettings()
 
 
-#: Names that no provider may have, because the host has a table or a key of that name.
+#: Names that a provider may not have, because a table or key of the host has that name.
 RESERVED_TABLES = frozenset(ClusterSettings.model_fields) | {"cluster"}
 
 
@@ -211,8 +211,8 @@ def broken_rules(
 
     Args:
         cluster: The settings.
-        origins: Where they came from.
-        invalid: Keys and tables that are wrong themselves; rules about them are left out.
+        origins: The origins of their values.
+        invalid: Keys and tables that have a problem themselves; rules that read them are left out (ADR 11).
     """
     for read, rule in _RULES.items():
         if not invalid.intersection(read):
@@ -221,7 +221,7 @@ def broken_rules(
 
 
 def exposed_without_key(cluster: ClusterSettings) -> bool:
-    """Tell whether gossip goes beyond this machine unencrypted."""
+    """Return whether gossip leaves this machine unencrypted."""
     return not cluster.security.keys and not is_loopback(parse_address(cluster.network.swim_bind).host)
 
 
@@ -271,7 +271,7 @@ def _unencrypted(cluster: ClusterSettings) -> Iterator[BrokenRule]:
         yield "cluster.security.keys", found, remedy
 
 
-#: What each rule reads, and the rule.
+#: The keys that each rule reads, and the rule.
 _RULES: Mapping[tuple[str, ...], Callable[[ClusterSettings], Iterator[BrokenRule]]] = {
     ("expected_size", "replication"): _replicas,
     ("expected_size", "ready_requires"): _readiness,

@@ -1,4 +1,4 @@
-"""Problems of settings: every one with its key, its origin and a remedy, also those that pydantic found."""
+"""Problems of settings, each with key, origin and remedy; pydantic's errors are translated into them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 
 def count_rest(things: Sized, key: str, what: str) -> list[Problem]:
-    """Count the things beyond those that are told one by one."""
+    """Return a problem that counts the things beyond ``MAX_SIMILAR_PROBLEMS``, which are reported one by one."""
     rest = len(things) - MAX_SIMILAR_PROBLEMS
     return [Problem(key, f"{rest} more {what}")] if rest > 0 else []
 
@@ -41,7 +41,7 @@ def lower_first(text: str) -> str:
 
 
 def path_remedy(path: object) -> str:
-    """Tell what to do about a path that a shell would have expanded."""
+    """Return the remedy for a path with ``~``, which a shell would expand; an empty string for another path."""
     is_home = isinstance(path, str) and path.startswith("~")
     return "~ is not expanded: write the whole path" if is_home else ""
 
@@ -53,7 +53,7 @@ class Place:
     Attributes:
         key: The last part of the key, as it was written: ``refresh_interval_sec``.
         leaf: The value and its origin.
-        want: What the field wants.
+        spec: The specification of the field.
     """
 
     key: str
@@ -67,8 +67,8 @@ class Place:
 
 
 def type_problem(key: str, expected: str, place: Place) -> Problem:
-    """Report a value of another kind than the field wants."""
-    if place.spec.kind is Kind.TABLE:  # whatever stands there may hold the secrets of the table
+    """Report a value of another kind than the field accepts."""
+    if place.spec.kind is Kind.TABLE:  # the value may contain secrets of the table (ADR 11)
         return Problem(
             key, f"expected {expected}", str(place.leaf.origin), bracket_remedy(key, place.leaf.value)
         )
@@ -78,7 +78,7 @@ def type_problem(key: str, expected: str, place: Place) -> Problem:
 
 
 def bracket_remedy(key: str, value: Any) -> str:
-    """Give the remedy for a table that was written as a list of tables."""
+    """Return the remedy for a table that was written as a list of tables; an empty string for another value."""
     is_list = isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
     return f"write [{key}], not [[{key}]]" if is_list else ""
 
@@ -86,10 +86,10 @@ def bracket_remedy(key: str, value: Any) -> str:
 def validation_problems(
     error: ValidationError, root: tuple[str, ...], places: Mapping[tuple[str, ...], Place]
 ) -> Iterator[Problem]:
-    """Turn pydantic's errors into problems: all of them, but of one table or list the first few and a count.
+    """Translate pydantic's errors into problems. Of one table or list, the first ones are reported, the rest counted.
 
     Args:
-        error: What pydantic raised for the table at ``root``.
+        error: The error of the table at ``root``.
         root: Path of the table.
         places: Where each value was written, by the path of its field.
     """
@@ -115,7 +115,7 @@ def _validation_problem(item: Any, root: tuple[str, ...], places: Mapping[tuple[
 
 
 def _problem_without_place(key: str, item: Any) -> Problem:
-    """Report what is missing, or what a model says of several fields together."""
+    """Report a missing field, or an error of a model's validator for several fields."""
     if item["type"] == "missing":
         return Problem(key, "required, but not set", remedy="set it")
     return Problem(key, _validator_message(item) or _pydantic_message(item))
@@ -132,7 +132,7 @@ def _reason(item: Any, place: Place) -> str:
 
 
 def _validator_message(item: Any) -> str:
-    """Return what a validator of ours or a plugin's said."""
+    """Return the message of a validator of this package or a plugin, or an empty string."""
     return str(item["ctx"]["error"]) if item["type"] in {"value_error", "assertion_error"} else ""
 
 
@@ -141,7 +141,7 @@ def _pydantic_message(item: Any) -> str:
 
 
 def _drop_quoted_secret(message: str, secret: Any) -> str:
-    """Drop a message that quotes the secret which it is about: a plugin's validator may."""
+    """Replace a message that contains the secret value, as that of a plugin's validator may (ADR 12)."""
     parts = secret if isinstance(secret, list | tuple) else [secret]
     quoted = any(str(part) in message for part in parts if str(part))
     return "not a value that is allowed here" if quoted else message

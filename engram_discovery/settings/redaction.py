@@ -1,4 +1,4 @@
-"""Write a value for people: short, and never a secret."""
+"""Redaction: format a value for messages and tables, short and without secrets (ADR 12)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from engram_discovery.settings.origins import Layer, Leaf
 
 __all__ = ["HIDDEN", "display_text", "is_hidden", "mask_userinfo"]
 
-#: What stands where a secret would be.
+#: Replaces a secret in every output.
 HIDDEN = "****"
 
 _USERINFO = re.compile(r"//[^/@\s]*@")
 
 
 def is_hidden(leaf: Leaf, *, secret: bool) -> bool:
-    """Tell whether a value must not be shown: the model says so, or it stands in the secrets file."""
+    """Return whether a value is redacted: its field is secret, or it is in the secrets file."""
     return secret or leaf.origin.layer is Layer.SECRETS
 
 
@@ -29,7 +29,7 @@ def mask_userinfo(text: str) -> str:
 
 
 def display_text(value: Any, *, max_length: int = MAX_SHOWN_LENGTH) -> str:
-    """Write a value as JSON would, cut to ``max_length`` characters, without the user and password of a URL."""
+    """Format a value as JSON, cut to ``max_length`` characters, without the user and password of a URL."""
     if isinstance(value, list | tuple | set | frozenset):
         text = "[" + comma_list(display_text(item, max_length=max_length) for item in value) + "]"
     elif isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Show settings to people and programs: every key with its value and origin, no secret among them."""
+"""Rows and explanations of the ``config`` commands: every key with its value and origin, secrets redacted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "Row", "explain", "key_specs", "rows"]
 
-#: Stands where a setting has no value and no default.
+#: Text of a setting without value and default.
 UNSET = "unset"
 
 
@@ -33,9 +33,9 @@ class Row:
     Attributes:
         key: Dotted key.
         value: JSON-serialisable; a secret is ``****``.
-        text: The same for people.
-        origin: Where it came from; ``default`` if from nowhere.
-        is_default: Whether nobody set it.
+        text: The value as text for a table.
+        origin: Its origin; ``default`` if no layer sets it.
+        is_default: Whether no layer sets it.
     """
 
     key: str
@@ -47,16 +47,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that is known of one key.
+    """The explanation of one key.
 
     Attributes:
         key: Dotted key.
-        expected: What it takes, in words.
-        description: What it means.
-        layers: Layer, value and origin of each layer that set it, lowest precedence first: the last one won,
-            or, for a table of free keys, the last one that set each of them.
+        expected: What it accepts, in words.
+        description: Its meaning.
+        layers: Layer, value and origin of each layer that sets it, lowest precedence first. The last one is
+            effective; for a table of free keys, the last one that sets each of them.
         merged: Whether it is a table of free keys.
-        default: The default for people, if there is one.
+        default: The default as text; ``required`` or ``unset`` without one.
     """
 
     key: str
@@ -72,8 +72,8 @@ def rows(settings: Settings, models: Mapping[str, BaseModel]) -> Iterator[Row]:
 
     Args:
         settings: The settings.
-        models: Provider to its validated settings. Tables of other providers are shown without values,
-            because nobody can tell which of them are secret.
+        models: Provider to its validated settings. Tables of other providers are shown without values, because
+            without a model their secrets are unknown (ADR 12).
     """
     yield from _rows(settings.cluster, "cluster", settings.origins)
     for name, model in models.items():
@@ -86,10 +86,10 @@ def rows(settings: Settings, models: Mapping[str, BaseModel]) -> Iterator[Row]:
 
 
 def explain(key: str, origins: Origins, models: Mapping[str, type[BaseModel]]) -> Explanation:
-    """Tell which layers set a key, and which won.
+    """Explain which layers set a key, and which one is effective.
 
     Raises:
-        KeyError: There is no such key; the argument is what else to ask for, or empty.
+        KeyError: The key is unknown; the argument is a suggestion, or empty.
     """
     specs = key_specs(models)
     if key not in specs:
@@ -111,7 +111,7 @@ def explain(key: str, origins: Origins, models: Mapping[str, type[BaseModel]]) -
 
 
 def key_specs(models: Mapping[str, type[BaseModel]]) -> dict[str, tuple[FieldSpec, str, str]]:
-    """Return what each key wants, its description and its default, for the host and the given providers."""
+    """Return specification, description and default of each key of the host and the given providers."""
     found: dict[str, tuple[FieldSpec, str, str]] = {}
     _collect(ClusterSettings, "cluster", found)
     for name, model in models.items():
@@ -120,7 +120,7 @@ def key_specs(models: Mapping[str, type[BaseModel]]) -> dict[str, tuple[FieldSpe
 
 
 def default_text(value: Any, spec: FieldSpec) -> str:
-    """Write a default, or any validated value, for people."""
+    """Format a default, or any validated value, as text."""
     plain = _json_value(value)
     if plain is None:
         return UNSET
@@ -172,7 +172,7 @@ def _layer_text(leaf: Leaf, spec: FieldSpec) -> str:
 
 
 def _json_value(value: Any) -> Any:
-    """Turn a validated value into what JSON knows, without secrets."""
+    """Convert a validated value to JSON types, with secrets redacted."""
     if isinstance(value, SecretStr):
         return HIDDEN
     if isinstance(value, Enum):

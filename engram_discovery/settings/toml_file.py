@@ -1,7 +1,7 @@
-"""Read settings files: bounded, never blocking on a pipe, and with an error that names file, line and rule.
+"""Read TOML settings files: bounded in size, without blocking on a pipe, with the line of every key.
 
-Nothing here raises for a bad file; it returns the problem, so that all files are looked at, and so that no
-traceback passes through a frame that holds a file's text.
+A bad file is returned as a ``Problem``, not raised: all files are read before the problems are reported, and no
+traceback contains a frame that holds the text of a file (ADR 12).
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ __all__ = [
     "read_settings_file",
 ]
 
-#: Name of the secrets file, looked for beside the settings file.
+#: Name of the secrets file, in the directory of the settings file.
 SECRETS_FILE = ".secrets.toml"
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """What one file gave.
+    """The result of reading one file.
 
     Attributes:
-        tree: Its tables, empty if there was a problem.
-        problems: What keeps the file from being used.
-        warnings: What an operator should look at.
+        tree: Its tables; empty if there is a problem.
+        problems: The reasons why the file cannot be used.
+        warnings: Findings that an operator should check.
     """
 
     tree: Tree
@@ -49,7 +49,7 @@ class SettingsFile:
 
 
 def read_settings_file(path: Path, layer: Layer, *, named_by: str = "") -> SettingsFile:
-    """Read one TOML file into leaves with origins. Blocks for one bounded read; raises nothing."""
+    """Read one TOML file into leaves with origins. Blocks for one bounded read; reports errors as problems."""
     try:
         data, mode = read_bounded(path, MAX_SETTINGS_FILE_SIZE)
     except (OSError, ValueError) as error:
@@ -65,11 +65,11 @@ def read_settings_file(path: Path, layer: Layer, *, named_by: str = "") -> Setti
 def read_bounded(path: Path, limit: int) -> tuple[bytes, int]:
     """Read a regular file of at most ``limit`` bytes; return its bytes and its mode.
 
-    It is opened without waiting, so a pipe or a device is refused rather than waited for.
+    Opens with ``O_NONBLOCK``, so that a pipe or a device is rejected instead of blocking the call.
 
     Raises:
-        OSError: It cannot be opened.
-        ValueError: It is no regular file, or too large. The message says which.
+        OSError: The file cannot be opened.
+        ValueError: Not a regular file, or too large; the message gives the reason.
     """
     _expect_regular(path.stat().st_mode)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -97,7 +97,7 @@ def _unreadable(path: Path, error: OSError | ValueError, named_by: str) -> Probl
 
 
 def _parse(data: bytes) -> tuple[str, dict[str, Any]] | str:
-    """Return text and tables, or the reason why not, which never repeats a value from the file."""
+    """Return text and tables, or the reason of the failure; the reason contains no value of the file."""
     too_deep = f"tables are nested deeper than {MAX_TABLE_DEPTH}"
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")

@@ -45,12 +45,12 @@ _BARE_NUMBER = FieldSpec(Kind.NUMBER, secret=False, expected="a number")
 
 @dataclass(slots=True)
 class Validated(Generic[M]):
-    """What came of one table.
+    """The result of one table.
 
     Attributes:
         model: The model; None if there is any problem.
-        problems: Everything that is wrong.
-        warnings: What an operator should look at.
+        problems: All problems of the table.
+        warnings: Findings that an operator should check.
     """
 
     model: M | None = None
@@ -59,7 +59,7 @@ class Validated(Generic[M]):
 
 
 def validate(model: type[M], tree: Tree, path: tuple[str, ...]) -> Validated[M]:
-    """Validate ``tree``, which stands at ``path``, by ``model``. Reads the files that secrets refer to."""
+    """Validate the table ``tree`` at ``path`` with ``model``. Blocks while it reads the files of secrets."""
     reader = _TableReader()
     values = reader.table(model, tree, path)
     problems = [*reader.problems, *reader.secrets.problems]
@@ -75,14 +75,14 @@ def validate(model: type[M], tree: Tree, path: tuple[str, ...]) -> Validated[M]:
 
 
 class _TableReader:
-    """One pass over a tree: converts what can be converted, and remembers where everything stood."""
+    """One pass over a tree: converts the values of known fields and records where each was written."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.secrets = SecretResolver()
         self.places: dict[tuple[str, ...], Place] = {}
         self.left_out: set[str] = set()
-        """Fields that have a problem already: that they are missing now is no second one."""
+        """Fields that already have a problem: pydantic's error that they are missing is not a second one."""
 
     def table(self, model: type[BaseModel], tree: Tree, path: tuple[str, ...]) -> dict[str, Any]:
         """Convert one table; fields with a problem are left out."""
@@ -103,7 +103,7 @@ class _TableReader:
     def _choose_keys(
         self, tree: Tree, canonical: Mapping[str, str], path: tuple[str, ...]
     ) -> Iterator[tuple[str, str]]:
-        """Pair each field with the key that it is written by: the higher layer's, if there are two."""
+        """Pair each field with the key that sets it: that of the higher layer, if two keys do."""
         chosen: dict[str, str] = {}
         for key in tree:
             if key in canonical:
@@ -133,7 +133,7 @@ class _TableReader:
         """Convert one value.
 
         Raises:
-            ValueError: It is of another kind.
+            ValueError: The value is of another kind.
         """
         self.places[path] = Place(written, leaf, spec)
         suffix, key = written.removeprefix(path[-1]), ".".join((*path[:-1], written))
@@ -146,10 +146,10 @@ class _TableReader:
         return self.secrets.resolve(value, leaf, key) if spec.secret else value
 
     def _convert_table(self, node: Tree, spec: FieldSpec, path: tuple[str, ...]) -> dict[str, Any]:
-        """Convert a table that is a field: of a model's keys, or of any.
+        """Convert a table that is the value of a field: a nested model, or a mapping with free keys.
 
         Raises:
-            ValueError: The field is no table.
+            ValueError: The field does not accept a table.
         """
         if spec.model is not None:
             return self.table(spec.model, node, path)
@@ -199,10 +199,10 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 
 
 def convert(leaf: Leaf, spec: FieldSpec) -> Any:
-    """Return the value as ``want`` wants it.
+    """Return the value in the type of ``spec``.
 
     Raises:
-        ValueError: It is something else. The message is empty: the caller says what was expected.
+        ValueError: The value is of another kind. The message is empty: the caller reports what the field expects.
     """
     value = leaf.value
     match spec.kind:
@@ -213,7 +213,7 @@ def convert(leaf: Leaf, spec: FieldSpec) -> Any:
         case Kind.NUMBER:
             return _number(value, is_text=leaf.is_text)
         case Kind.PATH if isinstance(value, str) and value.startswith("~"):
-            raise ValueError  # a directory of that name would be made in the working directory
+            raise ValueError  # a directory named "~" would be created in the working directory
         case Kind.LIST if isinstance(value, str):
             return _list(value)
         case Kind.MAPPING if leaf.is_text:
@@ -249,7 +249,7 @@ def _number(value: Any, *, is_text: bool) -> float:
 
 
 def _list(text: str) -> Any:
-    """Read a TOML list, or a comma list, whose first element may be ``[::1]:7946``."""
+    """Parse a TOML list, or a comma list, whose first element may be ``[::1]:7946``."""
     if text.lstrip().startswith("["):
         try:
             return _toml(text)

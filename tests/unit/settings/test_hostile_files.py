@@ -28,7 +28,7 @@ def _refused(path: Path, **more: object) -> str:
         load_settings(path, environ={}, **more)  # type: ignore[arg-type]
     assert (
         time.process_time() - started < 5.0
-    )  # quadratic work takes minutes; tests.bench.settings tells the times
+    )  # quadratic work takes minutes; tests.bench.settings measures the times
     message = str(raised.value)
     assert str(path) in message
     assert CANARY not in message
@@ -130,7 +130,7 @@ def test_a_secrets_file_that_cannot_be_read_is_an_error_too(tmp_path: Path) -> N
         load_settings(tmp_path / "engram.toml", environ={})
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without read permission")
 def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     """A file that we may not read is refused with the reason."""
     path = tmp_path / "engram.toml"
@@ -150,7 +150,7 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
 
 FULL: dict[str, str] = {
     "keys": "[cluster]\n" + "k = 1\n",
-    "keys of somebody else": "[storage]\n" + "k = 1\n",
+    "keys of another program": "[storage]\n" + "k = 1\n",
     "tables": "[cluster]\n" + "[cluster.x]\n",
     "arrays of tables": "[cluster]\n" + "[[cluster.x]]\n",
     "inline tables": "[cluster]\n" + "x = {a = {b = {}}}\n",
@@ -162,7 +162,7 @@ FULL: dict[str, str] = {
 
 @pytest.mark.parametrize("shape", FULL)
 def test_a_large_file_full_of_keys_is_refused_before_it_is_parsed(tmp_path: Path, shape: str) -> None:
-    """A file below the limit of bytes can still hold more than the parser reads in a second: nobody waits for it."""
+    """A file below the limit of bytes can still hold more than the parser reads in a second."""
     head, line = FULL[shape].split("\n", 1)
     path = tmp_path / "engram.toml"
     path.write_text(f"{head}\n" + line * (MAX_SETTINGS_PARTS + 1))

@@ -136,7 +136,7 @@ def test_a_secret_file_that_others_can_read_is_warned_of(
 
 
 def test_a_secrets_file_that_others_can_read_is_warned_of(load: Load, tmp_path: Path) -> None:
-    """The secrets file is looked at too."""
+    """The secrets file is checked too."""
     load(secrets="[cluster]")
     (tmp_path / ".secrets.toml").chmod(0o644)
 
