@@ -1,8 +1,9 @@
-"""What holds for every test run."""
+"""Set up every test run."""
 
 from __future__ import annotations
 
 import gc
+import signal
 from contextlib import suppress
 
 with suppress(ModuleNotFoundError):  # the examples are tested without it
@@ -13,7 +14,13 @@ with suppress(ModuleNotFoundError):  # the examples are tested without it
     settings.load_profile("no-deadline")
 
 
+def pytest_configure() -> None:
+    """Restore Ctrl-C: a shell ignores SIGINT for a job in the background, and child processes would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector from looking through all that was imported, again and again: a tenth of the time."""
+    """Freeze the imported objects: the garbage collector would take a tenth of the time to scan them again."""
     gc.collect()
     gc.freeze()

@@ -78,6 +78,15 @@ MAX_SHOWN_LENGTH = 60
 
 # --- host: loading plugins and calling hooks -----------------------------------------------------------------
 
+#: Seconds for the import of a plugin or one hook. Hooks are cheap by contract; a cold import from a slow disk is not.
+HOOK_TIMEOUT = 10.0
+
+#: Objects that one hook may create: an end to a generator that never stops.
+MAX_HOOK_RESULTS = 1000
+
+#: Characters of an exception's message from a hook that are kept.
+MAX_HOOK_MESSAGE_LENGTH = 300
+
 # --- sources: polling, watching, validation, peer cache ------------------------------------------------------
 
 #: Longest seconds between two rounds of a working source; a shorter TTL wins, down to the next constant. Prometheus
@@ -214,5 +223,22 @@ LEAVE_TIMEOUT = 2.0
 CLOSE_TIMEOUT = 5.0
 
 # --- http and metrics ----------------------------------------------------------------------------------------
+
+#: Nodes in one body; more are left out and ``"truncated": true`` is set. A thousand take 0.3 MB.
+MAX_BODY_NODES = 1000
+
+#: Endpoints that are not joined on the status page.
+MAX_STATUS_NOT_JOINED = 20
+
+#: Limits of connections (ADR 84): seconds from one response to the next, and connections at once. A probe takes
+#: milliseconds; 200 connections fit the file descriptors of any system.
+CONNECTION_TIMEOUT = 10.0
+MAX_CONNECTIONS = 200
+
+#: Pending connections of the listening socket, seconds that an idle connection is kept (less than CONNECTION_TIMEOUT,
+#: so that it ends with a response), and seconds for clients to read responses at close.
+HTTP_BACKLOG = 128
+HTTP_KEEP_ALIVE = 5
+HTTP_CLOSE_TIMEOUT = 2
 
 # --- cli -----------------------------------------------------------------------------------------------------

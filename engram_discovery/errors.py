@@ -6,7 +6,7 @@
     │  ├─ PluginLoadError               a plugin's module could not be imported
     │  ├─ PluginConflictError           two distributions offer one provider
     │  ├─ PluginIncompatibleError       wrong API version, unknown or misshaped hook
-    │  └─ ProviderNotFoundError         the settings name a provider that nobody offers
+    │  └─ ProviderNotFoundError         the settings name a provider that no plugin declares
     ├─ CallFailedError                  a call to the outside failed; carries a ``FailureKind``
     │  ├─ DiscoveryError                one round of a source failed; never means "no peers"
     │  ├─ RegistrationError             a registry refused, lost the record or did not answer
@@ -17,8 +17,8 @@
        ├─ JoinError                     not one endpoint was joined
        └─ NameConflictError             another live node runs under our node id
 
-Messages are lower case, without a full stop, and say the setting, where its value came from and what to do.
-No message ever holds a secret.
+Messages are lower case, without a full stop: the setting, the origin of its value, and the remedy.
+No message contains a secret.
 """
 
 from __future__ import annotations

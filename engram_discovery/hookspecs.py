@@ -37,12 +37,12 @@ How the contract changes. A later version of ``engram-discovery`` may
 - add hooks, and append arguments to a hook. A plugin is passed only those that it names; one that needs a new one
   depends on the version that brought it, since an older host refuses it;
 - add fields with defaults to ``PluginContext`` and to the types, and optional methods to protocols, like ``watch``;
-- deprecate a hook or an argument. It goes on working, and whoever uses it is told what to use instead: by the log event
+- deprecate a hook or an argument. It continues to work, and its users get the replacement: by the log event
   ``plugin.deprecated``, by the commands ``plugins --all`` and ``doctor``, and by a ``DeprecationWarning``, which pytest
   shows to the plugin's authors.
 
 Anything else that would break a plugin, such as dropping what is deprecated, raises ``API_VERSION``. A host refuses
-a plugin whose ``ProviderInfo.requires_api`` is another version than its own, and says which of the two to upgrade.
+a plugin whose ``ProviderInfo.requires_api`` is another version than its own, and names which of the two to upgrade.
 """
 
 from __future__ import annotations
@@ -117,10 +117,10 @@ class MembershipConfig:
         identity: This node.
         bind: Address to bind; may be a wildcard, and port 0 lets the system choose.
         advertise: Address that others reach us at; never a wildcard. Port 0 means: the bound port.
-        api_addr: API address to tell the others.
+        api_addr: API address to gossip.
         keys: Gossip keys (base64, 32 bytes), the first encrypts; empty means plaintext.
-        spaces: Memory spaces to tell the others.
-        zone: Availability zone to tell the others.
+        spaces: Memory spaces to gossip.
+        zone: Availability zone to gossip.
         forget_left_after: Seconds for which a member that left is still listed.
         forget_dead_after: Seconds for which a dead member is still listed.
         tuning: The table ``[cluster.swim]``, engine-specific.

@@ -1,4 +1,4 @@
-"""What providers and engines look like. Structural: there is nothing to inherit from.
+"""The protocols of providers and engines. Structural: there is nothing to inherit from.
 
 All coroutines are called under a deadline of the host's and may be cancelled at any await; they must then close
 what they opened. None may block the event loop, read the environment, or configure logging. A task that is begun in a
@@ -16,7 +16,7 @@ call ends by ``aclose``: what is left running is cancelled by the host, which na
                 raise DiscoveryError(f"{self._path}: {error}", kind=FailureKind.UNAVAILABLE) from error
             except (ValueError, TypeError, AttributeError) as error:
                 raise DiscoveryError(f"{self._path}: no list", kind=FailureKind.BAD_DATA) from error
-            return Found(endpoints) if endpoints else Empty(f"{self._path} lists nobody")
+            return Found(endpoints) if endpoints else Empty(f"{self._path} lists no peer")
 
         async def aclose(self):
             pass
@@ -50,16 +50,16 @@ __all__ = ["Discoverer", "HealthCheck", "Membership", "Registrar", "WatchingDisc
 
 @runtime_checkable
 class Discoverer(Protocol):
-    """Answers one question: where are our peers? The host refreshes, retries, remembers and logs."""
+    """Finds the endpoints of peers. The host refreshes, retries, keeps the last known good answer and logs."""
 
     async def discover(self) -> Found | Empty:
         """Ask once.
 
         Returns:
-            ``Found`` with at least one endpoint, or ``Empty`` if the source says with authority that there is nobody.
+            ``Found`` with at least one endpoint, or ``Empty`` if the source states with authority that there is none.
 
         Raises:
-            DiscoveryError: The source could not be asked or answered nonsense. The host keeps the peers it knows.
+            DiscoveryError: The source could not be read, or its data are malformed. Known endpoints are kept.
         """
 
     async def aclose(self) -> None:
@@ -68,7 +68,7 @@ class Discoverer(Protocol):
 
 @runtime_checkable
 class WatchingDiscoverer(Discoverer, Protocol):
-    """A discoverer that is told of changes. The host still calls ``discover`` now and then, as a safety net."""
+    """A discoverer that reports changes. The host still calls ``discover`` every few minutes, as a safety net."""
 
     def watch(self) -> AsyncIterator[Found | Empty]:
         """Yield the whole answer at once and after each change, for as long as the host iterates.
@@ -97,7 +97,7 @@ class Registrar(Protocol):
         """
 
     async def verify(self) -> bool:
-        """Read our own record back and tell whether it is there and ours. A write's success proves nothing.
+        """Read the record back; return whether it is present and ours. A successful write proves nothing.
 
         Raises:
             RegistrationError: The registry could not be read.
@@ -116,12 +116,12 @@ class Registrar(Protocol):
 
 @runtime_checkable
 class WatchingRegistrar(Registrar, Protocol):
-    """A registrar that is told when something happens to its record. The host still verifies now and then."""
+    """A registrar that reports changes of its record. The host still verifies regularly."""
 
     async def wait_for_change(self) -> None:
-        """Return when the record may have changed or gone; wait for ever otherwise. Called while it is registered.
+        """Block until the record may have changed. Called only while registered; the host then verifies.
 
-        The host then verifies, and calls it again, at most once a second. If it raises, the regular reading must do.
+        The host calls it again at most once a second. If it raises, only the regular verification remains.
         """
 
 
@@ -134,7 +134,7 @@ class HealthCheck(Protocol):
         """A short constant name, such as ``consul``. It becomes a metric label: never an address."""
 
     async def check(self) -> CheckResult:
-        """Look once. Any exception counts as critical."""
+        """Check once. Any exception counts as critical."""
 
 
 @runtime_checkable
@@ -150,7 +150,7 @@ class Membership(Protocol):
         """This node as it presents itself. Valid after ``start``."""
 
     async def start(self) -> None:
-        """Open the socket and answer gossip. Joins nobody.
+        """Open the socket and answer gossip. Joins no member.
 
         Raises:
             BindError: The address is in use, not on this host, or not permitted.
@@ -173,7 +173,7 @@ class Membership(Protocol):
         """Return the engine's counters by name."""
 
     async def set_spaces(self, spaces: Sequence[str]) -> None:
-        """Tell the cluster which memory spaces this node holds. More than fit are counted, not dropped silently."""
+        """Gossip which memory spaces this node holds. Those that do not fit are counted."""
 
     async def rotate_key(self, action: str, key: str) -> tuple[str, ...]:
         """Change the keyring of this node: ``install`` a key everywhere, then ``use`` it, then ``remove`` the old.
@@ -186,7 +186,7 @@ class Membership(Protocol):
         """
 
     async def leave(self, timeout: float) -> None:
-        """Tell the others that we go, waiting up to ``timeout`` seconds for the news to spread."""
+        """Leave the cluster, waiting up to ``timeout`` seconds for the message to spread."""
 
     async def aclose(self) -> None:
         """Close socket, tasks and threads. Without ``leave`` before, the others see a crash."""

@@ -53,8 +53,8 @@ class Endpoint:
         zone: Availability zone, where the source knows it.
         tags: Tags of the record.
         meta: Further facts of the record; never a secret.
-        source: Name of the provider that told us.
-        ttl: Seconds for which the source says the record holds, if it says so.
+        source: Name of the provider.
+        ttl: Seconds for which the record is valid, if the source gives it.
     """
 
     host: str
@@ -94,7 +94,7 @@ class Found:
     Attributes:
         endpoints: At least one.
         complete: False if the source knows that some are missing; those missing keep their last address.
-        ttl: Seconds after which the answer should be fetched again, if the source says so.
+        ttl: Seconds after which to refresh the answer, if the source gives it.
         detail: How the answer was got, for people: ``"SRV _gossip._tcp.engram.example"``.
     """
 
@@ -111,11 +111,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """A source answered, with authority, that there is nobody. An error is never Empty: raise ``DiscoveryError``.
+    """A source states with authority that there are no endpoints. An error is never Empty: raise ``DiscoveryError``.
 
     Attributes:
         reason: Why, for people: ``"NXDOMAIN for engram.example"``.
-        ttl: Seconds after which to ask again, if the source says so.
+        ttl: Seconds after which to refresh, if the source gives it.
     """
 
     reason: str
@@ -142,7 +142,7 @@ class NodeIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRecord:
-    """What a registry is told about a node.
+    """The record of a node in a registry.
 
     Attributes:
         identity: Who it is.
@@ -226,13 +226,13 @@ class Member:
         node_id: Its id.
         generation: Which run of it; a restart has a higher one.
         addr: Its gossip address.
-        api_addr: Its API address, if it told one.
+        api_addr: Its API address, if known.
         state: Its state.
         incarnation: SWIM's counter within one run; only the member itself raises it.
         updated_at: Monotonic seconds (of the clock in use) at which our view of it last changed.
-        spaces: The memory spaces that it told.
+        spaces: The memory spaces in its metadata.
         spaces_omitted: How many more it holds that did not fit into its gossip metadata.
-        zone: Its availability zone, if it told one.
+        zone: Its availability zone, if known.
         is_self: Whether it is this node.
     """
 
@@ -274,28 +274,28 @@ class MembershipEvent:
 
 
 class JoinOutcome(StrEnum):
-    """What became of one endpoint that was to be joined."""
+    """The outcome of one attempt to join an endpoint."""
 
     JOINED = "joined"
     SELF = "self"
-    """It was ourselves: never counts as a join."""
+    """This node itself: never counts as a join."""
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
     SILENT = "silent"
     """No answer before the deadline."""
     FOREIGN = "foreign"
-    """It listens, but not with our cluster name and key."""
+    """The peer rejected the handshake: cluster name or key differs."""
     UNRESOLVABLE = "unresolvable"
 
 
 @dataclass(frozen=True, slots=True)
 class JoinAttempt:
-    """What became of one endpoint.
+    """One attempt to join an endpoint.
 
     Attributes:
         endpoint: The endpoint as it was asked for.
-        outcome: What came of it.
-        detail: The reason in words, for people.
+        outcome: Its outcome.
+        detail: The reason in words.
     """
 
     endpoint: Endpoint
@@ -305,13 +305,13 @@ class JoinAttempt:
 
 @dataclass(frozen=True, slots=True)
 class JoinReport:
-    """What became of every endpoint of one ``join``, in the order asked."""
+    """The attempts of one ``join``, in the order of the endpoints."""
 
     attempts: tuple[JoinAttempt, ...] = ()
 
     @property
     def joined(self) -> int:
-        """How many endpoints were contacted and joined, ourselves not counted."""
+        """Number of endpoints that were joined, this node not counted."""
         return sum(attempt.outcome is JoinOutcome.JOINED for attempt in self.attempts)
 
 
@@ -320,7 +320,7 @@ class JoinReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderInfo:
-    """What a plugin says of one provider.
+    """The declaration of one provider by a plugin.
 
     Attributes:
         name: Name in ``cluster.discovery`` and of the table ``[cluster.<name>]``.

@@ -1,4 +1,4 @@
-"""What ``engram-discovery doctor`` looks at: settings, plugins, what plugins make, and what answers."""
+"""The checks of ``engram-discovery doctor``: settings, plugins, the objects they create, and connectivity."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
     from engram_discovery.settings.models import PluginsSettings
     from engram_discovery.sources.status import SourceStatus
 
-__all__ = ["Finding", "Verdict", "examine", "make", "probe"]
+__all__ = ["Finding", "Severity", "examine", "make", "probe"]
 
 _PROBE_TIMEOUT = 5.0
 
 #: What to do about a source that failed.
 _REMEDIES: Mapping[FailureKind, str] = MappingProxyType(
     {
-        FailureKind.TIMEOUT: "see that its address is right and that no firewall drops the packets",
-        FailureKind.REFUSED: "see that it runs and that its address and port are right",
-        FailureKind.UNAVAILABLE: "it cannot serve now: look at its own log and health",
-        FailureKind.DNS_FAILURE: "see that the name is right and that the name servers answer",
+        FailureKind.TIMEOUT: "check its address, and that no firewall drops the packets",
+        FailureKind.REFUSED: "check that it runs, and its address and port",
+        FailureKind.UNAVAILABLE: "it cannot serve now: check its own log and health",
+        FailureKind.DNS_FAILURE: "check the name, and that the name servers answer",
         FailureKind.UNAUTHORIZED: "give it a valid token or password",
         FailureKind.FORBIDDEN: "the credentials are good but lack the right to do this: change their policy",
-        FailureKind.NOT_FOUND: "see that the name or path in the settings exists there",
-        FailureKind.RATE_LIMITED: "it is asked too often: raise the refresh interval or its limit",
-        FailureKind.BAD_DATA: "something else listens there, or its data are damaged",
-        FailureKind.CONFIG: "mend the file or setting that it names",
-        FailureKind.TLS: "see that its certificate is signed by the CA in the settings and names its address",
-        FailureKind.SUPERSEDED: "stop the other node that runs under our node id, or give one of them another",
-        FailureKind.PLUGIN_BUG: "upgrade the plugin or tell its authors",
+        FailureKind.NOT_FOUND: "check that the name or path in the settings exists there",
+        FailureKind.RATE_LIMITED: "it is called too often: raise the refresh interval or its limit",
+        FailureKind.BAD_DATA: "another program listens there, or its data are corrupt",
+        FailureKind.CONFIG: "correct the file or setting that it names",
+        FailureKind.TLS: "check that its certificate is signed by the CA in the settings and names its address",
+        FailureKind.SUPERSEDED: "stop the other node with this node id, or give one of them another",
+        FailureKind.PLUGIN_BUG: "upgrade the plugin or report it to its authors",
     }
 )
 
 
-class Verdict(StrEnum):
-    """How bad it is."""
+class Severity(StrEnum):
+    """How severe a finding is."""
 
     OK = "ok"
     WARNING = "warning"
@@ -59,22 +59,22 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        subject: What was looked at: ``settings``, ``plugin acme``, ``provider dns``, ``source dns``.
-        verdict: How it is.
-        message: What was seen, without secrets.
-        remedy: What to do; empty if nothing is wrong, or if the message says it.
+        subject: What was checked: ``settings``, ``plugin acme``, ``provider dns``, ``source dns``.
+        severity: How bad it is.
+        message: The result in words, without secrets.
+        remedy: What to do; empty if nothing is wrong, or if the message contains it.
     """
 
     subject: str
-    verdict: Verdict
+    severity: Severity
     message: str
     remedy: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.verdict:<11}  {self.subject}: {self.message}"
+        text = f"{self.severity:<11}  {self.subject}: {self.message}"
         return f"{text}; {self.remedy}" if self.remedy else text
 
 
@@ -89,43 +89,43 @@ def examine(files: Sequence[str], overrides: Sequence[str]) -> tuple[list[Findin
     from engram_discovery.settings.models import PluginsSettings
 
     outcome = try_load(*files, cli_overrides=overrides, host=partial(make_host, logger=SilentLogger()))
-    findings = [Finding("settings", Verdict.ERROR, str(problem)) for problem in outcome.problems]
-    findings += [Finding("settings", Verdict.WARNING, str(warning)) for warning in outcome.warnings]
+    findings = [Finding("settings", Severity.ERROR, str(problem)) for problem in outcome.problems]
+    findings += [Finding("settings", Severity.WARNING, str(warning)) for warning in outcome.warnings]
     settings = outcome.settings
     if settings is None:
         return [*findings, *_plugins(PluginsSettings(), ())], None
-    findings.append(Finding("settings", Verdict.OK, "can be used"))
+    findings.append(Finding("settings", Severity.OK, "can be used"))
     findings += _plugins(settings.cluster.plugins, settings.cluster.discovery)
     return findings, _providers(settings)
 
 
 async def make(providers: ProviderFactory) -> list[Finding]:
-    """Make every selected source and health check, which imports what they need, and ask none of them."""
+    """Create every selected source and health check, which imports their libraries; calls none of them."""
     try:
         discovery = providers.discovery()
         providers.health_checks()
     except (SettingsError, PluginError) as error:
-        return [Finding("providers", Verdict.ERROR, str(error))]
+        return [Finding("providers", Severity.ERROR, str(error))]
     await discovery.aclose()
     return []
 
 
 async def probe(providers: ProviderFactory) -> list[Finding]:
-    """Ask every selected source and health check once. Joins and registers nobody; takes some seconds at most."""
+    """Call every selected source and health check once. Joins and registers nothing; takes a few seconds at most."""
     try:
         discovery = providers.discovery()
         checks = providers.health_checks()
     except (SettingsError, PluginError) as error:
-        return [Finding("providers", Verdict.ERROR, str(error))]
+        return [Finding("providers", Severity.ERROR, str(error))]
     try:
         await discovery.discover()
         found = [_source(status) for status in discovery.status()]
         found += await asyncio.gather(*(_check(check, providers) for check in checks))
     finally:
         await discovery.aclose()
-    verdict = Verdict.ERROR if providers.host.strict else Verdict.WARNING
-    complaints = await providers.end_leaked_tasks()
-    return [*found, *(Finding(f"plugin {one.plugin}", verdict, str(one)) for one in complaints)]
+    severity = Severity.ERROR if providers.host.strict else Severity.WARNING
+    leaks = await providers.end_leaked_tasks()
+    return [*found, *(Finding(f"plugin {one.plugin}", severity, str(one)) for one in leaks)]
 
 
 def _providers(settings: Settings) -> ProviderFactory:
@@ -146,7 +146,7 @@ def _providers(settings: Settings) -> ProviderFactory:
 
 
 def _plugins(plugins: PluginsSettings, selected: Sequence[str]) -> Iterator[Finding]:
-    """Import every enabled plugin; one that nobody selected harms nobody, so it is a warning."""
+    """Import every enabled plugin; a broken one that is not selected is only a warning."""
     from engram_discovery.cli.overwritten import find_overwritten
     from engram_discovery.node.provider_factory import make_host
 
@@ -154,28 +154,28 @@ def _plugins(plugins: PluginsSettings, selected: Sequence[str]) -> Iterator[Find
     for record in make_host(lenient, SilentLogger()).load_all():
         origin = f"{record.distribution} {record.version}" if record.distribution else "no distribution"
         for warning in record.warnings:
-            yield Finding(f"plugin {record.name}", Verdict.WARNING, warning)
+            yield Finding(f"plugin {record.name}", Severity.WARNING, warning)
         for one in find_overwritten(record.distribution) if record.distribution else ():
-            yield Finding(f"plugin {record.name}", Verdict.WARNING, one.message, one.remedy)
+            yield Finding(f"plugin {record.name}", Severity.WARNING, one.message, one.remedy)
         if record.error is None:
-            yield Finding(f"plugin {record.name}", Verdict.OK, f"{record.state}, from {origin}")
+            yield Finding(f"plugin {record.name}", Severity.OK, f"{record.state}, from {origin}")
         else:
             harmful = plugins.strict or record.name in selected
-            verdict = Verdict.ERROR if harmful else Verdict.WARNING
-            yield Finding(f"plugin {record.name}", verdict, record.error)
+            severity = Severity.ERROR if harmful else Severity.WARNING
+            yield Finding(f"plugin {record.name}", severity, record.error)
 
 
 def _source(status: SourceStatus) -> Finding:
     subject = f"source {status.name}"
     if status.error_kind is not None and status.error:
-        return Finding(subject, Verdict.UNREACHABLE, status.sentence(), _REMEDIES[status.error_kind])
+        return Finding(subject, Severity.UNREACHABLE, status.sentence(), _REMEDIES[status.error_kind])
     if status.count == 0:
-        remedy = "fine for the first node of a cluster; else see that the others are listed there"
-        return Finding(subject, Verdict.WARNING, status.sentence(), remedy)
+        remedy = "fine for the first node of a cluster; else check that the other nodes are listed there"
+        return Finding(subject, Severity.WARNING, status.sentence(), remedy)
     if not status.complete:
-        remedy = "the log lines above name what is missing; the rest will do until it is back"
-        return Finding(subject, Verdict.WARNING, status.sentence(), remedy)
-    return Finding(subject, Verdict.OK, status.sentence())
+        remedy = "the log lines above name what is missing; the other endpoints suffice until it is back"
+        return Finding(subject, Severity.WARNING, status.sentence(), remedy)
+    return Finding(subject, Severity.OK, status.sentence())
 
 
 async def _check(check: HealthCheck, providers: ProviderFactory) -> Finding:
@@ -187,9 +187,9 @@ async def _check(check: HealthCheck, providers: ProviderFactory) -> Finding:
     try:
         result: object = await plugin_call.call(check.check, timeout=_PROBE_TIMEOUT)
     except PluginCallError as error:
-        return Finding(subject, Verdict.UNREACHABLE, str(error))
+        return Finding(subject, Severity.UNREACHABLE, str(error))
     if not isinstance(result, CheckResult):
-        said = f"answered with {type(result).__name__} instead of CheckResult"
-        return Finding(subject, Verdict.UNREACHABLE, said, _REMEDIES[FailureKind.PLUGIN_BUG])
-    verdicts = {CheckStatus.PASSING: Verdict.OK, CheckStatus.WARNING: Verdict.WARNING}
-    return Finding(subject, verdicts.get(result.status, Verdict.UNREACHABLE), result.output)
+        text = f"returned {type(result).__name__} instead of CheckResult"
+        return Finding(subject, Severity.UNREACHABLE, text, _REMEDIES[FailureKind.PLUGIN_BUG])
+    severities = {CheckStatus.PASSING: Severity.OK, CheckStatus.WARNING: Severity.WARNING}
+    return Finding(subject, severities.get(result.status, Severity.UNREACHABLE), result.output)

@@ -1,4 +1,4 @@
-"""``engram-discovery demo``: real nodes find each other, one is killed, the others notice."""
+"""``engram-discovery demo``: real nodes find each other, one is killed, the others detect it."""
 
 from __future__ import annotations
 
@@ -35,16 +35,14 @@ View = tuple[list[dict[str, Any]], dict[str, Any]]
 @click.option(
     "--nodes", type=click.IntRange(2, 30), default=3, show_default=True, help="How many nodes to start."
 )
-@click.option(
-    "--exit", "leave", is_flag=True, help="End after the show, with status 0 if all of it was seen."
-)
+@click.option("--exit", "leave", is_flag=True, help="Exit at the end, with status 0 if every step was seen.")
 def demo(nodes: int, *, leave: bool) -> None:
     """Start real node processes on loopback from a static seed list, and kill one of them.
 
-    Shows how they find each other, how the others suspect the killed one and declare it dead, and what that does to
-    the cluster's health. Needs no settings and leaves nothing behind.
+    Shows how they find each other, how the others suspect the killed one and declare it dead, and the effect on the
+    health of the cluster. Needs no settings and leaves nothing behind.
 
-    Exit status: 0 all of it was seen, 1 it was not.
+    Exit status: 0 every step was seen, 1 one was not.
     """
     with tempfile.TemporaryDirectory(prefix="engram-demo-") as folder, ExitStack() as stack:
         started = time.monotonic()
@@ -54,7 +52,7 @@ def demo(nodes: int, *, leave: bool) -> None:
         stage = stack.enter_context(Stage(processes))
         seen = _play(stage, processes, started)
         if seen and not leave:
-            stage.say("the survivors go on: press Ctrl-C to end")
+            stage.print("the survivors continue: press Ctrl-C to end")
             with suppress(KeyboardInterrupt):
                 stage.wait(lambda _: False, math.inf)
     sys.exit(0 if seen else 1)
@@ -62,17 +60,17 @@ def demo(nodes: int, *, leave: bool) -> None:
 
 def _play(stage: Stage, processes: list[DemoNode], started: float) -> bool:
     count = len(processes)
-    stage.say(f"{count} processes started, each knows the same {count} seed addresses")
+    stage.print(f"{count} processes started, each knows the same {count} seed addresses")
     if not stage.wait(lambda views: _all_see_all_alive(views, count), _FORMING_TIMEOUT):
         return stage.fail("the nodes did not find each other")
-    stage.say(f"in a browser: {processes[0].url}/cluster/")
-    stage.say(
+    stage.print(f"in a browser: {processes[0].url}/cluster/")
+    stage.print(
         f"all {count} nodes see {count} alive, {time.monotonic() - started:.1f} s after the first process started"
     )
     victim, survivors = processes[-1], processes[:-1]
     victim.kill()
     killed = time.monotonic()
-    stage.say(f"{victim.node_id} killed with SIGKILL")
+    stage.print(f"{victim.node_id} killed with SIGKILL")
     steps: list[tuple[str, Callable[[dict[str, View]], bool]]] = [
         (f"{victim.node_id} is suspect", lambda views: _some_see(views, survivors, victim, "suspect")),
         (
@@ -83,13 +81,13 @@ def _play(stage: Stage, processes: list[DemoNode], started: float) -> bool:
     ]
     for what, happened in steps:
         if not stage.wait(happened, _DETECTION_TIMEOUT):
-            return stage.fail(f"this was not seen: {what}")
-        stage.say(f"{what}, {time.monotonic() - killed:.1f} s after the kill")
+            return stage.fail(f"not seen: {what}")
+        stage.print(f"{what}, {time.monotonic() - killed:.1f} s after the kill")
     return True
 
 
 class Stage:
-    """Shows what happens: a live table on a terminal, a line a step otherwise."""
+    """Shows the steps: a live table on a terminal, otherwise one line per step."""
 
     def __init__(self, processes: list[DemoNode]) -> None:
         self._processes = processes
@@ -109,22 +107,22 @@ class Stage:
         else:
             self._console.print(self._picture())
 
-    def say(self, text: str) -> None:
-        """Tell one step, with the time since the start."""
+    def print(self, text: str) -> None:
+        """Print one step, with the time since the start."""
         self._console.print(
             f"{time.monotonic() - self._started:6.1f} s  {text}", highlight=False, soft_wrap=True
         )
 
     def fail(self, text: str) -> bool:
-        """Tell what went wrong with the last log lines of every node, and return False."""
-        self.say(f"FAILED: {text}")
+        """Print what went wrong, with the last log lines of every node; return False."""
+        self.print(f"FAILED: {text}")
         for process in self._processes:
             lines = process.log.read_text(errors="replace").splitlines()[-5:]
             self._console.print(plain(f"{process.node_id}: {' | '.join(lines)}"))
         return False
 
     def wait(self, happened: Callable[[dict[str, View]], bool], timeout: float) -> bool:
-        """Look at every node until something happened; False after ``timeout`` seconds."""
+        """Poll every node until a condition holds; False after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             self._look()

@@ -1,4 +1,4 @@
-"""``engram-discovery discover``: ask the configured sources once, without joining anybody."""
+"""``engram-discovery discover``: call the configured sources once, without joining."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["discover"]
 
 
-@click.command(short_help="Ask the sources once and show what they answer.")
+@click.command(short_help="Call the sources once and show their endpoints.")
 @settings_options
 @json_option
-@click.option("--provider", metavar="NAME", help="Ask this provider, whatever cluster.discovery says.")
-@click.option("--watch", is_flag=True, help="Go on and print every change, until Ctrl-C.")
+@click.option("--provider", metavar="NAME", help="Call this provider, whatever cluster.discovery is set to.")
+@click.option("--watch", is_flag=True, help="Continue and print every change, until Ctrl-C.")
 def discover(
     files: tuple[str, ...],
     overrides: tuple[str, ...],
@@ -39,7 +39,7 @@ def discover(
     watch: bool,
     as_json: bool,
 ) -> None:
-    """Ask the sources once and show where peers are. Nobody is contacted or joined.
+    """Call the sources once and show their endpoints. No node is contacted or joined.
 
     With --watch, a line for every endpoint that comes (+) or goes (-); with --json an object a line.
 

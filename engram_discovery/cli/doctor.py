@@ -1,4 +1,4 @@
-"""``engram-discovery doctor``: look for faults before they happen."""
+"""``engram-discovery doctor``: check settings, plugins and connectivity."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from typing import Any
 import click
 
 from engram_discovery._text import printable
-from engram_discovery.cli.checkup import Verdict, examine, make, probe
+from engram_discovery.cli.checkup import Severity, examine, make, probe
 from engram_discovery.cli.k8s_rules import Manifests, lint
 from engram_discovery.cli.options import json_option, settings_options
 from engram_discovery.network.address import DEFAULT_GOSSIP_PORT
 
 __all__ = ["doctor"]
 
-#: In the mode "first" sources after one that answers would not be asked.
+#: In the mode "first", sources after one that answers would not be called.
 _ALL_SOURCES = "cluster.discovery_mode=union"
 
 
 @click.group(
     invoke_without_command=True,
     subcommand_metavar="[COMMAND] [ARGS]...",
-    short_help="Look for faults before they happen.",
+    short_help="Check settings, plugins and connectivity.",
 )
-@click.option("--probe", "probing", is_flag=True, help="Ask every selected source and health check, too.")
+@click.option("--probe", "probing", is_flag=True, help="Call every selected source and health check, too.")
 @settings_options
 @json_option
 @click.pass_context
@@ -40,9 +40,9 @@ def doctor(
     probing: bool,
     as_json: bool,
 ) -> None:
-    """Check the settings, load every enabled plugin, make what is selected; say what to do about what is wrong.
+    """Check settings, plugins and connectivity; print a remedy for every problem.
 
-    With --probe the selected sources and health checks are asked once. Nobody is joined or registered.
+    With --probe the selected sources and health checks are called once. Nothing is joined or registered.
 
     Exit status: 0 all is well, 1 something does not answer, 2 the node would not start.
     """
@@ -56,8 +56,8 @@ def doctor(
     else:
         for finding in findings:
             click.echo(printable(str(finding)))
-    verdicts = {finding.verdict for finding in findings}
-    sys.exit(2 if Verdict.ERROR in verdicts else int(Verdict.UNREACHABLE in verdicts))
+    severities = {finding.severity for finding in findings}
+    sys.exit(2 if Severity.ERROR in severities else int(Severity.UNREACHABLE in severities))
 
 
 @doctor.command(short_help="Check Kubernetes manifests.")
@@ -66,7 +66,7 @@ def doctor(
 )
 @click.option("--port", default=DEFAULT_GOSSIP_PORT, show_default=True, help="The gossip port of the pods.")
 def k8s(files: tuple[Path, ...], port: int) -> None:
-    """Check that pods of these manifests can find and reach each other. All files are looked at together.
+    """Check that pods of these manifests can find and reach each other. All files are checked together.
 
     Exit status: 0 nothing found, 1 something found, 2 a file cannot be read.
     """

@@ -1,4 +1,4 @@
-"""``engram-discovery explain``: what a node waits for, and why."""
+"""``engram-discovery explain``: why a node has, or has not, joined its cluster."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from engram_discovery.cli.options import json_option, url_option
 __all__ = ["explain"]
 
 
-@click.command(short_help="Say what a node waits for, and why.")
+@click.command(short_help="Explain why a node has, or has not, joined its cluster.")
 @url_option
 @json_option
 def explain(url: str, *, as_json: bool) -> None:
-    """Say what the node at --url has found, whom it could not join and why, and what it does next.
+    """Explain why the node at --url has, or has not, joined its cluster, and what it does next.
 
-    Exit status: 0 said, 1 the node cannot be reached.
+    Exit status: 0 shown, 1 the node cannot be reached.
     """
     explanation = fetch(url, "/cluster/discovery")
     if as_json:

@@ -1,4 +1,4 @@
-"""``engram-discovery health``: is the cluster healthy, as one node sees it?"""
+"""``engram-discovery health``: the health of the cluster as one node sees it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["health"]
 
 
-@click.command(short_help="Tell whether the cluster is healthy.")
+@click.command(short_help="Show the health of the cluster.")
 @url_option
 @json_option
 @watch_option
 def health(url: str, *, as_json: bool, watching: bool) -> None:
-    """Tell the health of the cluster as the node at --url sees it.
+    """Show the health of the cluster as the node at --url sees it.
 
     Exit status: 0 healthy or degraded, or watching ended; 1 critical or the node cannot be reached; 2 wrong usage.
     """

@@ -33,7 +33,7 @@ def configure_logging(level: str) -> None:
         logging.ERROR
     )  # it warns of every malformed request, unbounded
     logging.raiseExceptions = False  # a closed standard error must not stop the node
-    kinship.log_to_python(LEVELS["error"])  # what it warns of, we say ourselves, with the setting to change
+    kinship.log_to_python(LEVELS["error"])  # its warnings repeat ours, without the setting to change
 
 
 class JsonFormatter(logging.Formatter):

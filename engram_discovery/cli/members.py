@@ -1,4 +1,4 @@
-"""``engram-discovery members``: who is in the cluster, as one node sees it."""
+"""``engram-discovery members``: the members of the cluster as one node sees them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["members"]
 
 
-@click.command(short_help="Show who is in the cluster.")
+@click.command(short_help="Show the members of the cluster.")
 @url_option
 @json_option
 @watch_option

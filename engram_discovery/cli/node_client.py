@@ -1,4 +1,4 @@
-"""Ask a running node over HTTP."""
+"""The HTTP client of the commands that read a running node."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _MOST_BYTES = 8 * 1024 * 1024
 
 
 class NodeUnreachableError(EngramDiscoveryError):
-    """The node does not answer, or what answers is not a node."""
+    """The node does not answer, or the response is not that of a node."""
 
 
 def fetch(url: str, path: str) -> Any:
-    """Get the JSON body of a path; 503 is an answer like any other.
+    """Return the JSON body of a path; 503 is a response like any other.
 
     Raises:
         NodeUnreachableError: There is no usable answer within 5 s.
@@ -47,4 +47,6 @@ def fetch(url: str, path: str) -> Any:
     try:
         return json.loads(body)
     except ValueError as error:
-        raise NodeUnreachableError(f"{address} did not answer JSON: is this a node's API address?") from error
+        raise NodeUnreachableError(
+            f"{address} did not respond with JSON: is this a node's API address?"
+        ) from error

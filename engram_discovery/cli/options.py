@@ -35,7 +35,7 @@ def settings_options(command: _Command) -> _Command:
     command = click.option(
         "--strict-plugins",
         is_flag=True,
-        is_eager=True,  # it is known when --set is looked at
+        is_eager=True,  # it is known when --set is parsed
         help="Take any broken plugin for an error; the same as --set plugins.strict=true.",
     )(command)
     command = click.option(
@@ -78,6 +78,6 @@ def load(files: tuple[str, ...], overrides: tuple[str, ...]) -> tuple[Settings, 
     from engram_discovery.node.provider_factory import make_host
     from engram_discovery.settings import load_settings
 
-    one_host = functools.cache(make_host)  # looking for plugins reads the metadata of all that is installed
+    one_host = functools.cache(make_host)  # finding plugins reads the metadata of all installed distributions
     settings = load_settings(*files, cli_overrides=overrides, host=one_host)
     return settings, one_host(settings.cluster.plugins)

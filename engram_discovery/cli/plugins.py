@@ -1,4 +1,4 @@
-"""``engram-discovery plugins``: which plugins there are, what became of them, and what one can be told."""
+"""``engram-discovery plugins``: the installed plugins, their states, and the settings of each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def plugins_group(
     load_all: bool,
     as_json: bool,
 ) -> None:
-    """List the installed plugins and what became of each.
+    """List the installed plugins and their states.
 
     Without --all nothing is imported, and a plugin is "available". One that cluster.plugins.allow or
     cluster.plugins.deny rules out is "disabled", and never imported. --strict-plugins imports them, too.
@@ -75,7 +75,7 @@ def show(host: PluginHost, name: str, *, as_json: bool) -> None:
 
 
 def _host(files: tuple[str, ...], overrides: tuple[str, ...]) -> PluginHost:
-    """Make a host as the settings say; tables of providers are not read, so a wrong one is no obstacle."""
+    """Create a host by the settings; tables of providers are not read, so a wrong one does not matter."""
     from engram_discovery.node.provider_factory import make_host
     from engram_discovery.runtime.log import SilentLogger
     from engram_discovery.settings import load_settings

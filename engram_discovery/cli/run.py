@@ -1,4 +1,4 @@
-"""``engram-discovery run``: one node, until it is told to stop."""
+"""``engram-discovery run``: one node, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _addresses(context: click.Context, option: click.Parameter, values: tuple[st
     multiple=True,
     metavar="HOST:PORT",
     callback=_addresses,
-    help="Join this node too, besides those that the sources find. May be repeated.",
+    help="Join this address, in addition to those of the sources. May be repeated.",
 )
 @click.option(
     "--log-level",
@@ -54,19 +54,19 @@ def _addresses(context: click.Context, option: click.Parameter, values: tuple[st
 def run(files: tuple[str, ...], overrides: tuple[str, ...], join: tuple[str, ...], log_level: str) -> None:
     """Run one node: form a cluster and serve health, members and metrics on network.api_bind.
 
-    Stops on SIGTERM or Ctrl-C: deregisters, says good-bye to the cluster and closes. A second signal skips the waits.
+    Stops on SIGTERM or Ctrl-C: deregisters, leaves the cluster and closes. A second signal skips the waits.
     SIGHUP is ignored.
 
-    Exit status: 0 stopped; 1 replaced by a newer run of its id, or nobody was joined in time; 2 the settings are wrong,
+    Exit status: 0 stopped; 1 node id conflict lost, or no member joined in time; 2 the settings are wrong,
     or an address cannot be listened on.
 
     \b
     Example:
       engram-discovery run --config engram.toml --set cluster.node_id=n1
-    """  # noqa: D301  click wants the character \b, not a backslash
+    """  # noqa: D301  click field_specs the character \b, not a backslash
     from engram_discovery.cli.logs import configure_logging
 
-    gc.disable()  # hardly anything of what is imported is garbage; looking for it would take a tenth of the start
+    gc.disable()  # hardly any of the imported objects is garbage; collecting it would take a tenth of the start
     try:
         settings, host = load(files, overrides)
         configure_logging(log_level)
@@ -117,8 +117,8 @@ async def _until_stopped(context: ClusterContext, signals: _Signals) -> int:
     if not isinstance(context, Distributed):
         await signals.stop.wait()
         return 0
-    replaced = asyncio.ensure_future(context.conflict.wait())
-    error = await signals.unless_stopped(replaced)
+    conflict = asyncio.ensure_future(context.conflict.wait())
+    error = await signals.unless_stopped(conflict)
     if error is None:
         return 0
     click.echo(f"engram-discovery: {error}", err=True)
@@ -126,7 +126,7 @@ async def _until_stopped(context: ClusterContext, signals: _Signals) -> int:
 
 
 async def _close(context: ClusterContext, server: HttpServer, signals: _Signals) -> None:
-    """Close the node, then the server, which tells "not ready" until then; a second signal cuts every wait short."""
+    """Close the node, then the server, which responds "not ready" until then; a second signal skips the waits."""
 
     async def close() -> None:
         try:

@@ -73,7 +73,7 @@ def members_table(members: Sequence[Mapping[str, object]]) -> Table:
 
 
 def health_line(health: Mapping[str, object]) -> Text:
-    """Say the body of ``/cluster/health`` in one line."""
+    """Return the body of ``/cluster/health`` as one line."""
     status = str(health["status"])
     line = Text.assemble(
         (status, STATE_STYLES.get(status, "")), f": {health['alive_nodes']} of {health['total_nodes']} alive"
@@ -88,7 +88,7 @@ def health_line(health: Mapping[str, object]) -> Text:
 
 
 def _ago(moment: object) -> str:
-    """Say how long ago a time of day was, by this machine's clock."""
+    """Return how long ago a time was, by this machine's clock."""
     try:
         seconds = (datetime.now(UTC) - datetime.fromisoformat(str(moment))).total_seconds()
     except ValueError:
@@ -99,7 +99,7 @@ def _ago(moment: object) -> str:
 
 
 def _started(generation: object) -> str:
-    """Say when a run began: a generation is that time in milliseconds, unless the clock stood far back."""
+    """Return when a run started: a generation is that time in milliseconds, unless the clock was far behind."""
     if not isinstance(generation, int) or not 1e12 < generation < 1e13:
         return str(generation)
     return f"{datetime.fromtimestamp(generation / 1000, UTC).astimezone():%Y-%m-%d %H:%M:%S}"

@@ -1,4 +1,4 @@
-"""Look at a node again and again: a live table on a terminal; otherwise a table for each change, or a line of JSON."""
+"""Watch a node: a live table on a terminal; otherwise a table for each change, or a line of JSON."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["watch", "watch_option"]
 _INTERVAL = 1.0
 
 watch_option = click.option(
-    "--watch", "-w", "watching", is_flag=True, help="Go on looking, every second, until Ctrl-C."
+    "--watch", "-w", "watching", is_flag=True, help="Refresh every second, until Ctrl-C."
 )
 
 
 def watch(url: str, path: str, show: Callable[[Any], RenderableType], *, as_json: bool) -> None:
-    """Show a path of a node until Ctrl-C. A node that does not answer is said, and asked again.
+    """Show a path of a node until Ctrl-C. A node that does not answer is reported and retried.
 
     Args:
         url: The node.
@@ -42,7 +42,7 @@ def watch(url: str, path: str, show: Callable[[Any], RenderableType], *, as_json
 
 
 def _looks(url: str, path: str) -> Iterator[tuple[Any, str]]:
-    """Yield the body of each look, or None with the reason why there is none."""
+    """Yield each body, or None with the reason why there is none."""
     while True:
         try:
             yield fetch(url, path), ""
@@ -77,7 +77,7 @@ def _draw(url: str, path: str, show: Callable[[Any], RenderableType]) -> None:
 
 
 def _worst_first(body: Any) -> Any:
-    """Put those who are not alive right below the node asked: what does not fit into the window is cut off."""
+    """Put members that are not alive right below the node asked: the end of a long table is cut off."""
     if isinstance(body, dict):
         return {**body, "nodes": _worst_first(body["nodes"])}
     return [*body[:1], *sorted(body[1:], key=lambda node: bool(node["state"] == "alive"))]
@@ -95,6 +95,6 @@ def _print_changes(url: str, path: str, show: Callable[[Any], RenderableType]) -
 
 
 def _states(body: Any) -> list[Any]:
-    """Reduce a body to what is worth a new table: ages alone are not."""
+    """Reduce a body to the parts whose change is worth a new table: all but ages."""
     nodes = body if isinstance(body, list) else [{"status": body["status"]}, *body["nodes"]]
     return [(node.get("id"), node.get("state"), node.get("status"), node.get("generation")) for node in nodes]

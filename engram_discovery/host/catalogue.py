@@ -1,16 +1,22 @@
-"""Know every plugin there is, find the one that owns a provider, and load it when it is asked for."""
+"""The catalogue of all plugins: finds the owner of a provider, loads it when needed, or explains why it is missing."""
 
 from __future__ import annotations
 
+import difflib
+import importlib.metadata
+import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import PluginConflictError, PluginError, PluginIncompatibleError
-from engram_discovery.host.entry import Candidate, normalised
-from engram_discovery.host.loading import conflict, find_candidates, import_plugin, installed_entry_points
-from engram_discovery.host.offers import offer_problem
-from engram_discovery.host.records import PluginState
-from engram_discovery.host.unknown import disabled, not_found
+from engram_discovery.errors import (
+    PluginConflictError,
+    PluginError,
+    PluginIncompatibleError,
+    ProviderNotFoundError,
+)
+from engram_discovery.host.contract_check import declaration_problem
+from engram_discovery.host.entry import PluginEntry, PluginState, normalised
+from engram_discovery.host.loading import conflict, find_plugins, import_plugin, installed_entry_points
 from engram_discovery.runtime.log import get_logger
 
 if TYPE_CHECKING:
@@ -21,11 +27,13 @@ if TYPE_CHECKING:
     from engram_discovery.runtime.log import Logger
     from engram_discovery.types import ProviderInfo
 
-__all__ = ["Catalogue"]
+__all__ = ["Catalogue", "disabled", "first_party", "not_found", "pip_line"]
+
+_EXTRA = re.compile(r"""engram-discovery-([a-z0-9_-]+)\b.*extra\s*==\s*['"]\1['"]""")
 
 
 class Catalogue:
-    """The plugins installed and those that the program registered; arguments as of ``PluginHost``."""
+    """The installed plugins and those that the program registered; arguments as of ``PluginHost``."""
 
     def __init__(
         self,
@@ -43,27 +51,27 @@ class Catalogue:
         self._logger = logger
         self._entry_points = entry_points
         self._timeout = timeout
-        self._registered: list[Candidate] = []
-        self._installed: list[Candidate] | None = None
+        self._registered: list[PluginEntry] = []
+        self._installed: list[PluginEntry] | None = None
 
     @property
-    def all(self) -> list[Candidate]:
+    def all(self) -> list[PluginEntry]:
         """Every plugin, those of the program first."""
         return [*self._registered, *self.installed]
 
     @property
-    def installed(self) -> list[Candidate]:
-        """The plugins that entry points name. Reads their metadata, the first time."""
+    def installed(self) -> list[PluginEntry]:
+        """The plugins named by entry points. Reads their metadata, the first time."""
         if self._installed is None:
             entry_points = installed_entry_points() if self._entry_points is None else self._entry_points
-            self._installed = find_candidates(entry_points, allow=self._allow, deny=self._deny)
+            self._installed = find_plugins(entry_points, allow=self._allow, deny=self._deny)
             _mark_conflicts(self._installed)
         return self._installed
 
     @property
     def provider_names(self) -> frozenset[str]:
-        """The providers that can be asked for, as far as is known without importing."""
-        registered = {info.name for candidate in self._registered for info in candidate.providers}
+        """The providers that can be selected, as far as is known without importing."""
+        registered = {info.name for entry in self._registered for info in entry.providers}
         return frozenset(registered | {c.name for c in self.installed if c.may_provide})
 
     @property
@@ -72,46 +80,46 @@ class Catalogue:
 
     def register(self, plugin: object, *, name: str) -> None:
         """Add a plugin of the program's own. Raises as ``PluginHost.register``."""
-        if any(candidate.name == name for candidate in self._registered):
-            raise PluginConflictError(f'a plugin "{name}" is registered already', plugin=name)
-        candidate = Candidate(name=name, decorates=True)
-        self._adopt(candidate, plugin)
-        self._registered.append(candidate)
+        if any(entry.name == name for entry in self._registered):
+            raise PluginConflictError(f'a plugin "{name}" is already registered', plugin=name)
+        entry = PluginEntry(name=name, decorates=True)
+        self._adopt(entry, plugin)
+        self._registered.append(entry)
 
-    def owner(self, provider: str) -> tuple[Candidate, ProviderInfo]:
-        """Return a provider's plugin, loaded, and what it says of it. Raises as ``PluginHost.provider``."""
-        claimants = [candidate for candidate in self.all if candidate.claims(provider)]
+    def owner(self, provider: str) -> tuple[PluginEntry, ProviderInfo]:
+        """Return the plugin of a provider, loaded, and its declaration. Raises as ``PluginHost.provider``."""
+        claimants = [entry for entry in self.all if entry.claims(provider)]
         owner = self._only("discovery provider", provider, claimants, self.provider_names)
         info = owner.provider(provider)
         if info is None:
-            raise owner.complaint(f'offers no provider "{provider}"', PluginIncompatibleError)
+            raise owner.error_for(f'declares no provider "{provider}"', PluginIncompatibleError)
         return owner, info
 
-    def engine(self, name: str) -> Candidate:
+    def engine(self, name: str) -> PluginEntry:
         """Return the plugin of a membership engine, loaded. Raises as ``PluginHost.create_membership``."""
-        named = [candidate for candidate in self.all if candidate.name == name]
+        named = [entry for entry in self.all if entry.name == name]
         return self._only("membership engine", name, named, {c.name for c in self.all if c.enabled})
 
-    def decorators(self) -> list[Candidate]:
-        """Load the plugins whose wrappers decorate any provider; leave out those that are broken."""
-        for candidate in self.installed:
-            if candidate.decorates:
-                self.attempt(candidate)
+    def decorators(self) -> list[PluginEntry]:
+        """Load the plugins whose wrappers decorate any provider; skip broken ones."""
+        for entry in self.installed:
+            if entry.decorates:
+                self.attempt(entry)
         return [c for c in self.all if c.decorates and c.state is PluginState.LOADED]
 
-    def attempt(self, candidate: Candidate) -> None:
-        """Load a plugin that nobody selected, if it is enabled; if it is broken, log that and go on."""
-        if candidate.state is PluginState.AVAILABLE:
+    def attempt(self, entry: PluginEntry) -> None:
+        """Load a plugin that is not selected, if it is enabled; if it is broken, log that."""
+        if entry.state is PluginState.AVAILABLE:
             try:
-                self._load(candidate)
+                self._load(entry)
             except PluginError as error:
-                self._log.warning("plugin.load_failed", plugin=candidate.name, error=str(error))
+                self._log.warning("plugin.load_failed", plugin=entry.name, error=str(error))
 
     def _only(
-        self, kind: str, name: str, claimants: Sequence[Candidate], available: Collection[str]
-    ) -> Candidate:
-        """Return the one enabled claimant, loaded, or say why there is none."""
-        enabled = [candidate for candidate in claimants if candidate.enabled]
+        self, kind: str, name: str, claimants: Sequence[PluginEntry], available: Collection[str]
+    ) -> PluginEntry:
+        """Return the one enabled claimant, loaded, or raise why there is none."""
+        enabled = [entry for entry in claimants if entry.enabled]
         if not claimants:
             raise not_found(kind, name, available)
         if not enabled:
@@ -121,56 +129,101 @@ class Catalogue:
         self._load(enabled[0])
         return enabled[0]
 
-    def _load(self, candidate: Candidate) -> None:
-        if candidate.state is PluginState.AVAILABLE:
+    def _load(self, entry: PluginEntry) -> None:
+        if entry.state is PluginState.AVAILABLE:
             try:
-                self._adopt(candidate, import_plugin(candidate, timeout=self._timeout))
+                self._adopt(entry, import_plugin(entry, timeout=self._timeout))
             except PluginIncompatibleError as error:
-                candidate.fail(PluginState.INCOMPATIBLE, error)
+                entry.fail(PluginState.INCOMPATIBLE, error)
             except PluginError as error:
-                candidate.fail(PluginState.FAILED, error)
-        if candidate.error:
-            raise candidate.error
+                entry.fail(PluginState.FAILED, error)
+        if entry.error:
+            raise entry.error
 
-    def _adopt(self, candidate: Candidate, plugin: object) -> None:
-        """Register the hooks of a plugin and ask it what it offers; leave nothing behind if that fails."""
+    def _adopt(self, entry: PluginEntry, plugin: object) -> None:
+        """Register the hooks of a plugin and read its declared providers; roll back if that fails."""
         known = [*self._registered, *(self._installed or ())]
         shared = any(other.plugin is plugin for other in known)  # two entry points may name one module
-        candidate.plugin = plugin
+        entry.plugin = plugin
         if not shared:
-            self._calls.register(candidate)
+            self._calls.register(entry)
         try:
-            candidate.providers = self._offers(candidate)
+            entry.providers = self._declared(entry)
         except PluginError:
             if not shared:
-                self._calls.unregister(candidate)
+                self._calls.unregister(entry)
             raise
-        candidate.state = PluginState.LOADED
-        for warning in candidate.warnings:
-            self._log.warning("plugin.deprecated", plugin=candidate.name, warning=warning)
+        entry.state = PluginState.LOADED
+        for warning in entry.warnings:
+            self._log.warning("plugin.deprecated", plugin=entry.name, warning=warning)
 
-    def _offers(self, candidate: Candidate) -> tuple[ProviderInfo, ...]:
-        offers = self._calls.offers(candidate)
-        problem = offer_problem(offers, entry_points=self._siblings(candidate))
+    def _declared(self, entry: PluginEntry) -> tuple[ProviderInfo, ...]:
+        declared = self._calls.declared_providers(entry)
+        problem = declaration_problem(declared, entry_points=self._siblings(entry))
         if problem:
-            raise candidate.complaint(problem, PluginIncompatibleError)
-        own = candidate.entry_point is None
-        return tuple(info for info in offers if own or info.name == candidate.name)
+            raise entry.error_for(problem, PluginIncompatibleError)
+        own = entry.entry_point is None
+        return tuple(info for info in declared if own or info.name == entry.name)
 
-    def _siblings(self, candidate: Candidate) -> frozenset[str] | None:
-        if candidate.entry_point is None:
+    def _siblings(self, entry: PluginEntry) -> frozenset[str] | None:
+        if entry.entry_point is None:
             return None
-        return frozenset(c.name for c in self.installed if c.distribution == candidate.distribution)
+        return frozenset(c.name for c in self.installed if c.distribution == entry.distribution)
 
 
 def _spellings(names: Collection[str]) -> frozenset[str]:
     return frozenset(names) | {normalised(name) for name in names}
 
 
-def _mark_conflicts(candidates: list[Candidate]) -> None:
-    enabled = sorted((c for c in candidates if c.enabled), key=lambda c: c.name)
+def _mark_conflicts(entries: list[PluginEntry]) -> None:
+    enabled = sorted((c for c in entries if c.enabled), key=lambda c: c.name)
     for name, group in groupby(enabled, key=lambda c: c.name):
-        rivals = list(group)
-        if len(rivals) > 1:
-            for rival in rivals:
-                rival.fail(PluginState.CONFLICT, conflict(name, rivals))
+        competing = list(group)
+        if len(competing) > 1:
+            for other in competing:
+                other.fail(PluginState.CONFLICT, conflict(name, competing))
+
+
+def first_party() -> frozenset[str]:
+    """Return the providers that this package has an extra for, by its metadata."""
+    try:
+        requirements = importlib.metadata.requires("engram-discovery") or []
+    except importlib.metadata.PackageNotFoundError:  # run from a source tree
+        return frozenset()
+    return frozenset(match[1] for line in requirements if (match := _EXTRA.match(line)))
+
+
+def pip_line(provider: str) -> str | None:
+    """Return the command that installs a first-party provider; None if it is not one."""
+    return f'pip install "engram-discovery[{provider}]"' if provider in first_party() else None
+
+
+def not_found(kind: str, name: str, available: Collection[str]) -> ProviderNotFoundError:
+    """Return the error for a ``name`` that no installed plugin provides.
+
+    Args:
+        kind: ``discovery provider`` or ``membership engine``.
+        name: The name in the settings.
+        available: The names that can be selected.
+    """
+    parts = [f'unknown {kind} "{name}"', f"installed: {', '.join(sorted(available)) or 'none'}"]
+    hint = pip_line(name)
+    close = difflib.get_close_matches(name, {*available, *first_party()} - {name}, n=1)
+    if hint is None and close:
+        parts.append(f'did you mean "{close[0]}"?')
+        hint = None if close[0] in available else pip_line(close[0])
+    text = "; ".join(parts)
+    if hint:
+        text += f" {hint}" if text.endswith("?") else f"; {hint}"
+    return ProviderNotFoundError(text, plugin=name, available=sorted(available), install_hint=hint)
+
+
+def disabled(name: str, owners: Sequence[PluginEntry], available: Collection[str]) -> ProviderNotFoundError:
+    """Return the error for a ``name`` that is installed, but excluded by the settings."""
+    return ProviderNotFoundError(
+        f'"{name}" is installed, but not enabled: {owners[0].label} is excluded by cluster.plugins.allow or '
+        f"cluster.plugins.deny; enabled: {', '.join(sorted(available)) or 'none'}",
+        plugin=name,
+        available=sorted(available),
+        install_hint=None,
+    )

@@ -1,12 +1,12 @@
-"""The HTTP face of a node, to mount in any ASGI application.
+"""The HTTP routes of a node, to mount in any ASGI application.
 
 GET /cluster/health   the health report; 503 when critical, same body
 GET /cluster/nodes    every member
-GET /cluster/discovery  what each source says
+GET /cluster/discovery  why the node has, or has not, joined
 GET /cluster/sd       every member as a target for Prometheus
-GET /cluster/         the status page, unless switched off; GET /cluster/status has what it shows
-GET /livez            the process answers; never depends on peers
-GET /readyz           may it be given work? 503 with the reason if not
+GET /cluster/         the status page, unless switched off; GET /cluster/status is its content
+GET /livez            the process serves requests; never depends on peers
+GET /readyz           may it receive traffic? 503 with the reason if not
 GET /health           for registries' checks: short, constant, without secrets
 GET /metrics          Prometheus, if a registry was given
 """
@@ -22,9 +22,8 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from engram_discovery.http import views
-from engram_discovery.http.failures import ErrorMiddleware
-from engram_discovery.http.status import status_answer
+from engram_discovery.http.bodies import Bodies, StatusAndBody, status_body
+from engram_discovery.http.middleware import ErrorMiddleware
 from engram_discovery.http.status_page import StatusPage, load_page
 from engram_discovery.runtime.log import get_logger
 
@@ -46,35 +45,35 @@ _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 def cluster_routes(
     context: ClusterContext, *, registry: CollectorRegistry | None = None, clock: Clock | None = None
 ) -> list[Route]:
-    """Make the routes for a Starlette or FastAPI application: ``app.router.routes.extend(cluster_routes(context))``.
+    """Return the routes for a Starlette or FastAPI application: ``app.router.routes.extend(cluster_routes(context))``.
 
     Args:
-        context: What ``initialize_cluster`` returned.
+        context: The node that ``initialize_cluster`` returned.
         registry: The registry to show at ``/metrics``; without one there is no such route.
         clock: Source of time, for tests.
     """
-    view = views.Views(context, clock)
+    bodies = Bodies(context, clock)
 
-    def answer(make: Callable[[], views.Answer]) -> Callable[[Request], Awaitable[Response]]:
+    def respond(build: Callable[[], StatusAndBody]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(_: Request) -> Response:
-            status, body = make()
+            status, body = build()
             return _json(status, body)
 
         return endpoint
 
     routes = [
-        Route("/cluster/health", answer(view.health)),
-        Route("/cluster/nodes", answer(view.nodes)),
-        Route("/cluster/discovery", answer(view.discovery)),
-        Route("/cluster/sd", answer(view.targets)),
-        Route("/livez", answer(view.alive)),
-        Route("/readyz", answer(view.ready)),
-        Route("/health", answer(view.alive)),
+        Route("/cluster/health", respond(bodies.health)),
+        Route("/cluster/nodes", respond(bodies.nodes)),
+        Route("/cluster/discovery", respond(bodies.discovery)),
+        Route("/cluster/sd", respond(bodies.targets)),
+        Route("/livez", respond(bodies.alive)),
+        Route("/readyz", respond(bodies.ready)),
+        Route("/health", respond(bodies.alive)),
     ]
     if context.settings.cluster.network.status_page:
         routes += [
             Route("/cluster/", _page(load_page())),
-            Route("/cluster/status", answer(lambda: status_answer(context))),
+            Route("/cluster/status", respond(lambda: status_body(context))),
         ]
     if registry is not None:
         routes.append(Route("/metrics", _metrics(registry)))
@@ -87,18 +86,18 @@ def cluster_app(
     registry: CollectorRegistry | None = None,
     logger: Logger | None = None,
 ) -> Starlette:
-    """Make an ASGI application of the routes, for a server of its own or ``app.mount(…)`` in another one.
+    """Return an ASGI application of the routes, for a server of its own or ``app.mount(…)`` in another application.
 
     Args:
-        context: What ``initialize_cluster`` returned.
+        context: The node that ``initialize_cluster`` returned.
         registry: The registry to show at ``/metrics``.
-        logger: Told of an error inside a handler, by the id that the client is shown.
+        logger: Receives errors of handlers, with the id in the response.
     """
     log = logger or get_logger("engram_discovery.http")
 
     async def refused(_: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 500)
-        return _json(status, {"error": _WORDS.get(status, "refused")})
+        return _json(status, {"error": _ERRORS.get(status, "refused")})
 
     return Starlette(
         routes=cluster_routes(context, registry=registry),
@@ -107,11 +106,11 @@ def cluster_app(
     )
 
 
-_WORDS = {404: "not found", 405: "method not allowed"}
+_ERRORS = {404: "not found", 405: "method not allowed"}
 
 
 def _json(status: int, body: Any) -> Response:
-    # ASCII with escapes: node names come from the network and may hold anything, lone surrogates included.
+    # ASCII with escapes: node names come from the network and may hold anything, even lone surrogates
     text = json.dumps(body, ensure_ascii=True, separators=(",", ":"))
     return Response(text, status_code=status, media_type="application/json", headers=_HEADERS)
 

@@ -1,4 +1,4 @@
-"""The HTTP server of ``engram-discovery run``: uvicorn on a socket that we bind ourselves."""
+"""The HTTP server of ``engram-discovery run``: uvicorn on a socket that is bound beforehand."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from engram_discovery._text import error_text
+from engram_discovery.defaults import HTTP_BACKLOG, HTTP_CLOSE_TIMEOUT, HTTP_KEEP_ALIVE
 from engram_discovery.errors import BindError
-from engram_discovery.http.connections import BoundedConnection, ConnectionLimits
+from engram_discovery.http.middleware import BoundedConnection, ConnectionLimits
 from engram_discovery.network.address import Address, format_address
 from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.runtime.failure_log import FailureLog
@@ -23,13 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpServer", "bind_socket"]
 
-_BACKLOG = 128
-_KEEP_ALIVE = 5  # less than the time for an answer and the next request, so that idle ones end politely
-_READING_TIMEOUT = 2
-
 
 def bind_socket(address: Address, setting: str) -> socket.socket:
-    """Open a listening socket, so that a port in use is known before anything else starts.
+    """Open a listening socket, so that a port in use is found before anything else starts.
 
     Args:
         address: Where to listen.
@@ -43,31 +41,33 @@ def bind_socket(address: Address, setting: str) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(tuple(address))
-        listener.listen(_BACKLOG)
+        listener.listen(HTTP_BACKLOG)
         listener.setblocking(False)  # noqa: FBT003  the socket module's own signature
     except OSError as error:
         listener.close()
-        remedy = f"find who uses it with `ss -lntup`, or choose another {setting}"
-        raise BindError(f"cannot listen on {format_address(address)}: {error.strerror}; {remedy}") from error
+        remedy = f"find the process with `ss -lntup`, or choose another {setting}"
+        raise BindError(
+            f"cannot listen on {format_address(address)}: {error_text(error)}; {remedy}"
+        ) from error
     return listener
 
 
 class HttpServer:
-    """Serves an ASGI application until closed. Signals are the caller's business.
+    """Serves an ASGI application until closed. Installs no signal handlers.
 
     Args:
         app: The application.
-        listener: What ``bind_socket`` returned.
-        logger: Told when there are too many connections.
-        bounds: What connections may take.
+        listener: The socket from ``bind_socket``.
+        logger: For the event ``http.connection_limit_reached``.
+        limits: Limits of connections.
     """
 
     def __init__(
-        self, app: Any, listener: socket.socket, *, logger: Logger, bounds: ConnectionLimits | None = None
+        self, app: Any, listener: socket.socket, *, logger: Logger, limits: ConnectionLimits | None = None
     ) -> None:
-        bounds = bounds or ConnectionLimits()
-        crowded = FailureLog(logger, SystemClock(), failed="http.connection_limit_reached")
-        connection: Any = partial(BoundedConnection, bounds=bounds, crowded=crowded)
+        limits = limits or ConnectionLimits()
+        limit_log = FailureLog(logger, SystemClock(), failed="http.connection_limit_reached")
+        connection: Any = partial(BoundedConnection, limits=limits, limit_log=limit_log)
         self._listener = listener
         self._server = _Server(
             uvicorn.Config(
@@ -79,9 +79,9 @@ class HttpServer:
                 ws="none",
                 loop="none",
                 server_header=False,
-                backlog=_BACKLOG,
-                timeout_keep_alive=_KEEP_ALIVE,
-                timeout_graceful_shutdown=2 * _READING_TIMEOUT,
+                backlog=HTTP_BACKLOG,
+                timeout_keep_alive=HTTP_KEEP_ALIVE,
+                timeout_graceful_shutdown=2 * HTTP_CLOSE_TIMEOUT,
             )
         )
         self._task: asyncio.Task[None] | None = None
@@ -91,13 +91,13 @@ class HttpServer:
         self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]), name="engram-http")
 
     async def aclose(self) -> None:
-        """Stop serving; clients have 2 s to read the answers under way."""
+        """Stop serving; clients have 2 s to read responses under way."""
         if self._task is None:
             self._listener.close()
             return
         self._server.should_exit = True
         try:
-            await asyncio.wait({self._task}, timeout=_READING_TIMEOUT)
+            await asyncio.wait({self._task}, timeout=HTTP_CLOSE_TIMEOUT)
         finally:
             for connection in list(self._server.server_state.connections):
                 connection.transport.abort()

@@ -1,7 +1,7 @@
-"""The status page: one HTML document that loads nothing, and that a browser lets run nothing but its own script.
+"""The status page: one HTML document that loads nothing and runs no script but its own (ADR 82).
 
-Names come from the network and may hold anything. The script puts them into the page as text only; the policy below
-would stop them even if it did not: the script's hash is the only one allowed, and Trusted Types refuse markup.
+Names come from the network and may hold anything. The script inserts them as text only; the content security policy is
+a second guard: the hash of the script is the only one allowed, and Trusted Types refuse markup.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["StatusPage", "load_page"]
 
 @dataclass(frozen=True, slots=True)
 class StatusPage:
-    """The document and the headers that it must be sent with."""
+    """The document, and the headers to send with it."""
 
     html: str
     headers: Mapping[str, str]
 
 
 def load_page() -> StatusPage:
-    """Put the page together from its three files. Reads them from disk: call once."""
+    """Compose the page from its three files. Reads them from disk: call once."""
     parts = files("engram_discovery.http") / "page"
     markup, style, script = (
         (parts / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")

@@ -29,7 +29,7 @@ class NodeMetadata:
 
     Attributes:
         api_addr: Its API address, if known.
-        zone: Its availability zone, if it told.
+        zone: Its availability zone, if known.
         spaces: The memory spaces that fit.
         spaces_omitted: Number of those that do not.
     """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from engram_discovery.metrics.collector import PARTS
+from engram_discovery.metrics.definitions import GROUPS
 
 __all__ = ["reference_page"]
 
@@ -28,11 +28,11 @@ many series on each node as a cluster of three.
 def reference_page() -> str:
     """Return the reference of all metrics in Markdown."""
     lines = [_INTRODUCTION]
-    for title, part in PARTS.items():
-        lines += [f"## {title}", "", "| metric | kind | labels | meaning |", "| --- | --- | --- | --- |"]
-        for family in part.FAMILIES:
+    for title, families in GROUPS.items():
+        lines += [f"## {title}", "", "| metric | type | labels | meaning |", "| --- | --- | --- | --- |"]
+        for family in families:
             labels = ", ".join(f"`{label}`" for label in family.labels)
-            lines.append(f"| `{family.name}` | {family.kind} | {labels} | {family.meaning} |")
+            lines.append(f"| `{family.name}` | {family.type} | {labels} | {family.help} |")
         lines.append("")
     return "\n".join(lines)
 

@@ -45,7 +45,7 @@ def parse_address(text: str, *, default_port: int | None = None, allow_port_zero
     Names are lower-cased and lose a trailing dot; IPv6 addresses are compressed, and IPv4-mapped ones become IPv4.
 
     Raises:
-        ValueError: The text is no address. The message says why, without repeating the text.
+        ValueError: The text is not an address. The message has the reason, without the text.
     """
     if text != text.strip() or not text:
         raise ValueError(
@@ -71,7 +71,7 @@ def canonical_host(host: str) -> str:
     Raises:
         ValueError: The host is neither an IP address nor a host name.
     """
-    if _PLAIN_IPV4.match(host):  # canonical as it stands; ``ipaddress`` needs six times as long to say so
+    if _PLAIN_IPV4.match(host):  # canonical already; ``ipaddress`` takes six times as long to find that out
         return host
     bare, _, zone = host.partition("%")
     try:
@@ -86,12 +86,12 @@ def canonical_host(host: str) -> str:
 
 
 def is_wildcard(host: str) -> bool:
-    """Tell whether a host means "every address of this machine", which nobody can be reached at."""
+    """Return whether a host is a wildcard, which means every address of this machine and cannot be contacted."""
     return host in {"0.0.0.0", "::"}  # noqa: S104  it is compared with, never bound
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host can only be reached from this machine. Names other than ``localhost`` count as remote."""
+    """Return whether a host can only be reached from this machine. Names other than ``localhost`` count as remote."""
     if host == "localhost":
         return True
     try:

@@ -71,7 +71,7 @@ async def initialize_cluster(
     clock: Clock | None = None,
     random: Random | None = None,
 ) -> SingleNode | Distributed:
-    """Start this node as the settings say.
+    """Start this node by its settings.
 
     Takes at most ``join.timeout`` (5 s), then the node runs alone and healing continues. May be called several times in
     one process with different settings.

@@ -37,7 +37,7 @@ def start_daemon_thread(function: Callable[[], T], *, name: str) -> Future[T]:
             return
         try:
             result = context.run(function)
-        except BaseException as error:  # noqa: BLE001  it reaches whoever waits on the future
+        except BaseException as error:  # noqa: BLE001  the future passes it to its reader
             future.set_exception(error)
         else:
             future.set_result(result)

@@ -19,16 +19,16 @@ class Logger(Protocol):
     """What the library and its plugins use of a logger: a stable event name and facts by keyword."""
 
     def debug(self, event: str, **facts: Any) -> Any:
-        """Log something for developers."""
+        """Log a detail for developers."""
 
     def info(self, event: str, **facts: Any) -> Any:
         """Log a normal change of state."""
 
     def warning(self, event: str, **facts: Any) -> Any:
-        """Log something that an operator should look at."""
+        """Log a problem that an operator should check."""
 
     def error(self, event: str, **facts: Any) -> Any:
-        """Log something that an operator must mend."""
+        """Log a problem that an operator must correct."""
 
     def bind(self, **facts: Any) -> Any:
         """Return a logger that adds these facts to every event."""

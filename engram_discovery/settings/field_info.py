@@ -21,7 +21,7 @@ from engram_discovery._text import comma_list
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-__all__ = ["FieldSpec", "Kind", "Phrase", "field_spec", "field_specs"]
+__all__ = ["FieldSpec", "Kind", "Phrase", "expect_text", "field_spec", "field_specs"]
 
 
 class Kind(StrEnum):
@@ -155,3 +155,14 @@ def _bounds(metadata: tuple[Any, ...]) -> str:
         return f" {found['ge']}..{found['le']}"
     words = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
     return " and".join(f" {words[name]} {limit}" for name, limit in found.items())
+
+
+def expect_text(value: Any, what: str) -> str:
+    """Return ``value`` if it is text.
+
+    Raises:
+        ValueError: It is not text; pydantic expects a ValueError of a validator.
+    """
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"expected {what}")

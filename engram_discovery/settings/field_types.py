@@ -29,7 +29,7 @@ from engram_discovery.network.address import (
     is_wildcard,
     parse_address,
 )
-from engram_discovery.settings.field_info import Kind, Phrase
+from engram_discovery.settings.field_info import Kind, Phrase, expect_text
 from engram_discovery.settings.secrets import Secret
 
 __all__ = [
@@ -48,7 +48,6 @@ __all__ = [
     "Secret",
     "SecretList",
     "Table",
-    "expect_text",
     "format_duration",
     "parse_duration",
     "split_list",
@@ -107,17 +106,6 @@ def _above_zero(value: Any) -> float:
     if seconds <= 0:
         raise ValueError("expected a duration above zero")
     return seconds
-
-
-def expect_text(value: Any, what: str) -> str:
-    """Return ``value`` if it is text.
-
-    Raises:
-        ValueError: It is not text; pydantic expects a ValueError of a validator.
-    """
-    if isinstance(value, str):
-        return value
-    raise ValueError(f"expected {what}")
 
 
 def _bind(value: Any) -> str:

@@ -18,6 +18,7 @@ from engram_discovery._text import error_text
 from engram_discovery.defaults import MAX_SECRET_SIZE, MAX_SIMILAR_PROBLEMS, SECRET_READ_INTERVAL
 from engram_discovery.errors import Problem
 from engram_discovery.runtime.daemon_threads import DaemonThreads
+from engram_discovery.settings.field_info import expect_text
 from engram_discovery.settings.problems import lower_first, path_remedy
 from engram_discovery.settings.toml_file import read_bounded
 
@@ -138,7 +139,7 @@ class SecretResolver:
             return [self.resolve(item, leaf, key) for item in value]
         if isinstance(value, SecretStr):
             return value
-        text = _expect_text(value)
+        text = expect_text(value, "text")
         return (
             self.read(text.removeprefix(_REFERENCE), leaf, key)
             if text.startswith(_REFERENCE)
@@ -151,7 +152,7 @@ class SecretResolver:
         Raises:
             ValueError: ``name`` is not text.
         """
-        file = (leaf.origin.directory or Path()) / _expect_text(name)
+        file = (leaf.origin.directory or Path()) / expect_text(name, "a path")
         if len(self.problems) >= MAX_SIMILAR_PROBLEMS:
             return Secret("", file)
         try:
@@ -173,9 +174,3 @@ class SecretResolver:
         """
         lines = self.read(name, leaf, key).get_secret_value().splitlines()
         return [Secret(line) for line in lines if line.strip()]
-
-
-def _expect_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    raise ValueError("expected text")

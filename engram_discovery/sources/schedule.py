@@ -42,7 +42,7 @@ class Schedule:
         self._own_faults = 0
 
     @property
-    def quarantined(self) -> bool:
+    def circuit_open(self) -> bool:
         """Whether the circuit breaker is open: five failures in a row were crashes or timeouts of the plugin."""
         return self._own_faults >= CIRCUIT_BREAKER_FAILURES
 
@@ -60,7 +60,7 @@ class Schedule:
     def after_failure(self, error: DiscoveryError) -> float:
         """Return the wait after a failure."""
         self._own_faults = self._own_faults + 1 if error.kind in _OWN_FAULT else 0
-        if self.quarantined and error.kind is FailureKind.PLUGIN_BUG:
+        if self.circuit_open and error.kind is FailureKind.PLUGIN_BUG:
             return self._crashing.next()
         backoff = self._failing if self._found_once else self._eager
         wait = backoff.next(error.retry_after)

@@ -123,7 +123,7 @@ class Source:
             self._last_known.status(now),
             next_refresh_in=max(0.0, self._due - now) if self._task else None,
             watching=self._watching,
-            quarantined=self._polling.quarantined,
+            circuit_open=self._polling.circuit_open,
             repairs=self._repairs,
             durations=self._durations,
         )

@@ -73,7 +73,7 @@ class SourceStatus:
         error_kind: The same in one word.
         detail: What answered, or why the answer was empty.
         watching: Whether a watch is open.
-        quarantined: Whether the circuit breaker is open: five failures in a row were the plugin's fault.
+        circuit_open: Whether the circuit breaker is open: five failures in a row were the plugin's fault.
         failures: Failures in a row.
         attempts: Rounds so far, by outcome.
         errors: Failed rounds so far, by kind.
@@ -95,7 +95,7 @@ class SourceStatus:
     error_kind: FailureKind | None = None
     detail: str = ""
     watching: bool = False
-    quarantined: bool = False
+    circuit_open: bool = False
     failures: int = 0
     attempts: Mapping[str, int] = field(default_factory=_nothing)
     errors: Mapping[str, int] = field(default_factory=_nothing)
@@ -123,7 +123,7 @@ class SourceStatus:
             "error_kind": None if self.error_kind is None else self.error_kind.value,
             "detail": self.detail,
             "watching": self.watching,
-            "quarantined": self.quarantined,
+            "circuit_open": self.circuit_open,
             "failures": self.failures,
             "attempts": dict(self.attempts),
             "errors": dict(self.errors),

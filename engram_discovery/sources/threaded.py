@@ -65,7 +65,7 @@ class _ThreadedDiscoverer:
 
     async def _guarded(self, function: Callable[[], Awaitable[T]], *, even_if_blocked: bool = False) -> T:
         if self._blocked and not even_if_blocked:
-            raise DiscoveryError("the thread is still blocked by an earlier call", kind=FailureKind.TIMEOUT)
+            raise DiscoveryError("the thread is still blocked by a previous call", kind=FailureKind.TIMEOUT)
         return await self._on_thread(self._plugin.call(function, timeout=None))
 
     async def _close(self) -> None:

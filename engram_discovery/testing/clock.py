@@ -1,4 +1,4 @@
-"""A clock that only moves when it is told to."""
+"""A clock that a test advances by hand."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class FakeClock:
     """A ``Clock`` for tests: ``await clock.advance(30)`` lets 30 seconds pass at once.
 
     Args:
-        start: What ``monotonic`` says at first.
-        wall: What ``time`` says at first.
+        start: First value of ``monotonic``.
+        wall: First value of ``time``.
     """
 
     def __init__(self, start: float = 1000.0, wall: float = 1_700_000_000.0) -> None:

@@ -15,7 +15,7 @@ class LogEvent:
     Attributes:
         level: ``debug``, ``info``, ``warning`` or ``error``.
         event: Name of the event.
-        facts: What was told with it, bound facts included.
+        facts: Its facts, bound ones included.
     """
 
     level: str
@@ -25,7 +25,7 @@ class LogEvent:
 
 @dataclass(slots=True)
 class RecordingLogger:
-    """A ``Logger`` that keeps what it is told; loggers bound from it share its ``events``."""
+    """A ``Logger`` that records events; loggers bound from it share its ``events``."""
 
     events: list[LogEvent] = field(default_factory=list)
     bound: dict[str, Any] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class RecordingLogger:
         self._keep("info", event, facts)
 
     def warning(self, event: str, **facts: Any) -> None:
-        """Keep something that an operator should look at."""
+        """Record a warning."""
         self._keep("warning", event, facts)
 
     def error(self, event: str, **facts: Any) -> None:

@@ -1,4 +1,4 @@
-"""A membership without a network: it sees what the test tells it."""
+"""A membership without a network: the test sets its view."""
 
 from __future__ import annotations
 
@@ -87,12 +87,12 @@ class FakeMembership:
         return tuple(m for m in self._members if states is None or m.state in states)
 
     def see(self, kind: EventKind, member: Member) -> None:
-        """Put a member into the view, in place of the one with its id, and tell the subscribers."""
+        """Put a member into the view, replacing the one with its id, and notify the subscribers."""
         self._members = [m for m in self._members if m.node_id != member.node_id] + [member]
         self.publish(kind, member)
 
     def publish(self, kind: EventKind, member: Member) -> None:
-        """Tell the subscribers without changing the view."""
+        """Notify the subscribers without changing the view."""
         self._subscriptions.publish([MembershipEvent(kind, member)])
 
     def events(self) -> Subscription:

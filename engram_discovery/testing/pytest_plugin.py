@@ -41,7 +41,7 @@ def engram_context(engram_clock: FakeClock, engram_log: RecordingLogger) -> Plug
 
 @pytest.fixture
 def engram_membership() -> FakeMembership:
-    """A membership that sees what it is told; at first only itself."""
+    """A membership whose view the test sets; at first only itself."""
     from engram_discovery.testing import FakeMembership
 
     return FakeMembership()

@@ -98,11 +98,11 @@ _ROWS = {
             "{{provider}}",
             unit="s",
         ),
-        Graph("In quarantine", "sum by (provider) (engram_plugin_quarantined{$S})", "{{provider}}"),
+        Graph("Circuit breaker open", "sum by (provider) (engram_plugin_circuit_open{$S})", "{{provider}}"),
         Graph(
-            "Contacts by result",
-            f"sum by (result) (increase(engram_join_attempts_total{{$S}}{_RATE}))",
-            "{{result}}",
+            "Joins by outcome",
+            f"sum by (outcome) (increase(engram_join_attempts_total{{$S}}{_RATE}))",
+            "{{outcome}}",
         ),
     ],
     "Registration": [

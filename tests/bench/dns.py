@@ -18,7 +18,7 @@ from engram_discovery.hookspecs import PluginContext
 from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.runtime.log import get_logger
 from engram_discovery.types import Found
-from engram_discovery_dns.plugin import engram_create_discoverer
+from engram_discovery_dns.plugin import plugin
 from engram_discovery_dns.settings import DnsSettings
 from tests.servers.build import find
 from tests.servers.coredns import CoreDns
@@ -41,7 +41,7 @@ async def measure_ours(server: CoreDns, count: int) -> list[float]:
     context = PluginContext(
         provider="dns", identity=None, logger=get_logger("engram_discovery.bench"), clock=SystemClock()
     )
-    discoverer = engram_create_discoverer("dns", settings, context)
+    discoverer = plugin.engram_create_discoverer("dns", settings, context)
     assert discoverer is not None
     times = []
     for _ in range(ROUNDS[count]):

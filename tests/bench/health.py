@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from engram_discovery.health.monitor import ClusterHealth
-from engram_discovery.http.views import health_body
+from engram_discovery.http.bodies import health_body
 from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.runtime.log import get_logger
 from engram_discovery.settings.models import HealthSettings

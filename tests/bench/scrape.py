@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from engram_discovery.http.status import status_answer
+from engram_discovery.http.bodies import status_body
 from engram_discovery.metrics import register
 from engram_discovery.node.node import Distributed
 from engram_discovery.runtime.clock import SystemClock
@@ -63,7 +63,7 @@ async def make(size: int) -> Distributed:
 
 def update(node: Distributed) -> str:
     """Write what the status page asks for."""
-    return json.dumps(status_answer(node)[1], ensure_ascii=True, separators=(",", ":"))
+    return json.dumps(status_body(node)[1], ensure_ascii=True, separators=(",", ":"))
 
 
 def listing(node: Distributed) -> Callable[[], str]:

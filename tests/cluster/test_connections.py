@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from engram_discovery.http.connections import ConnectionLimits
+from engram_discovery.http.middleware import ConnectionLimits
 from engram_discovery.http.server import HttpServer, bind_socket
 from engram_discovery.network.address import Address
 from engram_discovery.testing import RecordingLogger
@@ -53,7 +53,7 @@ async def serving(bounds: ConnectionLimits) -> AsyncIterator[Served]:
     log = RecordingLogger()
     listener = bind_socket(Address("127.0.0.1", 0), "test")
     port = listener.getsockname()[1]
-    server = HttpServer(answering, listener, logger=log, bounds=bounds)
+    server = HttpServer(answering, listener, logger=log, limits=bounds)
     server.start()
     try:
         yield Served(port, log)
@@ -181,7 +181,7 @@ async def test_a_crowd_from_one_address_stops_no_probe_from_another() -> None:
         for _, writer in [*crowd, (other, other_writer)]:
             writer.close()
     told = [event.facts for event in served.log.events if event.event == "http.connection_limit_reached"]
-    assert told[0]["address"] == "127.0.0.2"
+    assert told[0]["addr"] == "127.0.0.2"
     assert 2 <= len(told) <= 7
 
 

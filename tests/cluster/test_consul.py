@@ -127,12 +127,12 @@ async def test_nodes_outlive_an_agent_that_forgets(consul: Consul, tmp_path: Pat
 def tells_of_the_loss(node: Node) -> bool:
     """Tell whether a node counted an outage and a loss, has its record back, and logged that."""
     outage = [
-        metric(node, f'engram_registration_failures_total{{provider="consul",reason="{reason}"}}')
-        for reason in ("refused", "unavailable", "timeout")  # which one, its moment decides
+        metric(node, f'engram_registration_failures_total{{kind="{kind}",provider="consul"}}')
+        for kind in ("refused", "unavailable", "timeout")  # which one, its moment decides
     ]
     return (
         any(outage)
-        and metric(node, 'engram_registration_repairs_total{provider="consul",reason="lost"}')
+        and metric(node, 'engram_registration_repairs_total{kind="lost",provider="consul"}')
         and is_registered(node)
         and bool(node.events("registration.recovered"))
     )

@@ -30,11 +30,11 @@ async def test_a_real_etcd_and_consul_are_asked(tmp_path: Path) -> None:
 
     found = {one["subject"]: one for one in json.loads(done.stdout)}
     assert done.returncode == 0, done.stdout
-    assert {name: found[name]["verdict"] for name in ("plugin etcd", "plugin consul", "check etcd")} == {
+    assert {name: found[name]["severity"] for name in ("plugin etcd", "plugin consul", "check etcd")} == {
         "plugin etcd": "ok",
         "plugin consul": "ok",
         "check etcd": "ok",
     }
     for name in ("etcd", "consul"):
-        assert found[f"source {name}"]["verdict"] == "warning", done.stdout
+        assert found[f"source {name}"]["severity"] == "warning", done.stdout
         assert "first node" in found[f"source {name}"]["remedy"]

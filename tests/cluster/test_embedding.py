@@ -197,7 +197,7 @@ async def test_members_left_and_died_are_told_apart(tmp_path: Path) -> None:
         await two.aclose()
         await until(lambda: one.membership.members()[1].state is NodeState.LEFT)
 
-        assert one.health.report().verdict.left == 1
+        assert one.health.report().verdict.counts.left == 1
 
 
 def test_a_blocked_event_loop_is_not_a_death(tmp_path: Path) -> None:

@@ -35,5 +35,5 @@ def test_two_clusters_that_share_a_seed_never_merge(tmp_path: Path) -> None:
         assert [(p["endpoint"], p["outcome"]) for p in told["not_joined"] if p["outcome"] != "self"] == [
             (shared, "foreign")
         ]
-        assert "not with our cluster name and key" in told["text"]
+        assert "peer rejected the handshake" in told["text"]
         assert [node.events("join.foreign_cluster") for node in red] == [[], [], []]

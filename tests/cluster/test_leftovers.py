@@ -77,7 +77,7 @@ async def test_an_installed_plugin_is_named_with_its_distribution(site: Site) ->
     [told] = logger.events("plugin.tasks_leaked")
     assert told["error"] == (
         'plugin "acme" (acme-discovery 1.2) left 2 tasks running after aclose: Acme.read, Acme.receive; '
-        "upgrade acme-discovery or tell its authors"
+        "upgrade acme-discovery or report it to its authors"
     )
 
 

@@ -154,13 +154,13 @@ def test_a_record_that_vanished_is_made_again_and_counted(quiet: Rig) -> None:
     record.unlink()
     wait_until(record.exists, 20, "the record is back")
 
-    quiet.sees('engram_registration_repairs_total{engram_node="n1",reason="lost"}', [1])
+    quiet.sees('engram_registration_repairs_total{engram_node="n1",kind="lost"}', [1])
 
 
-def test_a_plugin_that_crashes_is_quarantined_until_it_works(quiet: Rig) -> None:
+def test_a_plugin_that_crashes_is_circuit_open_until_it_works(quiet: Rig) -> None:
     """It is named by its provider, with the kind of its errors."""
     (quiet.registry / "crashes").touch()
-    quiet.fires("EngramPluginQuarantined")
+    quiet.fires("EngramPluginCircuitOpen")
     kinds = quiet.prometheus.values('engram_discovery_errors_total{kind="plugin_bug"} >= 5')
     (quiet.registry / "crashes").unlink()
 

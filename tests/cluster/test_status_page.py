@@ -166,7 +166,7 @@ def test_a_node_that_is_gone_is_told_and_found_again(page: Page, nodes: list[Nod
     page.wait("document.querySelector('#banner').dataset.status === 'healthy'", 30)
 
     assert title.startswith("? no answer")
-    assert "does not answer. Below is what it said at" in told
+    assert "does not answer. Below is its state at" in told
 
 
 def test_a_source_that_fails_is_shown_with_its_reason(page: Page, nodes: list[Node], tmp_path: Path) -> None:

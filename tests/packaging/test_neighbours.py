@@ -83,7 +83,7 @@ def test_doctor_names_another_consul_and_its_remedy_works(
         return {
             one["message"]: one["remedy"]
             for one in json.loads(shown.stdout)
-            if one["subject"] == "plugin consul" and one["verdict"] == "warning"
+            if one["subject"] == "plugin consul" and one["severity"] == "warning"
         }
 
     ((message, remedy),) = findings().items()

@@ -12,7 +12,7 @@ from engram_discovery.types import EventKind, HealthStatus
 
 ROOT = Path(__file__).parents[2]
 _LEVELS = {name: name for name in ("debug", "info", "warning", "error")}
-_WRAPPERS = {"_warn": "warning", "_warn_once": "warning"}
+_WRAPPERS = {"_warn": "warning", "check": "warning"}
 _FAILURE_LOG = {"failed": "warning", "recovered": "info"}
 _NAME = re.compile(r"[a-z_]+(\.[a-z_]+)?")
 #: Names that are put together, by what they begin with. A gap is told by an event of its own.

@@ -6,18 +6,18 @@ const SYMBOLS = { healthy: "✓", degraded: "!", critical: "✕" };
 const COLOURS = { healthy: "#1a7f37", degraded: "#8f6000", critical: "#cf222e" };
 const HAPPENED = {
   joined: "joined", suspected: "is suspected", recovered: "recovered", died: "is dead",
-  left: "left", updated: "changed what it tells", conflict: "runs twice", lost: "some changes were missed",
+  left: "left", updated: "metadata changed", conflict: "node id conflict", lost: "some events were lost",
 };
-const OUTCOMES = { joined: "was joined earlier", foreign: "belongs to another cluster" };
-const MOST_NAMED = 20; // of those who are not alive, where each member is a mark
-const FEW = 60; // members with a name each; more are small marks
+const OUTCOMES = { joined: "was joined earlier", foreign: "rejected the handshake" };
+const MOST_NAMED = 20; // names of members that are not alive, where each member is a mark
+const FEW = 60; // members drawn with their names; more are drawn as small marks
 const WINDOWS = [120, 300, 900]; // seconds that the history may show, the shortest that holds all of it
 const $ = (id) => document.getElementById(id);
 const tiles = new Map();
 let chosen = null;
 let paused = false;
 let answered = 0; // when the node last answered, by this browser
-let told = 0; // the same moment by the node's own clock
+let nodeTime = 0; // the same moment by the node's own clock
 let before = null;
 
 // --- writing ---------------------------------------------------------------------------------------------
@@ -66,8 +66,8 @@ function span(seconds) {
 
 const timeOfDay = (moment) => new Date(moment).toLocaleTimeString([], { hourCycle: "h23" });
 
-/** Tell the time of day, by the node's clock, of something so many seconds before its last answer. */
-const clock = (age) => timeOfDay(Math.round((told - age * 1000) / 1000) * 1000);
+/** Return the time of day, by the node's clock, so many seconds before its last answer. */
+const clock = (age) => timeOfDay(Math.round((nodeTime - age * 1000) / 1000) * 1000);
 
 // --- the parts of the page -------------------------------------------------------------------------------
 
@@ -92,12 +92,12 @@ function showBanner(data) {
   $("icon").href = "data:image/svg+xml," + encodeURIComponent(dot);
 }
 
-/** List the plugins' health checks: the node's own say what the section of sources shows. */
+/** List the plugins' health checks: the node's own checks repeat the section of sources. */
 function otherChecks(data) {
   return Object.entries(data.health.checks ?? {}).filter(([, check]) => !check.own);
 }
 
-/** Name what is wrong though the members may all be well. */
+/** List what is wrong even if all members are alive. */
 function warnings(data) {
   const failing = data.explanation.sources.filter((s) => s.outcome === "failed" && s.next_refresh_in !== null);
   const unseen = data.registrations.filter((r) => !["registered", "draining"].includes(r.state));
@@ -110,7 +110,7 @@ function warnings(data) {
   ];
 }
 
-/** Count as the picture does: those that left are not dead. */
+/** Count as the picture does: members that left are not dead. */
 const count = (health, state) => health[`${state}_nodes`] - (state === "dead" ? health.left_nodes : 0);
 
 function showWords(explanation) {
@@ -143,7 +143,7 @@ function showMembers(data) {
   nameMissing(data.members);
   const hidden = data.members_total - data.members.length;
   $("more-members").hidden = !hidden;
-  write($("more-members"), `and ${hidden} more, which are counted but not drawn`);
+  write($("more-members"), `and ${hidden} more, counted but not drawn`);
 }
 
 function group(members) {
@@ -193,7 +193,7 @@ function setAttribute(element, name, value) {
   if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
-/** Name those who are not alive where each member is but a mark. */
+/** List the members that are not alive where each member is only a mark. */
 function nameMissing(members) {
   const missing = ["dead", "suspect"].map((state) => [state, members.filter((m) => m.state === state).map((m) => m.id)]);
   fill($("missing"), members.length <= FEW ? [] : missing.filter(([, ids]) => ids.length).map(([state, ids]) => {
@@ -213,12 +213,12 @@ function showDetails(member) {
   ] : []);
 }
 
-/** Where another member says how it sees the cluster: what an address is not is no link. */
+/** Link to the status page of another member; text that is not an address is not a link. */
 function pageOf({ api_addr: address, is_self: here }) {
   return !here && /^[\w.:[\]-]+$/.test(address ?? "") ? `http://${address}/cluster/` : null;
 }
 
-/** A generation is the time of the start in milliseconds, unless the clock stood far back. */
+/** A generation is the start time in milliseconds, unless the clock was far behind. */
 function started(generation) {
   const at = new Date(generation);
   return generation > 1e12 && generation < 1e13 ? `${at.toLocaleDateString()} ${timeOfDay(at)}` : generation;
@@ -264,10 +264,10 @@ function showHistory({ span: longest, samples }) {
   write($("history-words"), inWords(samples));
 }
 
-/** Say the history in a sentence: what is, and the last changes of status. */
+/** Describe the history in a sentence: the status, and its last changes. */
 function inWords(samples) {
   const changes = samples.filter((m, i) => i === 0 || m.status !== samples[i - 1].status);
-  if (!changes.length) return "Nothing was seen yet.";
+  if (!changes.length) return "No sample yet.";
   const last = changes[changes.length - 1];
   const earlier = changes.slice(-4, -1).map((m, i, list) => {
     const end = (list[i + 1] ?? last).age;
@@ -286,17 +286,17 @@ function card(title, verdict, kind, lines) {
 function showSources({ sources, not_joined: known }) {
   const kinds = { found: "good", empty: "fair", failed: "bad", pending: "fair" };
   const cards = sources.map((s) => card(s.name, s.outcome, kinds[s.outcome], [
-    `${s.count} addresses` + (s.stale_for === null ? "" : `, kept from ${span(s.age ?? s.stale_for)} ago`) + (s.complete ? "" : ", not all of them"),
+    `${s.count} endpoints` + (s.stale_for === null ? "" : `, kept from ${span(s.age ?? s.stale_for)} ago`) + (s.complete ? "" : ", incomplete"),
     s.error && `failing for ${span(s.stale_for ?? 0)}: ${s.error_kind}: ${s.error}`,
     s.detail,
-    s.quarantined && "in quarantine: it failed again and again by its own fault",
-    s.watching ? "changes are pushed to us" : s.next_refresh_in === null ? "resting: an earlier source suffices" : `asked again in ${span(s.next_refresh_in)}`,
+    s.circuit_open && "circuit breaker open: the plugin crashed or timed out repeatedly",
+    s.watching ? "watching" : s.next_refresh_in === null ? "idle: an earlier source suffices" : `next refresh in ${span(s.next_refresh_in)}`,
   ]));
   fill($("sources"), cards.length ? cards : [make("li", "None.", { class: "soft" })]);
   const missing = known.filter((m) => m.outcome !== "self");
   fill($("not-joined"), missing.length ? [
-    make("h3", "Known, but not with us"),
-    ...missing.map((m) => make("p", `${m.endpoint} ${OUTCOMES[m.outcome] ?? m.outcome ?? "not tried yet"}${m.detail ? `: ${m.detail}` : ""}`, { class: "soft" })),
+    make("h3", "Not joined"),
+    ...missing.map((m) => make("p", `${m.endpoint} ${OUTCOMES[m.outcome] ?? m.outcome ?? "not contacted yet"}${m.detail ? `: ${m.detail}` : ""}`, { class: "soft" })),
   ] : []);
 }
 
@@ -308,7 +308,7 @@ function showRegistrations(data) {
     `renewals: ${r.renewals}, made again: ${r.repairs}`,
     r.error,
   ]));
-  fill($("registrations"), cards.length ? cards : [make("li", "None: no source in use registers nodes.", { class: "soft" })]);
+  fill($("registrations"), cards.length ? cards : [make("li", "None: no provider in use registers nodes.", { class: "soft" })]);
   const results = otherChecks(data);
   const colours = { passing: "good", warning: "fair", critical: "bad" };
   fill($("checks"), results.length ? [make("h3", "Checks"), ...results.map(([name, c]) => {
@@ -318,7 +318,7 @@ function showRegistrations(data) {
   })] : []);
 }
 
-function showHappenings(member_events) {
+function showMemberEvents(member_events) {
   fill($("member_events"), member_events.length ? member_events.map((h) => {
     const item = make("li");
     const what = make("span");
@@ -326,10 +326,10 @@ function showHappenings(member_events) {
     what.append(HAPPENED[h.kind] ?? plain(h.kind));
     item.append(make("time", clock(h.age)), what);
     return item;
-  }) : [make("li", "Nothing yet.")]);
+  }) : [make("li", "No events yet.")]);
 }
 
-/** Tell a screen reader what changed, and nothing else. */
+/** Announce only the changes to a screen reader. */
 function announce(data) {
   const news = [];
   if (before && before.health.status !== data.health.status) news.push(`The cluster is ${data.health.status}.`);
@@ -345,11 +345,11 @@ function announce(data) {
 function show(data) {
   if (data.mode === "single-node") {
     write($("status"), "single node");
-    write($("counts"), "This node forms no cluster: cluster.enabled is false.");
+    write($("counts"), "Single node: cluster.enabled is false.");
     document.querySelector("main").hidden = true;
     return;
   }
-  told = Date.parse(data.time);
+  nodeTime = Date.parse(data.time);
   announce(data);
   showBanner(data);
   showWords(data.explanation);
@@ -357,7 +357,7 @@ function show(data) {
   showHistory(data.history);
   showSources(data.explanation);
   showRegistrations(data);
-  showHappenings(data.member_events);
+  showMemberEvents(data.member_events);
   before = data;
 }
 
@@ -372,7 +372,7 @@ function tellAge(error) {
   const lost = Boolean(error) && !paused;
   document.body.classList.toggle("outdated", lost);
   $("lost").hidden = !lost;
-  const since = answered ? `Below is what it said at ${timeOfDay(answered)}.` : "";
+  const since = answered ? `Below is its state at ${timeOfDay(answered)}.` : "";
   if (lost && before) {
     $("banner").dataset.status = "unknown";
     write($("symbol"), "?");
@@ -393,6 +393,6 @@ async function live() {
 $("pause").addEventListener("click", () => {
   paused = !paused;
   setAttribute($("pause"), "aria-pressed", String(paused));
-  write($("pause"), paused ? "Go on" : "Pause");
+  write($("pause"), paused ? "Resume" : "Pause");
 });
 live();

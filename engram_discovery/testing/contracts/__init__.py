@@ -1,4 +1,4 @@
-"""Contract suites: subclass one in your tests, say how to drive your server, and pytest runs every promise.
+"""Contract suites: subclass one in your tests, describe how to drive your server, and pytest checks every promise.
 
     from engram_discovery.testing.contracts import Backend, DiscovererContract, PluginContract
 
@@ -18,8 +18,8 @@
         def settings(self, backend):
             return {"url": backend.url}
 
-The provider is made by the host, from the installed plugin, as in a real node. What ``capabilities`` does not name is
-skipped, and pytest says so by name. Every test's docstring is the promise that it checks.
+The host creates the provider from the installed plugin, as in a real node. A capability that is not declared is
+skipped, and ``pytest -rs`` lists it by name. Every test's docstring is the promise that it checks.
 """
 
 from engram_discovery.testing.contracts.backend import Backend

@@ -23,7 +23,7 @@ class Backend:
         """Start it, empty at first; after ``stop`` with the records it had."""
 
     async def stop(self) -> None:
-        """(stop) Stop it, so that nobody answers. May be called when it is stopped or paused already."""
+        """(stop) Stop it, so that no request is answered. May be called when it is stopped or paused already."""
 
     async def pause(self) -> None:
         """(pause) Freeze it: connections are accepted or kept, and nothing is answered (SIGSTOP)."""

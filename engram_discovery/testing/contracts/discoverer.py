@@ -78,7 +78,7 @@ class DiscovererContract(WatchContract):
         await self._expect(discoverer, {ONE, TWO, THREE})
 
     async def test_a_removed_record_is_gone(self, discoverer: Discoverer, backend: Backend) -> None:
-        """An answer is what the source says now; remembering is the host's business."""
+        """An answer is the current content of the source; the host keeps earlier answers."""
         self.needs("change")
         await backend.add(ONE)
         await backend.add(TWO)
@@ -149,7 +149,7 @@ class DiscovererContract(WatchContract):
         assert caught.value.kind is FailureKind.BAD_DATA
 
     async def test_silence_is_no_answer(self, discoverer: Discoverer, backend: Backend) -> None:
-        """A source that says nothing is waited for or raises DiscoveryError; nothing is made up meanwhile."""
+        """While a source is silent, discover waits or raises DiscoveryError; it never returns an answer."""
         self.needs("change", "pause")
         await backend.add(ONE)
         await self._expect(discoverer, {ONE})
@@ -259,7 +259,7 @@ async def _ask(discoverer: Discoverer) -> None:
 
 
 async def _cancel(call: asyncio.Task[Found | Empty]) -> bool:
-    """Cancel a call and tell whether it ended in time."""
+    """Cancel a call; return whether it ended in time."""
     call.cancel()
     await asyncio.wait({call}, timeout=_GRACE)
     return call.done()

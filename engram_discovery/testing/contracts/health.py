@@ -124,7 +124,7 @@ class HealthCheckContract(ProviderContract):
             assert "\n" not in result.output, f"{check.name}: the output is one line for people"
 
     async def test_checking_leaves_nothing(self, make: Callable[[], tuple[HealthCheck, ...]]) -> None:
-        """A check has no aclose: what it opens for a look, it closes after it."""
+        """A check has no aclose: it closes what it opens within each check."""
 
         async def live() -> None:
             for check in make():
@@ -155,8 +155,8 @@ class HealthCheckContract(ProviderContract):
         self.assert_no_secret(log=log.events, checks=checks, results=seen)
 
     async def _status(self, check: HealthCheck) -> CheckStatus:
-        """Look once as the host does: whatever is raised counts as critical."""
+        """Check once as the host does: any exception counts as critical."""
         try:
             return (await asyncio.wait_for(check.check(), self.timeout)).status
-        except Exception:  # noqa: BLE001  any exception counts as critical, says the protocol
+        except Exception:  # noqa: BLE001  any exception counts as critical, by the protocol
             return CheckStatus.CRITICAL

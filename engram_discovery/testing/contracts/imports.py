@@ -28,7 +28,7 @@ _OURS = frozenset(
 _PROGRAM = """
 import importlib, json, sys, time
 sys.path[:] = json.loads(sys.argv[2])
-import engram_discovery.host, engram_discovery.settings.field_types, engram_discovery.types
+import engram_discovery.host, engram_discovery.provider
 before = set(sys.modules)
 began = time.perf_counter()
 importlib.import_module(sys.argv[1])

@@ -35,7 +35,7 @@ _LOOPBACK = Address("127.0.0.1", 0)
 
 
 class MembershipContract:
-    """The promises of ``engram_discovery.protocols.Membership``. What the engine can do, it says itself.
+    """The promises of ``engram_discovery.protocols.Membership``. The engine declares its capabilities.
 
     Attributes:
         engine: Its name.
@@ -77,7 +77,7 @@ class MembershipContract:
             yield start
 
     async def test_capabilities_are_known(self, start: Start) -> None:
-        """What it says it can do, the host has a word for."""
+        """The host knows every declared capability."""
         assert (await start("one")).capabilities <= _KNOWN
 
     async def test_a_node_alone_sees_itself(self, start: Start) -> None:
@@ -123,7 +123,7 @@ class MembershipContract:
         assert node.members({NodeState.DEAD}) == ()
 
     async def test_nobody_there_is_a_report(self, start: Start) -> None:
-        """Joining an address where nobody listens is reported within the time allowed, not raised."""
+        """Joining an address where no process listens is reported within the timeout, not raised."""
         node = await start("one")
         endpoint = Endpoint("127.0.0.1", _free_port())
 
@@ -133,7 +133,7 @@ class MembershipContract:
         assert report.joined == 0
 
     async def test_joining_oneself_does_not_count(self, start: Start) -> None:
-        """Our own address among the seeds is no join: it would hide that nobody else is there."""
+        """Our own address among the seeds does not count as a join: it would hide that the node is alone."""
         node = await start("one")
 
         report = await node.join([_endpoint(node)], timeout=2.0)
@@ -151,7 +151,7 @@ class MembershipContract:
         assert [member.node_id for member in one.members()] == ["one"]
 
     async def test_joining_is_told_as_an_event(self, start: Start) -> None:
-        """Who subscribed before is told of a member that joins."""
+        """A subscriber receives the event of a member that joins."""
         one, two = await start("one"), await start("two")
         events = one.events()
 
@@ -163,7 +163,7 @@ class MembershipContract:
         assert event.member.node_id == "two"
 
     async def test_leaving_is_told_apart_from_dying(self, start: Start) -> None:
-        """After ``leave`` the others see the node as left, if it tells ``left``."""
+        """After ``leave`` the other members see the node as left, if it declares ``left``."""
         one, two = await start("one"), await start("two")
         if "left" not in one.capabilities:
             pytest.skip(f'"{self.engine}" does not say that it can tell "left"')
@@ -175,7 +175,7 @@ class MembershipContract:
         await self._see(one, "two", NodeState.LEFT)
 
     async def test_spaces_spread(self, start: Start) -> None:
-        """The spaces that a node holds are seen by the others, if it tells ``metadata``."""
+        """The other members see the spaces of a node, if it declares ``metadata``."""
         one, two = await start("one"), await start("two")
         if "metadata" not in one.capabilities:
             pytest.skip(f'"{self.engine}" does not say that it can spread "metadata"')

@@ -41,7 +41,7 @@ def _name(task: asyncio.Task[object]) -> str:
 
 
 def _open_files() -> set[str]:
-    """Name the open descriptors by number and target; empty where the system does not tell."""
+    """Return the open descriptors by number and target; empty where the system has no list."""
     files = set()
     with suppress(OSError):
         for number in _DESCRIPTORS.iterdir():
@@ -64,7 +64,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], within: float) ->
 async def longest_hold(call: Callable[[], Awaitable[object]], *, tries: int = 3) -> float:
     """Return the longest time, in seconds, for which ``call`` held the event loop; the best of some tries.
 
-    The best, because on a busy machine the loop may be held up once by somebody else.
+    The best of several, because other processes may delay the loop on a busy machine.
     """
     holds = []
     for _ in range(tries):

@@ -1,4 +1,4 @@
-"""What every plugin promises, whatever it talks to."""
+"""The promises of every plugin, whatever server it uses."""
 # ruff: noqa: S101  a contract suite asserts
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import importlib
 import socket
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from engram_discovery.errors import PluginError
 from engram_discovery.hookspecs import PROJECT_NAME
 from engram_discovery.protocols import WatchingDiscoverer
+from engram_discovery.provider import ProviderPlugin
 from engram_discovery.testing.contracts.imports import CHEAP, measure_import
 from engram_discovery.testing.contracts.provider import ProviderContract
 from engram_discovery.testing.contracts.sources import ENVIRONMENT, LOGGING, find_uses
@@ -48,11 +49,11 @@ class PluginContract(ProviderContract):
     # --- hooks ---------------------------------------------------------------------------------------------
 
     def test_the_host_loads_it(self) -> None:
-        """Its hooks have the right names and arguments, and it offers the provider for this version of the contract."""
+        """Its hooks have the right names and arguments, and it declares the provider for this contract version."""
         assert self.make_host().provider(self.provider).name == self.provider
 
     def test_it_describes_itself(self, host: PluginHost) -> None:
-        """One line says what it is, and its capabilities are ones that the host knows."""
+        """Its summary is one line, and the host knows its capabilities."""
         info = host.provider(self.provider)
 
         assert info.summary, "ProviderInfo.summary is empty"
@@ -63,8 +64,8 @@ class PluginContract(ProviderContract):
     async def test_it_makes_what_it_says(
         self, host: PluginHost, backend: Backend, context: PluginContext
     ) -> None:
-        """It makes a discoverer, and a registrar, health checks or a watch exactly if its capabilities say so."""
-        told = host.provider(self.provider).capabilities
+        """It creates a discoverer, and a registrar, health checks or a watch exactly if it declares them."""
+        declared = host.provider(self.provider).capabilities
         table = self.table(host, backend)
         discoverer = host.create_discoverer(self.provider, table, context)
         registrar = host.create_registrar(self.provider, table, context)
@@ -77,12 +78,12 @@ class PluginContract(ProviderContract):
             "register": registrar is not None,
             "health": bool(checks),
         }
-        assert {name for name, is_made in made.items() if is_made} == told
+        assert {name for name, is_made in made.items() if is_made} == declared
 
     def test_other_providers_are_left_alone(
         self, host: PluginHost, backend: Backend, context: PluginContext
     ) -> None:
-        """Asked for a provider that is not its own, each factory makes nothing."""
+        """Called for another provider, each factory returns nothing."""
         plugin = self._plugin()
         arguments = {"provider": "somebody_elses", "settings": self.table(host, backend), "context": context}
 
@@ -100,7 +101,7 @@ class PluginContract(ProviderContract):
         context: PluginContext,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """A factory only makes the object; its first coroutine looks up names and opens connections."""
+        """A factory only creates the object; its first coroutine resolves names and opens connections."""
         table = self.table(host, backend)
 
         def refuse(*arguments: object, **_options: object) -> None:
@@ -130,11 +131,11 @@ class PluginContract(ProviderContract):
         assert foreign == [], f"imported with the plugin: {foreign}; import them inside the factory instead"
 
     def test_the_environment_is_not_read(self) -> None:
-        """Nothing in the package uses os.environ: the host reads the environment, and tells where a value came from."""
+        """Nothing in the package uses os.environ: the host reads the environment and keeps the origin of each value."""
         assert find_uses(self._module(), ENVIRONMENT) == []
 
     def test_logging_is_not_configured(self) -> None:
-        """Nothing in the package configures logging: that is the program's business."""
+        """Nothing in the package configures logging: the program does."""
         assert find_uses(self._module(), LOGGING) == []
 
     # --- settings ------------------------------------------------------------------------------------------
@@ -145,7 +146,7 @@ class PluginContract(ProviderContract):
             self._model(host).model_validate({**self.settings(backend), "no_such_key": 1})
 
     def test_settings_are_frozen(self, host: PluginHost) -> None:
-        """The model is frozen: nobody changes settings behind the others' backs."""
+        """The model is frozen: no object changes the settings of another."""
         assert self._model(host).model_config.get("frozen"), (
             'set model_config = ConfigDict(frozen=True, extra="forbid")'
         )
@@ -157,16 +158,16 @@ class PluginContract(ProviderContract):
         assert [key for key, field in fields.items() if not field.description] == []
 
     def test_errors_show_no_value(self, host: PluginHost, backend: Backend) -> None:
-        """What is wrong with a value is said without the value: it may be a secret in the wrong place."""
+        """A validation error does not contain the value: it may be a secret in the wrong place."""
         model = self._model(host)
         for key in model.model_fields:
-            said = ""
+            message = ""
             try:
                 model.model_validate({**self.settings(backend), key: {_CANARY: [_CANARY]}})
             except ValidationError as error:
-                said = str(error)
+                message = str(error)
 
-            assert _CANARY not in said, f"{key}: set hide_input_in_errors=True in model_config"
+            assert _CANARY not in message, f"{key}: set hide_input_in_errors=True in model_config"
 
     def test_no_secret_is_shown(self, host: PluginHost, backend: Backend) -> None:
         """A secret of the settings is in no repr and no dump of them."""
@@ -185,8 +186,16 @@ class PluginContract(ProviderContract):
         return entry_point.load()
 
     def _module(self) -> ModuleType:
-        plugin: Any = self._plugin()
-        return plugin if isinstance(plugin, ModuleType) else importlib.import_module(type(plugin).__module__)
+        """Return the module that defines the plugin."""
+        if self.plugin is None:
+            [entry_point] = entry_points(group=PROJECT_NAME, name=self.provider)
+            return importlib.import_module(entry_point.module)
+        if isinstance(self.plugin, ModuleType):
+            return self.plugin
+        module = (
+            self.plugin.module if isinstance(self.plugin, ProviderPlugin) else type(self.plugin).__module__
+        )
+        return importlib.import_module(module)
 
 
 async def _close(discoverer: Discoverer, registrar: Registrar | None) -> None:

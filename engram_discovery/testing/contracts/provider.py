@@ -26,7 +26,7 @@ IDENTITY = NodeIdentity(node_id="contract-1", generation=1, cluster="contract")
 
 
 class ProviderContract:
-    """Say here which provider is tested, and how.
+    """Name the provider under test, and its backend.
 
     Attributes:
         provider: Its name.

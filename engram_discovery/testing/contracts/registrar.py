@@ -44,7 +44,7 @@ class RegistrarContract(ProviderContract):
     """The promises of ``engram_discovery.protocols.Registrar``. Your ``Backend`` needs ``registered``.
 
     Capabilities: ``lease`` (records have a time to live and are renewed), ``watch`` (it has ``wait_for_change``),
-    ``replace`` (it tells when a newer run of its node id has taken the record), ``forget``, ``stop``, ``pause``.
+    ``replace`` (it detects that a newer run of its node id holds the record), ``forget``, ``stop``, ``pause``.
 
     Attributes:
         expires_within: Seconds after which a record that is not renewed is gone at the latest. Let your settings make
@@ -121,7 +121,7 @@ class RegistrarContract(ProviderContract):
         assert await eventually(gone, self.within), "verify() is true and the record is gone"
 
     async def test_deregister_removes_the_record(self, registrar: Registrar, backend: Backend) -> None:
-        """After deregister nobody sees the node, well before its record would have expired."""
+        """After deregister no reader sees the node, well before its record would have expired."""
         lease = await registrar.register(NODE)
         await self._expect_nodes(backend, "contract-1")
 
@@ -226,7 +226,7 @@ class RegistrarContract(ProviderContract):
         assert "contract-1" in await backend.registered(), "the record expired although it was renewed"
 
     async def test_renewing_does_not_hide_a_loss(self, registrar: Registrar, backend: Backend) -> None:
-        """When the record is gone, renew raises not_found, or verify tells right after it; the host registers anew."""
+        """When the record is gone, renew raises not_found, or verify then returns False; the host registers again."""
         self.needs("lease", "forget")
         await registrar.register(NODE)
         await backend.forget("contract-1")

@@ -1,4 +1,4 @@
-"""Find in a plugin's source what a plugin must not do, also where no test comes by."""
+"""Find forbidden calls in a plugin's source, even where no test runs it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOGGING = frozenset(
 
 
 def find_uses(module: ModuleType, names: frozenset[str]) -> list[str]:
-    """Say where ``module``, or its package if it is in one, uses any of these dotted names: ``file:line name``."""
+    """Return where ``module``, or its package, uses any of these dotted names: ``file:line name``."""
     return [
         f"{path.name}:{line} {name}"
         for path in _files(module)

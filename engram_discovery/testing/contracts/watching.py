@@ -39,7 +39,7 @@ class WatchContract(ProviderContract):
     async def test_a_watch_begins_with_the_whole_answer(
         self, discoverer: Discoverer, backend: Backend
     ) -> None:
-        """The first answer comes at once and tells all there is, without waiting for a change."""
+        """The first answer comes at once and is complete, without waiting for a change."""
         self.needs("watch", "change")
         await backend.add(ONE)
         await backend.add(TWO)
@@ -50,7 +50,7 @@ class WatchContract(ProviderContract):
         assert addresses(first) == {ONE, TWO}
 
     async def test_a_watch_of_nobody_begins_with_empty(self, discoverer: Discoverer) -> None:
-        """That there is nobody is told at once, too."""
+        """An empty source is reported at once, too."""
         self.needs("watch")
 
         async with watching(discoverer) as stream:

@@ -1,5 +1,5 @@
 """Peers from a JSON file, ``["10.0.0.1:7946", "10.0.0.2:7946"]``, which is read again when it changes."""
-# ruff: noqa: D101, D102, D103, INP001  kept short: docs/tutorial/first-provider.md goes through it line by line
+# ruff: noqa: D101, D102, INP001  kept short: docs/tutorial/first-provider.md goes through it line by line
 
 import asyncio
 import json
@@ -8,16 +8,24 @@ from pathlib import Path
 
 from pydantic import Field
 
-from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.hookspecs import PluginContext, hookimpl
-from engram_discovery.network.address import parse_address
-from engram_discovery.settings.field_types import Duration, Table
-from engram_discovery.types import Empty, Endpoint, Found, ProviderInfo
+from engram_discovery.provider import (
+    DiscoveryError,
+    Duration,
+    Empty,
+    Endpoint,
+    FailureKind,
+    Found,
+    PluginContext,
+    ProviderInfo,
+    ProviderPlugin,
+    Table,
+    parse_address,
+)
 
 
 class Settings(Table):
     path: Path = Field(description="JSON file with a list of host:port.")
-    poll_interval: Duration = Field(default=1.0, description="Time between looks at the file.")
+    poll_interval: Duration = Field(default=1.0, description="Time between reads of the file.")
 
 
 class JsonFile:
@@ -33,25 +41,19 @@ class JsonFile:
             raise DiscoveryError(f"{path}: {error.strerror}", kind=FailureKind.UNAVAILABLE) from error
         except (ValueError, TypeError, AttributeError) as error:
             raise DiscoveryError(f"{path}: not a list of host:port", kind=FailureKind.BAD_DATA) from error
-        return Found(endpoints) if endpoints else Empty(f"{path} lists nobody")
+        return Found(endpoints) if endpoints else Empty(f"{path} lists no peer")
 
     async def watch(self) -> AsyncIterator[Found | Empty]:
-        told = None
+        last = None
         while True:
             answer = await self.discover()
-            if answer != told:
-                yield (told := answer)
+            if answer != last:
+                yield (last := answer)
             await self._clock.sleep(self._settings.poll_interval)
 
     async def aclose(self) -> None: ...
 
 
-@hookimpl
-def engram_providers() -> list[ProviderInfo]:
-    can, summary = frozenset({"discover", "watch"}), "peers in a JSON file"
-    return [ProviderInfo(name="json_file", settings_model=Settings, summary=summary, capabilities=can)]
-
-
-@hookimpl
-def engram_create_discoverer(provider: str, settings: Settings, context: PluginContext) -> JsonFile | None:
-    return JsonFile(settings, context) if provider == "json_file" else None
+CAN = frozenset({"discover", "watch"})
+INFO = ProviderInfo(name="json_file", settings_model=Settings, summary="peers in a file", capabilities=CAN)
+plugin = ProviderPlugin(INFO, discoverer=JsonFile)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from engram_discovery.network.address import Address, format_address
+from engram_discovery.provider import Address, format_address
 from engram_discovery.testing.contracts import Backend, DiscovererContract, PluginContract
 
 
@@ -41,7 +41,7 @@ class JsonFile(Backend):
 
 
 class OfJsonFile:
-    """What both suites are told."""
+    """What both suites need."""
 
     provider = "json_file"
 

@@ -12,15 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.hookspecs import hookimpl
-from engram_discovery.types import Found
+from engram_discovery.provider import Found, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from engram_discovery.hookspecs import PluginContext
-    from engram_discovery.protocols import Discoverer
-    from engram_discovery.types import Empty
+    from engram_discovery.provider import Discoverer, Empty, PluginContext
 
     Making = Generator[None, Discoverer | None, Discoverer | None]
 

@@ -22,9 +22,28 @@ SECRET = "s3cret-canary"
 INTERVAL = "    poll_interval: Duration = "
 FACTORY = "    return JsonFile(settings, context)"
 
-#: The example, with a secret that it does not need.
+PLUGIN = """\
+CAN = frozenset({"discover", "watch"})
+INFO = ProviderInfo(name="json_file", settings_model=Settings, summary="peers in a file", capabilities=CAN)
+plugin = ProviderPlugin(INFO, discoverer=JsonFile)
+"""
+HOOKS = """\
+@hookimpl
+def engram_providers() -> list[ProviderInfo]:
+    can, summary = frozenset({"discover", "watch"}), "peers in a JSON file"
+    return [ProviderInfo(name="json_file", settings_model=Settings, summary=summary, capabilities=can)]
+
+
+@hookimpl
+def engram_create_discoverer(provider: str, settings: Settings, context: PluginContext) -> JsonFile | None:
+    return JsonFile(settings, context) if provider == "json_file" else None
+"""
+
+#: The example, with hooks written out, and with a secret that it does not need.
 SOUND = (
     SOURCE.read_text()
+    .replace(PLUGIN, HOOKS)
+    .replace("    ProviderPlugin,\n", "    hookimpl,\n")
     .replace(INTERVAL, '    token: SecretStr = Field(description="A secret.")\n' + INTERVAL)
     .replace("from pydantic import Field", "from pydantic import ConfigDict, Field, SecretStr")
 )
@@ -120,13 +139,13 @@ DISCOVERER_FAULTS: dict[str, tuple[str, str, str]] = {
         "test_it_never_holds_the_event_loop",
     ),
     "WaitsForTheFirstChange": (
-        "told = None",
-        "told = await self.discover()",
+        "last = None",
+        "last = await self.discover()",
         "test_a_watch_begins_with_the_whole_answer",
     ),
     "LeavesATask": (
-        "told = None",
-        "told = asyncio.create_task(asyncio.sleep(99))",
+        "last = None",
+        "last = asyncio.create_task(asyncio.sleep(99))",
         "test_a_closed_watch_leaves_nothing",
     ),
 }

@@ -28,7 +28,7 @@ def examine(tmp_path, monkeypatch):
         path.write_text(f"[cluster]\nenabled = true\n{LOOPBACK}\n{cluster}")
         result = CliRunner().invoke(doctor, ["-c", str(path), "--json", *options])
         findings = json.loads(result.output)
-        return result.exit_code, {one["subject"]: one for one in findings if one["verdict"] != "ok"}
+        return result.exit_code, {one["subject"]: one for one in findings if one["severity"] != "ok"}
 
     return examine
 
@@ -62,7 +62,7 @@ def test_nobody_listed_is_a_warning(examine):
     status, findings = examine("static.seed_nodes = []", "--probe")
 
     assert status == 0
-    assert findings["source static"]["verdict"] == "warning"
+    assert findings["source static"]["severity"] == "warning"
     assert "first node" in findings["source static"]["remedy"]
 
 
@@ -77,9 +77,9 @@ def test_a_source_that_does_not_answer_is_named_with_a_remedy(examine):
         status, findings = examine(settings, "--probe")
 
     assert status == 1
-    assert findings["source dns"]["verdict"] == "unreachable"
+    assert findings["source dns"]["severity"] == "unreachable"
     assert "firewall" in findings["source dns"]["remedy"]
-    assert findings["check dns"]["verdict"] == "unreachable"
+    assert findings["check dns"]["severity"] == "unreachable"
 
 
 def test_nothing_is_asked_without_probe(examine):

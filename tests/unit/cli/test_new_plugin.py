@@ -19,7 +19,9 @@ def test_the_package_is_named_after_the_provider(tmp_path):
     assert result.exit_code == 0, result.output
     project = tomllib.loads((target / "pyproject.toml").read_text())["project"]
     assert project["name"] == "engram-discovery-acme-db"
-    assert project["entry-points"]["engram_discovery"] == {"acme_db": "engram_discovery_acme_db.plugin"}
+    assert project["entry-points"]["engram_discovery"] == {
+        "acme_db": "engram_discovery_acme_db.plugin:plugin"
+    }
     assert (target / "src/engram_discovery_acme_db/py.typed").exists()
     python = [path.read_text() for path in target.rglob("*.py")]
     assert not any("$" in text for text in python)

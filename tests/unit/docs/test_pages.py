@@ -12,8 +12,8 @@ import pytest
 
 import engram_discovery
 from engram_discovery.cli.reference import reference_page
+from engram_discovery.http.bodies import Bodies
 from engram_discovery.http.routes import cluster_routes
-from engram_discovery.http.views import Views
 from engram_discovery.settings import settings_from
 from engram_discovery.testing import FakeClock, ScriptedDiscoverer, make_member
 from engram_discovery.types import CheckResult, CheckStatus, Endpoint, Found, NodeState
@@ -70,7 +70,7 @@ async def test_every_field_of_an_answer_is_documented() -> None:
     )
     await node.discovery.discover()
     await node.health.check()
-    views = Views(node)
+    views = Bodies(node)
     health = views.health()[1]
     assert views.discovery()[1]["not_joined"]
     bodies = [{**health, "checks": list(health["checks"].values())}, views.nodes()[1], views.discovery()[1]]

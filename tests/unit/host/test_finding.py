@@ -8,7 +8,7 @@ import pytest
 
 from engram_discovery.errors import PluginConflictError, ProviderNotFoundError
 from engram_discovery.host import PluginHost, PluginState
-from engram_discovery.host.unknown import first_party
+from engram_discovery.host.catalogue import first_party
 
 
 def state(host: PluginHost, name: str) -> PluginState:
@@ -138,7 +138,7 @@ def test_a_name_is_registered_once(site, plugin_source):
     host = PluginHost(entry_points=[])
     host.register(module, name="mine")
 
-    with pytest.raises(PluginConflictError, match="registered already"):
+    with pytest.raises(PluginConflictError, match="already registered"):
         host.register(module, name="mine")
 
 

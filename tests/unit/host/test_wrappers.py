@@ -126,7 +126,8 @@ def test_what_a_wrapper_spoils_is_said_to_be_decorated(site, context, plugin_sou
     host = PluginHost(entry_points=site.entry_points, allow=["acme", "loud"])
 
     with pytest.raises(
-        PluginError, match=r'int is no Discoverer.*decorated by plugin "loud" \(loud-discovery 1\.0\)'
+        PluginError,
+        match=r'int does not implement Discoverer.*decorated by plugin "loud" \(loud-discovery 1\.0\)',
     ):
         host.create_discoverer("acme", None, context)
 

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from engram_discovery.defaults import MAX_BODY_NODES
 from engram_discovery.health.monitor import ClusterHealth
 from engram_discovery.http import cluster_app
-from engram_discovery.http.views import MOST_NODES, health_body
+from engram_discovery.http.bodies import health_body
 from engram_discovery.node.node import SingleNode
 from engram_discovery.settings import settings_from
 from engram_discovery.settings.models import HealthSettings
@@ -150,11 +151,15 @@ async def test_checks_are_marked_and_cannot_disguise_themselves() -> None:
 
 def test_a_large_cluster_is_cut_and_says_so() -> None:
     """A body is bounded; the counts are not."""
-    members = [make_member(f"n{i}", port=1 + i, is_self=i == 0) for i in range(MOST_NODES + 1)]
+    members = [make_member(f"n{i}", port=1 + i, is_self=i == 0) for i in range(MAX_BODY_NODES + 1)]
 
     body = health_body(health_of(members).report())
 
-    assert (len(body["nodes"]), body["truncated"], body["total_nodes"]) == (MOST_NODES, True, MOST_NODES + 1)
+    assert (len(body["nodes"]), body["truncated"], body["total_nodes"]) == (
+        MAX_BODY_NODES,
+        True,
+        MAX_BODY_NODES + 1,
+    )
 
 
 def test_hostile_names_are_data() -> None:

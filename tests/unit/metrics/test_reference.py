@@ -9,14 +9,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from engram_discovery.metrics import register
-from engram_discovery.metrics.collector import PARTS
-from engram_discovery.metrics.family import Family, Kind
+from engram_discovery.metrics.definitions import GROUPS, Family, MetricType
 from engram_discovery.metrics.reference import reference_page
 from engram_discovery.testing import FakeClock
 from tests.support.in_memory_node import make_node
 
 ROOT = Path(__file__).parents[3]
-FAMILIES = [family for part in PARTS.values() for family in part.FAMILIES]
+FAMILIES = [family for families in GROUPS.values() for family in families]
 
 
 def test_the_page_is_what_the_code_writes() -> None:
@@ -39,8 +38,8 @@ def test_names_follow_the_conventions(family: Family) -> None:
     """Prefix, base units, ``_total`` for counters and only for them, a sentence for people."""
     assert re.fullmatch(r"engram_[a-z_]+", family.name)
     assert not re.search(r"_(ms|milliseconds|minutes|bytes_total_total|percent)\b", family.name)
-    assert (family.kind is Kind.COUNTER) == family.name.endswith("_total")
-    assert family.meaning.endswith(".")
+    assert (family.type is MetricType.COUNTER) == family.name.endswith("_total")
+    assert family.help.endswith(".")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "ops").rglob("*.*")), ids=lambda path: path.name)

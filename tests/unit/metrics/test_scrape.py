@@ -127,7 +127,7 @@ def test_every_result_of_a_join_has_a_series_from_the_start(clock: FakeClock) ->
     """So that the first foreign cluster is an increase."""
     scrape = Scrape(make_node(clock))
 
-    assert {scrape.get("engram_join_attempts_total", result=result) for result in JoinOutcome} == {0}
+    assert {scrape.get("engram_join_attempts_total", outcome=result) for result in JoinOutcome} == {0}
 
 
 async def test_a_registration_tells_state_lease_and_repairs(clock: FakeClock) -> None:
@@ -149,8 +149,8 @@ async def test_a_registration_tells_state_lease_and_repairs(clock: FakeClock) ->
     assert made[state, mine | {("state", "registered")}] == 1
     assert made[lease, mine] == 29
     assert (lost[state, mine | {("state", "lost")}], lost[lease, mine]) == (1, 0)
-    assert lost["engram_registration_repairs_total", mine | {("reason", "expired")}] == 1
-    assert lost["engram_registration_failures_total", mine | {("reason", "unavailable")}] > 1
+    assert lost["engram_registration_repairs_total", mine | {("kind", "expired")}] == 1
+    assert lost["engram_registration_failures_total", mine | {("kind", "unavailable")}] > 1
 
 
 def test_the_number_of_series_does_not_grow_with_the_cluster(clock: FakeClock) -> None:

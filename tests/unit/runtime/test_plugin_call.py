@@ -148,7 +148,7 @@ async def test_a_blocked_thread_blocks_nobody_else(release: threading.Event) -> 
             await source.refresh()
 
     assert blocked.error_kind is FailureKind.TIMEOUT
-    assert refused.error == "the thread is still blocked by an earlier call"
+    assert refused.error == "the thread is still blocked by a previous call"
     assert asked == 1
     await source.aclose()
 

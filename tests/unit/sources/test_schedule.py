@@ -72,13 +72,13 @@ def test_five_faults_of_its_own_in_a_row_are_a_quarantine(schedule: Schedule) ->
     for _ in range(4):
         schedule.after_failure(bug)
     schedule.after_failure(failure(FailureKind.REFUSED))
-    broken_row = schedule.quarantined
+    broken_row = schedule.circuit_open
     for kind in [FailureKind.PLUGIN_BUG, FailureKind.TIMEOUT] * 3:
         schedule.after_failure(failure(kind))
-    full_row = schedule.quarantined
+    full_row = schedule.circuit_open
     schedule.after_found(None)
 
-    assert (broken_row, full_row, schedule.quarantined) == (False, True, False)
+    assert (broken_row, full_row, schedule.circuit_open) == (False, True, False)
 
 
 def test_a_quarantined_plugin_waits_up_to_five_minutes(schedule: Schedule) -> None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import FailureKind
+from engram_discovery.provider import FailureKind
 from engram_discovery_consul.failures import ConsulError
 
 if TYPE_CHECKING:
-    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.provider import Clock
 
 __all__ = ["RateLimiter", "deadline", "next_index", "parse_index"]
 

@@ -17,7 +17,7 @@ from consul.api.health import Health  # type: ignore[import-untyped]
 from consul.api.status import Status  # type: ignore[import-untyped]
 from consul.callback import CB  # type: ignore[import-untyped]
 
-from engram_discovery.errors import FailureKind
+from engram_discovery.provider import FailureKind
 from engram_discovery_consul.blocking import deadline, parse_index
 from engram_discovery_consul.connection import Connection, Reading
 from engram_discovery_consul.credentials import Credentials
@@ -30,7 +30,7 @@ from engram_discovery_consul.transport import Transport
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from engram_discovery.hookspecs import PluginContext
+    from engram_discovery.provider import PluginContext
     from engram_discovery_consul.settings import ConsulSettings
     from engram_discovery_consul.transport import Reply
 

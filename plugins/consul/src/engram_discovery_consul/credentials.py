@@ -6,8 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engram_discovery.runtime.log import Logger
-    from engram_discovery.settings.field_types import Secret
+    from engram_discovery.provider import Logger, Secret
 
 __all__ = ["Credentials"]
 

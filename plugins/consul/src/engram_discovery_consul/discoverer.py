@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.types import Empty, Found
+from engram_discovery.provider import DiscoveryError, Empty, FailureKind, Found, WarnOnChange
 from engram_discovery_consul.blocking import RateLimiter, next_index
 from engram_discovery_consul.failures import ConsulError, translated
 from engram_discovery_consul.instances import newest_of_each_node
@@ -15,7 +14,7 @@ from engram_discovery_consul.recovery_window import RecoveryWindow
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from engram_discovery.hookspecs import PluginContext
+    from engram_discovery.provider import PluginContext
     from engram_discovery_consul.client import Answer, ConsulClient
     from engram_discovery_consul.instances import Instance
     from engram_discovery_consul.settings import ConsulSettings
@@ -40,14 +39,13 @@ class ConsulDiscoverer:
     def __init__(self, settings: ConsulSettings, context: PluginContext, client: ConsulClient) -> None:
         self._settings = settings
         self._identity = context.identity
-        self._logger = context.logger
         self._clock = context.clock
         self._client = client
         self._own_record_seen = False
         self._seen_passing = False
         self._found_once = False
         self._recovery = RecoveryWindow(context.clock)
-        self._warned: dict[str, int] = {}
+        self._warnings = WarnOnChange(context.logger, service=settings.service_name)
 
     async def discover(self) -> Found | Empty:
         """Query once.
@@ -136,8 +134,9 @@ class ConsulDiscoverer:
         cluster = self._identity.cluster if self._identity else None
         accepted = {"", cluster}
         same = [one for one in reply.instances if cluster is None or one.cluster in accepted]
-        self._warn("consul.other_clusters", len(reply.instances) - len(same), cluster=cluster)
-        self._warn("consul.bad_records", reply.bad)
+        others = len(reply.instances) - len(same)
+        self._warnings.check("consul.other_clusters", others, count=others, cluster=cluster)
+        self._warnings.check("consul.bad_records", reply.bad, count=reply.bad)
         return newest_of_each_node(same)
 
     def _lacks_own_record(self, reply: Answer) -> bool:
@@ -182,9 +181,3 @@ class ConsulDiscoverer:
     @property
     def _name(self) -> str:
         return f'"{self._settings.service_name}"'
-
-    def _warn(self, event: str, count: int, **facts: object) -> None:
-        """Log a count when it differs from that of the last answer."""
-        if count and self._warned.get(event) != count:
-            self._logger.warning(event, service=self._settings.service_name, count=count, **facts)
-        self._warned[event] = count

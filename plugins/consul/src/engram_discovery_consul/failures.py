@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
+from engram_discovery.provider import DiscoveryError, FailureKind, RegistrationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

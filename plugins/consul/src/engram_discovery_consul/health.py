@@ -5,13 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import FailureKind
-from engram_discovery.types import CheckResult, CheckStatus
+from engram_discovery.provider import CheckResult, CheckStatus, FailureKind
 from engram_discovery_consul.failures import ConsulError
 from engram_discovery_consul.record import service_id
 
 if TYPE_CHECKING:
-    from engram_discovery.hookspecs import PluginContext
+    from engram_discovery.provider import PluginContext
     from engram_discovery_consul.client import ConsulClient
     from engram_discovery_consul.settings import ConsulSettings
 

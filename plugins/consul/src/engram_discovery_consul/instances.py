@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import SchemaValidator, core_schema
 
-from engram_discovery.types import Endpoint
+from engram_discovery.provider import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from engram_discovery.errors import ResolutionError
-from engram_discovery.network.resolver import resolve
+from engram_discovery.provider import ResolutionError, resolve
 
 if TYPE_CHECKING:
-    from engram_discovery.network.address import Address
+    from engram_discovery.provider import Address
 
 __all__ = ["PinnedAgent"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.network.address import format_address
+from engram_discovery.provider import format_address
 
 if TYPE_CHECKING:
-    from engram_discovery.types import NodeIdentity, NodeRecord
+    from engram_discovery.provider import NodeIdentity, NodeRecord
     from engram_discovery_consul.settings import ConsulSettings
 
 __all__ = ["check_id", "definition", "service_id"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engram_discovery.runtime.clock import Clock
+    from engram_discovery.provider import Clock
 
 __all__ = ["RecoveryWindow"]
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import FailureKind, RegistrationError
-from engram_discovery.types import Lease
+from engram_discovery.provider import FailureKind, Lease, RegistrationError
 from engram_discovery_consul.blocking import RateLimiter
 from engram_discovery_consul.failures import ConsulError, translated
 from engram_discovery_consul.record import check_id, definition, service_id
 
 if TYPE_CHECKING:
-    from engram_discovery.hookspecs import PluginContext
-    from engram_discovery.types import NodeRecord
+    from engram_discovery.provider import NodeRecord, PluginContext
     from engram_discovery_consul.client import ConsulClient
     from engram_discovery_consul.settings import ConsulSettings
 

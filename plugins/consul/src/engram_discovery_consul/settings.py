@@ -7,9 +7,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from engram_discovery.network.address import format_address, parse_address
-from engram_discovery.settings.field_info import Phrase
-from engram_discovery.settings.field_types import Duration, Secret, Table, expect_text, format_duration
+from engram_discovery.provider import (
+    Duration,
+    Phrase,
+    Secret,
+    Table,
+    expect_text,
+    format_address,
+    format_duration,
+    parse_address,
+)
 
 __all__ = ["ConsulSettings"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import FailureKind
+from engram_discovery.provider import FailureKind
 from engram_discovery_consul.failures import ConsulError
 
 if TYPE_CHECKING:

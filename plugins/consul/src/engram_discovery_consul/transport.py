@@ -15,7 +15,7 @@ import aiohttp
 from consul.base import Response  # type: ignore[import-untyped]  # py-consul ships no types
 from yarl import URL
 
-from engram_discovery.errors import FailureKind
+from engram_discovery.provider import FailureKind
 from engram_discovery_consul.failures import ConsulError, refused
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.provider import DiscoveryError, FailureKind
 from engram_discovery_dns.nameserver import GarbageError, Nameserver, TruncatedError
 from engram_discovery_dns.wire import Answer, CnameError, MalformedError, Query, Rcode, to_text
 

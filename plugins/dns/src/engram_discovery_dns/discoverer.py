@@ -6,9 +6,15 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.network.address import canonical_host
-from engram_discovery.types import Empty, Endpoint, Found
+from engram_discovery.provider import (
+    DiscoveryError,
+    Empty,
+    Endpoint,
+    FailureKind,
+    Found,
+    WarnOnChange,
+    canonical_host,
+)
 from engram_discovery_dns.kubernetes import readiness_hint
 from engram_discovery_dns.question import QueryMode, question_for
 from engram_discovery_dns.records import select
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from ipaddress import IPv4Network, IPv6Network
 
-    from engram_discovery.hookspecs import PluginContext
+    from engram_discovery.provider import PluginContext
     from engram_discovery_dns.client import DnsClient, LookupSession, Reply
     from engram_discovery_dns.records import Selection
     from engram_discovery_dns.settings import DnsSettings
@@ -44,12 +50,11 @@ class DnsDiscoverer:
     def __init__(self, settings: DnsSettings, context: PluginContext, client: DnsClient) -> None:
         self._settings = settings
         self._source = context.provider
-        self._logger = context.logger
         self._client = client
         self._question = question_for(settings)
         self._targets = TargetLookup(settings.family)
         self._timeout = min(settings.timeout or context.timeout, context.timeout) * _DEADLINE_SHARE
-        self._warned: dict[str, object] = {}
+        self._warnings = WarnOnChange(context.logger, service=self._question.name)
 
     async def discover(self) -> Found | Empty:
         """Query once; see ``engram_discovery.protocols.Discoverer``.
@@ -63,7 +68,7 @@ class DnsDiscoverer:
         with self._client.session(self._timeout) as session:
             answer = await self._answer(session)
         hint = readiness_hint(self._question.name, answer)
-        self._warn_once("dns.readiness_deadlock", hint, remedy=hint)
+        self._warnings.check("dns.readiness_deadlock", hint, remedy=hint)
         if hint and isinstance(answer, Empty):
             return Empty(f"{answer.reason}; {hint}", ttl=answer.ttl)
         return answer
@@ -145,7 +150,7 @@ class DnsDiscoverer:
         )
         if failures and (self._settings.partial == "fail" or not answered):
             raise failures[0]
-        self._warn_once(
+        self._warnings.check(
             "dns.partial",
             bool(failures),
             failed=len(failures),
@@ -160,8 +165,10 @@ class DnsDiscoverer:
         return Empty(reason, self._ttl([reply.answer.ttl]))
 
     def _report(self, selection: Selection) -> None:
-        self._warn_once("dns.records_without_port", selection.without_port, records=selection.without_port)
-        self._warn_once(
+        self._warnings.check(
+            "dns.records_without_port", selection.without_port, records=selection.without_port
+        )
+        self._warnings.check(
             "dns.ambiguous_ports",
             selection.ambiguous_ports,
             ports=list(selection.ambiguous_ports),
@@ -173,7 +180,7 @@ class DnsDiscoverer:
         networks = self._settings.allowed_cidrs
         allowed = tuple(e for e in endpoints if not networks or _is_in(e.host, networks))
         outside = len(endpoints) - len(allowed)
-        self._warn_once("dns.addresses_not_allowed", bool(outside), dropped=outside, of=len(endpoints))
+        self._warnings.check("dns.addresses_not_allowed", bool(outside), dropped=outside, of=len(endpoints))
         if not allowed:
             text = f"not one of {outside} addresses is in cluster.dns.allowed_cidrs"
             raise DiscoveryError(text, kind=FailureKind.BAD_DATA)
@@ -182,12 +189,6 @@ class DnsDiscoverer:
     def _ttl(self, ttls: Iterable[float | None]) -> float:
         longest = self._settings.refresh_interval
         return max(MIN_TTL, min([longest, *(ttl for ttl in ttls if ttl is not None)]))
-
-    def _warn_once(self, event: str, fact: object, **facts: object) -> None:
-        """Log a warning when ``fact`` is true and has changed since the last lookup."""
-        if fact and self._warned.get(event) != fact:
-            self._logger.warning(event, service=self._question.name, **facts)
-        self._warned[event] = fact
 
 
 def _meta(target: str) -> Mapping[str, str]:

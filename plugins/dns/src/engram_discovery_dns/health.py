@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import DiscoveryError
-from engram_discovery.types import CheckResult, CheckStatus
+from engram_discovery.provider import CheckResult, CheckStatus, DiscoveryError
 from engram_discovery_dns.question import QueryMode, question_for
 from engram_discovery_dns.wire import Kind
 
 if TYPE_CHECKING:
-    from engram_discovery.hookspecs import PluginContext
+    from engram_discovery.provider import PluginContext
     from engram_discovery_dns.client import DnsClient
     from engram_discovery_dns.settings import DnsSettings
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from engram_discovery.types import Empty
+from engram_discovery.provider import Empty
 
 if TYPE_CHECKING:
-    from engram_discovery.types import Found
+    from engram_discovery.provider import Found
 
 __all__ = ["readiness_hint"]
 

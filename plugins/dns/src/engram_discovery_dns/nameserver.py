@@ -13,13 +13,13 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
-from engram_discovery.network.address import format_address
+from engram_discovery.provider import format_address
 from engram_discovery_dns.wire import CnameError, MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from engram_discovery.network.address import Address
+    from engram_discovery.provider import Address
     from engram_discovery_dns.wire import Answer, Query
 
 __all__ = ["GarbageError", "Nameserver", "Outcome", "TruncatedError"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from engram_discovery.network.address import Address, canonical_host, parse_address
+from engram_discovery.provider import Address, canonical_host, parse_address
 
 if TYPE_CHECKING:
     from engram_discovery_dns.settings import DnsSettings

@@ -10,8 +10,7 @@ import dns.exception
 import dns.name
 import dns.resolver
 
-from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.network.address import Address
+from engram_discovery.provider import Address, DiscoveryError, FailureKind
 from engram_discovery_dns.wire import from_text
 
 if TYPE_CHECKING:

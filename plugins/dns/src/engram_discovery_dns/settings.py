@@ -9,9 +9,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from engram_discovery.network.address import DEFAULT_GOSSIP_PORT, Address, format_address, parse_address
-from engram_discovery.settings.field_info import Kind, Phrase
-from engram_discovery.settings.field_types import Duration, Names, Port, Table, split_list
+from engram_discovery.provider import (
+    DEFAULT_GOSSIP_PORT,
+    Address,
+    Duration,
+    Kind,
+    Names,
+    Phrase,
+    Port,
+    Table,
+    format_address,
+    parse_address,
+    split_list,
+)
 from engram_discovery_dns.question import parse_service
 
 __all__ = ["DnsSettings", "Family", "nameserver_addresses"]

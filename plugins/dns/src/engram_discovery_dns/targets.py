@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import DiscoveryError
+from engram_discovery.provider import DiscoveryError
 from engram_discovery_dns.settings import Family
 from engram_discovery_dns.wire import Kind, Query
 

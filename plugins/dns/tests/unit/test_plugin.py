@@ -5,8 +5,8 @@ import sys
 
 from engram_discovery.protocols import Discoverer, HealthCheck
 from engram_discovery.types import CheckStatus
-from engram_discovery_dns import plugin
 from engram_discovery_dns.health import DnsHealthCheck
+from engram_discovery_dns.plugin import plugin
 from engram_discovery_dns.settings import DnsSettings
 from engram_discovery_dns.wire import Rcode
 from plugins.dns.tests.factories import make_client, make_context
@@ -19,13 +19,13 @@ SETTINGS = DnsSettings(service="_g._tcp.engram.test.")
 def test_only_dns_is_ours() -> None:
     """Factories answer for ``dns`` and leave other providers to others."""
     made = plugin.engram_create_discoverer("dns", SETTINGS, make_context())
-    checks = plugin.engram_create_health_checks("dns", SETTINGS, make_context())
+    checks = list(plugin.engram_create_health_checks("dns", SETTINGS, make_context()))
 
     assert isinstance(made, Discoverer)
     assert isinstance(checks[0], HealthCheck)
     assert [check.name for check in checks] == ["dns"]
     assert plugin.engram_create_discoverer("consul", SETTINGS, make_context()) is None
-    assert plugin.engram_create_health_checks("consul", SETTINGS, make_context()) == []
+    assert not plugin.engram_create_health_checks("consul", SETTINGS, make_context())
 
 
 def test_the_entry_point_does_not_import_dnspython() -> None:

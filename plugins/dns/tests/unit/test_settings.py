@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from engram_discovery.node.provider_factory import make_host
 from engram_discovery.settings.load import settings_from
-from engram_discovery_dns.plugin import engram_providers
+from engram_discovery_dns.plugin import plugin
 from engram_discovery_dns.question import QueryMode, Question, question_for
 from engram_discovery_dns.settings import DnsSettings
 
@@ -79,6 +79,6 @@ def test_the_table_of_the_specification_loads() -> None:
     }
     settings = settings_from({"cluster": {"enabled": True, "discovery": "dns", "dns": table}}, host=make_host)
 
-    loaded = settings.provider_settings(engram_providers()[0])
+    loaded = settings.provider_settings(plugin.engram_providers()[0])
 
     assert loaded == DnsSettings(service="engram-cluster.default.svc.cluster.local")

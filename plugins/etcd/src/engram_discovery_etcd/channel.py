@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc  # type: ignore[import-untyped]  # ships no types
 
-from engram_discovery.errors import FailureKind
-from engram_discovery.network.address import format_address
-from engram_discovery.settings.toml_file import read_bounded
+from engram_discovery.provider import FailureKind, format_address, read_bounded
 from engram_discovery_etcd.failures import EtcdError, connection_failure
 from engram_discovery_etcd.services import Stubs
 
@@ -78,12 +76,12 @@ class Connection:
         await self._close_if_unused()
 
     async def give_up(self) -> None:
-        """Use it no more; it is closed when nobody holds it."""
+        """Stop using it; it is closed as soon as no call holds it."""
         self._given_up = True
         await self._close_if_unused()
 
     async def _close_if_unused(self) -> None:
-        # Closing cancels the calls on it, in the tasks that wait for them: so never under somebody's feet.
+        # closing cancels the calls on it in the tasks that await them: so never while one is under way
         if self._given_up and not self._users:
             await _close(self._channel)
 
@@ -92,7 +90,7 @@ async def connect(target: Target, settings: EtcdSettings) -> Connection:
     """Connect to one address. Has no deadline of its own: cancel it.
 
     Raises:
-        EtcdError: There is nobody, or not whom we expect.
+        EtcdError: No server answers, or its certificate does not match.
     """
     address = format_address(target.address)
     if settings.tls:
@@ -113,7 +111,7 @@ async def connect(target: Target, settings: EtcdSettings) -> Connection:
 
 async def _close(channel: Any) -> None:
     await channel.close()
-    # A cancelled call ends a moment after gRPC says so, and complains if its event loop is gone by then.
+    # a cancelled call ends a moment after gRPC reports it, and logs an error if its event loop has ended by then
     await asyncio.sleep(_LAST_MOMENT)
 
 
@@ -127,7 +125,7 @@ async def _until_ready(channel: Any, *, tls: bool) -> None:
 
 
 async def _reason(channel: Any, *, tls: bool) -> EtcdError:
-    """Find out why a channel failed: a call on it, which fails without leaving this machine, tells."""
+    """Return why a channel failed, by the error of a call on it, which fails without network I/O."""
     try:
         await channel.unary_unary("/etcdserverpb.Maintenance/Status")(b"", timeout=0.5)
     except grpc.aio.AioRpcError as error:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 import grpc  # type: ignore[import-untyped]  # ships no types
 
-from engram_discovery.errors import FailureKind
-from engram_discovery_etcd.access import Access
+from engram_discovery.provider import FailureKind
+from engram_discovery_etcd.authenticator import Authenticator
 from engram_discovery_etcd.connections import Connections
 from engram_discovery_etcd.failures import EtcdError, all_failed, translate
-from engram_discovery_etcd.history import History
+from engram_discovery_etcd.stale_reads import StaleReadGuard
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from engram_discovery.hookspecs import PluginContext
-    from engram_discovery_etcd.access import Metadata
+    from engram_discovery.provider import PluginContext
+    from engram_discovery_etcd.authenticator import Metadata
     from engram_discovery_etcd.channel import Connection
     from engram_discovery_etcd.messages import RangeRequest, RangeResponse
     from engram_discovery_etcd.services import Stubs, Unary
@@ -31,7 +31,7 @@ A = TypeVar("A")
 Q = TypeVar("Q")
 T = TypeVar("T")
 
-_OWN_SHARE = 0.9  # of the host's deadline, so that we say what was wrong before the host gives up
+_OWN_SHARE = 0.9  # of the host's deadline, so that the error names the cause before the host's timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ class EtcdClient:
     def __init__(self, settings: EtcdSettings, context: PluginContext) -> None:
         self._timeout = min(settings.timeout or context.timeout, context.timeout) * _OWN_SHARE
         self._connections = Connections(settings)
-        self._access = Access(settings, context.logger)
-        self._history = History(context.clock, context.logger)
+        self._access = Authenticator(settings, context.logger)
+        self._history = StaleReadGuard(context.clock, context.logger)
 
     async def unary(self, method: Callable[[Stubs], Unary[Q, A]], request: Q) -> A:
         """Ask one question and return the answer.
@@ -80,7 +80,7 @@ class EtcdClient:
         return await self.attempt(lambda one: one.unary(method, request))
 
     async def range(self, request: RangeRequest) -> RangeResponse:
-        """Read keys. An answer from before what etcd told us earlier is not believed.
+        """Read keys. A stale read is discarded.
 
         Raises:
             EtcdError: No endpoint gave a good answer.

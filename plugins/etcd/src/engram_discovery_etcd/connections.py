@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import FailureKind
+from engram_discovery.provider import FailureKind
 from engram_discovery_etcd.channel import Connection, connect
 from engram_discovery_etcd.failures import EtcdError, all_failed
 from engram_discovery_etcd.targets import Target, Targets
@@ -18,7 +18,7 @@ __all__ = ["Connections"]
 #: Head start of an endpoint before the next is tried as well: a black hole costs this, a slow one still wins alone.
 _HEAD_START = 0.5
 
-#: Share of the time for connecting that looking up names may take, so that those that can be looked up get through.
+#: Share of the connect timeout for name resolution, so that the names that resolve are used.
 _LOOK_UP = 0.5
 
 

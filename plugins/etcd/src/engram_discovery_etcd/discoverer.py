@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import DiscoveryError, FailureKind
+from engram_discovery.provider import DiscoveryError, FailureKind
 from engram_discovery_etcd.failures import EtcdError, reported_as
 from engram_discovery_etcd.listing import read_all
 from engram_discovery_etcd.records import folder, key_of
@@ -14,8 +14,7 @@ from engram_discovery_etcd.watch import WatchStream
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from engram_discovery.hookspecs import PluginContext
-    from engram_discovery.types import Empty, Found
+    from engram_discovery.provider import Empty, Found, PluginContext
     from engram_discovery_etcd.client import EtcdClient
     from engram_discovery_etcd.listing import Listing
     from engram_discovery_etcd.settings import EtcdSettings

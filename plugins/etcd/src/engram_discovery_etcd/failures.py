@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc  # type: ignore[import-untyped]  # ships no types
 
-from engram_discovery.errors import DiscoveryError, FailureKind, RegistrationError
+from engram_discovery.provider import DiscoveryError, FailureKind, RegistrationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ class EtcdError(Exception):
         super().__init__(message)
 
 
-#: What etcd says (``api/v3rpc/rpctypes``), and what it means for us.
+#: Errors of etcd (``api/v3rpc/rpctypes``), and the failure kind of each.
 _SAYINGS: tuple[tuple[str, FailureKind, str, dict[str, bool]], ...] = (
     (
         "invalid auth token",
@@ -117,7 +117,7 @@ _BY_CODE = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: FailureKind.RATE_LIMITED,
 }
 
-#: What gRPC says of a connection that did not come about, and what that means.
+#: gRPC's texts for a connection that failed, and the failure kind of each.
 _CONNECTING: tuple[tuple[str, FailureKind, str], ...] = (
     (
         "CERTIFICATE_VERIFY_FAILED: certificate has expired",
@@ -149,7 +149,7 @@ _CONNECTING: tuple[tuple[str, FailureKind, str], ...] = (
 
 
 def translate(error: grpc.aio.AioRpcError) -> EtcdError:
-    """Say what an answer with a status other than OK means."""
+    """Return the error for a status other than OK."""
     details = error.details() or ""
     return _said(details) or EtcdError(
         printable(details) or error.code().name.lower(),
@@ -159,7 +159,7 @@ def translate(error: grpc.aio.AioRpcError) -> EtcdError:
 
 
 def watch_ended(reason: str) -> EtcdError:
-    """Say what etcd's reason to cancel a watch means."""
+    """Return the error for etcd's reason to cancel a watch."""
     return _said(reason) or EtcdError(
         f"etcd ended the watch: {printable(reason) or 'no reason given'}", FailureKind.UNAVAILABLE
     )
@@ -173,7 +173,7 @@ def _said(text: str) -> EtcdError | None:
 
 
 def connection_failure(details: str, *, tls: bool) -> EtcdError:
-    """Say why a connection, encrypted or not, did not come about."""
+    """Return the error for a connection that failed, encrypted or not."""
     for saying, kind, meaning in _CONNECTING:
         if saying in details:
             return EtcdError(meaning, kind, elsewhere=True)
@@ -196,7 +196,7 @@ def all_failed(failures: dict[str, EtcdError], *, retry_after: float | None = No
 
 
 def printable(text: str) -> str:
-    """Cut what a server said to what can be shown."""
+    """Return a server's text, printable and bounded."""
     return "".join(character if character.isprintable() else "?" for character in text[:_LONGEST])
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engram_discovery.types import CheckResult, CheckStatus
+from engram_discovery.provider import CheckResult, CheckStatus
 from engram_discovery_etcd.failures import EtcdError
 from engram_discovery_etcd.messages import LeaseTimeToLiveRequest, RangeRequest
 from engram_discovery_etcd.records import folder, key_of
 
 if TYPE_CHECKING:
-    from engram_discovery.hookspecs import PluginContext
+    from engram_discovery.provider import PluginContext
     from engram_discovery_etcd.client import EtcdClient
     from engram_discovery_etcd.messages import KeyValue
     from engram_discovery_etcd.settings import EtcdSettings

@@ -47,7 +47,7 @@ async def read_all(client: EtcdClient, start: bytes) -> Listing:
         except EtcdError as error:
             if page == 1 or not error.too_large:
                 raise
-            page = max(1, page // _SMALLER)  # somebody keeps large values there
+            page = max(1, page // _SMALLER)  # another program keeps large values there
             continue
         revision = revision or answer.header.revision
         pairs.extend(answer.kvs)

@@ -10,13 +10,12 @@ import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery.network.address import format_address, parse_address
-from engram_discovery.types import Endpoint
+from engram_discovery.provider import Endpoint, format_address, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engram_discovery.types import NodeRecord
+    from engram_discovery.provider import NodeRecord
 
 __all__ = ["decode", "encode", "folder", "folder_end", "generation_of", "key_of"]
 
@@ -60,12 +59,12 @@ def decode(key: bytes, value: bytes, *, source: str) -> Endpoint:
     """Read a node. The metadata may lack anything, be anything, or not be there.
 
     Args:
-        key: Its last part is the node's id, if the metadata does not say another.
+        key: Its last part is the node id, unless the metadata has another.
         value: The value.
         source: Name of the provider.
 
     Raises:
-        ValueError: It is no record of a node; says why.
+        ValueError: It is not a record of a node; the message has the reason.
     """
     update = _update(value)
     address = update.get("Addr")
@@ -82,7 +81,7 @@ def decode(key: bytes, value: bytes, *, source: str) -> Endpoint:
 
 
 def generation_of(value: bytes) -> int | None:
-    """Return which run of a node wrote a value; None if it does not say."""
+    """Return the generation that wrote a value; None if it has none."""
     try:
         metadata = _update(value).get("Metadata")
     except ValueError:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from engram_discovery.errors import FailureKind, RegistrationError
-from engram_discovery.types import Lease
+from engram_discovery.provider import FailureKind, Lease, RegistrationError
 from engram_discovery_etcd import messages as m
 from engram_discovery_etcd.failures import EtcdError, reported_as
 from engram_discovery_etcd.records import encode, generation_of, key_of
 from engram_discovery_etcd.watch import WatchStream
 
 if TYPE_CHECKING:
-    from engram_discovery.types import NodeRecord
+    from engram_discovery.provider import NodeRecord
     from engram_discovery_etcd.client import EtcdClient, Try
     from engram_discovery_etcd.settings import EtcdSettings
 
@@ -71,7 +70,7 @@ class EtcdRegistrar:
         return Lease(ttl)
 
     async def verify(self) -> bool:
-        """Read our key and tell whether it is as we wrote it, under our lease.
+        """Return whether our key is as written, under our lease.
 
         Raises:
             RegistrationError: etcd could not be read; with kind ``superseded`` if a newer run of our node id holds it.
@@ -82,7 +81,7 @@ class EtcdRegistrar:
             return self._is_ours(self._look_at(answer))
 
     async def wait_for_change(self) -> None:
-        """Return when our key has changed since ``verify`` read it, or when its watch ended and a read must tell.
+        """Block until our key has changed since ``verify`` read it, or its watch has ended.
 
         Asks for no signs of life meanwhile: the renewals get them.
 
@@ -97,7 +96,7 @@ class EtcdRegistrar:
             await stream.events()
         except (
             EtcdError
-        ) as error:  # nobody can say now what happens to our key: the host looks, and comes back
+        ) as error:  # changes of the key are unknown from here on: the host verifies, and calls again
             if error.elsewhere:
                 await self._client.give_up(stream.connection)
         finally:

@@ -61,7 +61,7 @@ def message(declared: type[M]) -> type[M]:
 
     Each field is annotated with its type and number, and after these ``Unsigned`` or a ``Oneof``, as in
     ``revision: Annotated[int, 3] = 0``. Sequences are repeated fields. A field that is not set reads as protobuf's
-    zero of its type, whatever default is written; the default only says that it need not be given.
+    zero of its type, whatever default is written; the default only marks it as optional.
     """
     name = declared.__name__
     file = FileDescriptorProto(name=f"{_PACKAGE}/{name}", package=_PACKAGE, syntax="proto3")

@@ -7,8 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from engram_discovery.network.address import format_address, parse_address
-from engram_discovery.settings.field_types import Duration, Names, Secret, Table
+from engram_discovery.provider import Duration, Names, Secret, Table, format_address, parse_address
 
 __all__ = ["EtcdSettings"]
 

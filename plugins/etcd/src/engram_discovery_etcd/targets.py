@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from engram_discovery.errors import ResolutionError
-from engram_discovery.network.address import parse_address
-from engram_discovery.network.resolver import resolve
+from engram_discovery.provider import ResolutionError, parse_address, resolve
 from engram_discovery_etcd.failures import EtcdError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engram_discovery.network.address import Address
+    from engram_discovery.provider import Address
 
 __all__ = ["Target", "Targets"]
 
@@ -45,19 +43,19 @@ class Targets:
         self._order: list[Target] = []
 
     def __len__(self) -> int:
-        """Return how many there were at the last look-up."""
+        """Return their number at the last resolution."""
         return len(self._order)
 
     def __str__(self) -> str:
         return ", ".join(map(str, self._order or self._endpoints))
 
     async def look_up(self, timeout: float) -> tuple[list[Target], dict[str, EtcdError]]:
-        """Look all names up, and return what to try and why the other endpoints have no address.
+        """Resolve all names; return the targets, and why the other endpoints have no address.
 
-        A name that cannot be looked up keeps the addresses that it had.
+        A name that cannot be resolved keeps its last addresses.
 
         Args:
-            timeout: Seconds; a name that takes longer cannot be looked up.
+            timeout: Seconds; a name that takes longer counts as failed.
         """
         outcomes = await asyncio.gather(*(_behind(endpoint, timeout) for endpoint in self._endpoints))
         found: list[Target] = []
@@ -90,5 +88,5 @@ async def _behind(endpoint: Address, timeout: float) -> list[Target] | EtcdError
         addresses = await resolve(endpoint.host, endpoint.port, timeout=timeout)
     except ResolutionError as error:
         reason = str(error).removeprefix(f"{endpoint.host}: ")
-        return EtcdError(f"its name cannot be looked up: {reason}", error.kind, elsewhere=True)
+        return EtcdError(f"its name cannot be resolved: {reason}", error.kind, elsewhere=True)
     return [Target(endpoint, address) for address in addresses]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.types import Empty, Endpoint, Found
+from engram_discovery.provider import DiscoveryError, Empty, Endpoint, FailureKind, Found
 from engram_discovery_etcd.messages import EVENT_DELETE
 from engram_discovery_etcd.records import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engram_discovery.runtime.log import Logger
+    from engram_discovery.provider import Logger
     from engram_discovery_etcd.listing import Listing
     from engram_discovery_etcd.messages import Event, KeyValue
 
@@ -30,7 +29,7 @@ class View:
     Args:
         start: What the keys begin with.
         source: Name of the provider.
-        logger: Told of values that cannot be read, each once.
+        logger: Logs values that cannot be decoded, each once.
 
     Attributes:
         revision: Up to where the view has seen everything.
@@ -50,7 +49,7 @@ class View:
         return key in self._records
 
     def replace(self, listing: Listing) -> None:
-        """Take in a full listing. What has not changed is not decoded again, nor looked at if nothing has."""
+        """Apply a full listing. Unchanged values are not decoded again."""
         self.revision = listing.revision
         if self._listed and listing.pairs == self._listed:
             return
@@ -66,9 +65,9 @@ class View:
                 self._put(key, value, pair.mod_revision, warned.get(key))
 
     def apply(self, events: Iterable[Event]) -> bool:
-        """Take in the events of a watch, and tell whether they changed anything.
+        """Apply the events of a watch; return whether they changed anything.
 
-        Events that the view has seen already, in a listing say, do not count.
+        Events that a listing already contained are ignored.
         """
         before, seen = dict(self._records), self.revision
         for event in events:
@@ -90,7 +89,7 @@ class View:
         """Return what is there, in the order of the keys.
 
         Raises:
-            DiscoveryError: There are keys, and not one of them can be read: that is not nobody.
+            DiscoveryError: There are keys, but none can be decoded: that is not an empty answer.
         """
         where = self._start.decode()
         if self._unreadable and not self._records:

@@ -1,8 +1,8 @@
 """A watch of etcd: one stream, which ends with an error when the member behind it is of no more use.
 
 A member can stop without its connection being cut (a frozen process, a dropped route), and a watch is silent anyway
-when nothing happens. So we ask for the stream's progress when it is silent. A living member that is not behind answers
-at once; etcd tells no progress of a watch that starts in the future, so ours start at the revision of the listing.
+when nothing happens. So the stream's progress is requested when it is silent. A live member that is not behind answers
+at once; etcd reports no progress for a watch that starts in the future, so watches start at the listing's revision.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc  # type: ignore[import-untyped]  # ships no types
 
-from engram_discovery.errors import FailureKind
+from engram_discovery.provider import FailureKind
 from engram_discovery_etcd.failures import EtcdError, translate, watch_ended
 from engram_discovery_etcd.messages import WatchCreateRequest, WatchProgressRequest, WatchRequest
 from engram_discovery_etcd.records import folder_end
@@ -46,7 +46,7 @@ class WatchStream:
         Args:
             one: Where and by when.
             start: What the keys begin with.
-            revision: The first revision to tell of; the member must have reached it.
+            revision: The first revision to report; the member must have reached it.
 
         Raises:
             EtcdError: etcd refused.
@@ -62,12 +62,12 @@ class WatchStream:
 
     @classmethod
     async def open_key(cls, one: Try, key: bytes, revision: int) -> WatchStream:
-        """Start a watch of one key, which asks for no signs of life: for whoever has other ways to see them.
+        """Start a watch of one key without progress requests, where the caller detects a dead connection itself.
 
         Args:
             one: Where and by when.
             key: The key.
-            revision: The first revision to tell of; may lie in the future.
+            revision: The first revision to report; may lie in the future.
 
         Raises:
             EtcdError: etcd refused.

@@ -7,7 +7,7 @@ import pytest
 
 from engram_discovery.errors import DiscoveryError, FailureKind
 from engram_discovery.protocols import HealthCheck, Registrar, WatchingDiscoverer
-from engram_discovery_etcd import plugin
+from engram_discovery_etcd.plugin import plugin
 from engram_discovery_etcd.settings import EtcdSettings
 from plugins.etcd.tests.factories import discoverer, make_context
 from tests.servers.process import free_port
@@ -21,10 +21,10 @@ def test_only_etcd_is_ours() -> None:
 
     assert isinstance(plugin.engram_create_discoverer("etcd", SETTINGS, context), WatchingDiscoverer)
     assert isinstance(plugin.engram_create_registrar("etcd", SETTINGS, context), Registrar)
-    assert isinstance(plugin.engram_create_health_checks("etcd", SETTINGS, context)[0], HealthCheck)
+    assert isinstance(next(iter(plugin.engram_create_health_checks("etcd", SETTINGS, context))), HealthCheck)
     assert plugin.engram_create_discoverer("dns", SETTINGS, context) is None
     assert plugin.engram_create_registrar("dns", SETTINGS, context) is None
-    assert plugin.engram_create_health_checks("dns", SETTINGS, context) == []
+    assert not plugin.engram_create_health_checks("dns", SETTINGS, context)
 
 
 def test_the_entry_point_does_not_import_grpc() -> None:

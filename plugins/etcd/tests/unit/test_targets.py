@@ -81,7 +81,7 @@ async def test_a_name_that_cannot_be_looked_up_keeps_its_addresses(names: dict[s
     assert [target.address.host for target in order] == ["10.0.0.1"]
     assert list(failures) == ["never.test:2"]
     assert failures["never.test:2"].kind is FailureKind.DNS_FAILURE
-    assert str(failures["never.test:2"]) == "its name cannot be looked up: Name or service not known"
+    assert str(failures["never.test:2"]) == "its name cannot be resolved: Name or service not known"
 
 
 async def test_a_resolver_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,16 +6,21 @@ import asyncio
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from engram_discovery._text import comma_list
-from engram_discovery.errors import DiscoveryError, FailureKind, ResolutionError
-from engram_discovery.network.resolver import resolve
-from engram_discovery.types import Empty, Endpoint, Found
+from engram_discovery.provider import (
+    DiscoveryError,
+    Empty,
+    Endpoint,
+    FailureKind,
+    Found,
+    ResolutionError,
+    comma_list,
+    resolve,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from engram_discovery.hookspecs import PluginContext
-    from engram_discovery.network.address import Address
+    from engram_discovery.provider import Address, PluginContext
     from engram_discovery_static.settings import StaticSettings
 
 __all__ = ["StaticDiscoverer"]

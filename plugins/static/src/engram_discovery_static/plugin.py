@@ -1,39 +1,31 @@
-"""The hooks of the provider ``static``."""
+"""The plugin of the provider ``static``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engram_discovery.hookspecs import hookimpl
-from engram_discovery.types import ProviderInfo
+from engram_discovery.provider import ProviderInfo, ProviderPlugin
 from engram_discovery_static.settings import StaticSettings
 
 if TYPE_CHECKING:
-    from engram_discovery.hookspecs import PluginContext
-    from engram_discovery.protocols import Discoverer
+    from engram_discovery.provider import Discoverer, PluginContext
+
+__all__ = ["plugin"]
 
 
-@hookimpl
-def engram_providers() -> list[ProviderInfo]:
-    """Offer ``static``."""
-    return [
-        ProviderInfo(
-            name="static",
-            settings_model=StaticSettings,
-            summary="seed nodes listed in the settings, by address or name",
-        )
-    ]
-
-
-@hookimpl
-def engram_create_discoverer(
-    provider: str, settings: StaticSettings, context: PluginContext
-) -> Discoverer | None:
-    """Make the discoverer of ``static``."""
-    if provider != "static":
-        return None
+def _discoverer(settings: StaticSettings, context: PluginContext) -> Discoverer:
     from engram_discovery_static.discoverer import (
-        StaticDiscoverer,
-    )  # asyncio, which a mere listing does not need
+        StaticDiscoverer,  # asyncio, which a mere listing does not need
+    )
 
     return StaticDiscoverer(settings, context)
+
+
+plugin = ProviderPlugin(
+    ProviderInfo(
+        name="static",
+        settings_model=StaticSettings,
+        summary="seed nodes listed in the settings, by address or name",
+    ),
+    discoverer=_discoverer,
+)

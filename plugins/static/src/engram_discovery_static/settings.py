@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from engram_discovery.network.address import Address, parse_address
-from engram_discovery.settings.field_types import PeerAddress, Table, split_list
+from engram_discovery.provider import Address, PeerAddress, Table, parse_address, split_list
 
 __all__ = ["StaticSettings"]
 

@@ -1,4 +1,4 @@
-"""What etcd has told us of its past, so that an answer from before that is not believed.
+"""Detect stale reads: answers older than an earlier answer of the same cluster are discarded (ADR 63).
 
 A member that was cut off, or restored from a backup, answers from the past; an etcd that was wiped starts at revision
 1 with the same cluster id. One such member is passed over. If every endpoint that answers agrees, twice and some
@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from engram_discovery.errors import FailureKind
+from engram_discovery.provider import FailureKind
 from engram_discovery_etcd.failures import EtcdError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from engram_discovery.runtime.clock import Clock
-    from engram_discovery.runtime.log import Logger
+    from engram_discovery.provider import Clock, Logger
     from engram_discovery_etcd.messages import ResponseHeader
 
-__all__ = ["History", "Mark"]
+__all__ = ["RevisionMark", "StaleReadGuard"]
 
 _CONFIRMED_AFTER = 3.0
 _AT_ONCE = 0.1
@@ -28,7 +27,7 @@ _ABSENT = frozenset(
 )
 
 
-class Mark(NamedTuple):
+class RevisionMark(NamedTuple):
     """A point in a cluster's history."""
 
     cluster_id: int
@@ -36,26 +35,26 @@ class Mark(NamedTuple):
     revision: int
 
     @classmethod
-    def of(cls, header: ResponseHeader) -> Mark:
+    def of(cls, header: ResponseHeader) -> RevisionMark:
         """Read it from the header of an answer."""
         return cls(header.cluster_id, header.raft_term, header.revision)
 
 
-class History:
+class StaleReadGuard:
     """Remembers how far a cluster's history went.
 
     Args:
         clock: Times the confirmation of a reset.
-        logger: Told of a reset.
+        logger: For the event ``etcd.history_reset``.
     """
 
     def __init__(self, clock: Clock, logger: Logger) -> None:
         self._clock = clock
         self._logger = logger
         self._suspected_at: float | None = None
-        self.mark: Mark | None = None
+        self.mark: RevisionMark | None = None
 
-    def check(self, header: ResponseHeader, since: Mark | None) -> None:
+    def check(self, header: ResponseHeader, since: RevisionMark | None) -> None:
         """Take in the header of a linearizable answer.
 
         Args:
@@ -65,7 +64,7 @@ class History:
         Raises:
             EtcdError: The answer is from before ``since``, or of another cluster.
         """
-        now = Mark.of(header)
+        now = RevisionMark.of(header)
         if since is not None and _is_before(now, since):
             text = f"it answers from the past: {_difference(now, since)}; not believed"
             raise EtcdError(text, FailureKind.BAD_DATA, elsewhere=True, header=header)
@@ -88,26 +87,26 @@ class History:
         left = self._suspected_at + _CONFIRMED_AFTER - moment
         if left > 0:
             return left
-        self._reset(Mark.of(headers[-1]))
+        self._reset(RevisionMark.of(headers[-1]))
         return _AT_ONCE
 
-    def _reset(self, now: Mark) -> None:
+    def _reset(self, now: RevisionMark) -> None:
         before, self.mark, self._suspected_at = self.mark, now, None
         self._logger.error(
             "etcd.history_reset",
             before=before and before._asdict(),
             now=now._asdict(),
-            error="every endpoint answers from before what etcd said earlier: it was wiped or restored",
+            error="every endpoint answers with an older revision: etcd was wiped or restored",
         )
 
 
-def _is_before(now: Mark, since: Mark) -> bool:
+def _is_before(now: RevisionMark, since: RevisionMark) -> bool:
     return (
         now.cluster_id != since.cluster_id or now.revision < since.revision or now.raft_term < since.raft_term
     )
 
 
-def _difference(now: Mark, since: Mark) -> str:
+def _difference(now: RevisionMark, since: RevisionMark) -> str:
     names = ("cluster id", "raft term", "revision")
     pairs = zip(names, now, since, strict=True)
     return ", ".join(f"{name} {a}, was {b}" for name, a, b in pairs if a != b)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engram_discovery_etcd.access import Access
+from engram_discovery_etcd.authenticator import Authenticator
 from engram_discovery_etcd.settings import EtcdSettings
 from plugins.etcd.tests.factories import Log
 
@@ -32,7 +32,7 @@ def server() -> Any:
 
 async def test_a_token_serves_until_it_is_refused(server: Any) -> None:
     """One log-in for many calls, one more after the token died."""
-    access = Access(SETTINGS, Log())
+    access = Authenticator(SETTINGS, Log())
 
     first = await access.metadata(server, 1)
     access.accepted()
@@ -48,7 +48,7 @@ async def test_a_token_serves_until_it_is_refused(server: Any) -> None:
 
 async def test_a_token_refused_at_once_is_not_replaced_at_once(server: Any) -> None:
     """Each log-in costs etcd a password hash: the host's back-off decides about the next."""
-    access = Access(SETTINGS, Log())
+    access = Authenticator(SETTINGS, Log())
 
     retry = access.refused(await access.metadata(server, 1))
 
@@ -57,7 +57,7 @@ async def test_a_token_refused_at_once_is_not_replaced_at_once(server: Any) -> N
 
 async def test_two_calls_refused_together_log_in_once(server: Any) -> None:
     """The second finds that the first has replaced the token already."""
-    access = Access(SETTINGS, Log())
+    access = Authenticator(SETTINGS, Log())
     old = await access.metadata(server, 1)
     access.accepted()
 
@@ -72,10 +72,10 @@ async def test_two_calls_refused_together_log_in_once(server: Any) -> None:
 
 async def test_every_call_asks_for_a_leader_and_no_repr_shows_the_token(server: Any) -> None:
     """Without ``hasleader`` a member without quorum is silent for ever."""
-    access = Access(SETTINGS, Log())
+    access = Authenticator(SETTINGS, Log())
 
     metadata = await access.metadata(server, 1)
 
     assert ("hasleader", "true") in metadata
     assert "canary" not in repr(metadata)
-    assert ("hasleader", "true") in await Access(EtcdSettings(), Log()).metadata(server, 1)
+    assert ("hasleader", "true") in await Authenticator(EtcdSettings(), Log()).metadata(server, 1)

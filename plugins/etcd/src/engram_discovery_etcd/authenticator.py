@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING
 
 import grpc  # type: ignore[import-untyped]  # ships no types
 
-from engram_discovery.errors import FailureKind
-from engram_discovery.settings.secrets import Secret
+from engram_discovery.provider import FailureKind, Secret
 from engram_discovery_etcd.failures import EtcdError, translate
 from engram_discovery_etcd.messages import AuthenticateRequest
 
 if TYPE_CHECKING:
-    from engram_discovery.runtime.log import Logger
+    from engram_discovery.provider import Logger
     from engram_discovery_etcd.channel import Connection
     from engram_discovery_etcd.settings import EtcdSettings
 
-__all__ = ["Access", "Metadata"]
+__all__ = ["Authenticator", "Metadata"]
 
 
 class Metadata(tuple[tuple[str, str], ...]):
@@ -37,12 +36,12 @@ class Metadata(tuple[tuple[str, str], ...]):
 _LEADER = Metadata([("hasleader", "true")])
 
 
-class Access:
+class Authenticator:
     """Holds the token.
 
     Args:
         settings: The table ``[cluster.etcd]``.
-        logger: Told of every new token.
+        logger: Logs every new token, without its value.
     """
 
     def __init__(self, settings: EtcdSettings, logger: Logger) -> None:
@@ -70,7 +69,7 @@ class Access:
         self._proven = True
 
     def refused(self, metadata: Metadata) -> bool:
-        """Take in that etcd refused what went with a call, and tell whether to try again with a new token.
+        """Record that etcd refused the token of a call; return whether to retry with a new token.
 
         A token that was refused at once is not replaced: that would be a storm of log-ins, each of which costs etcd a
         password hash.
