@@ -67,7 +67,7 @@ MAX_SIMILAR_PROBLEMS = 20
 MAX_SECRET_SIZE = 64 * 1024
 
 #: Seconds between two reads of a secret's file (ADR 12). A shorter interval costs reads; a longer one delays the use of
-#: a rotated token, whose predecessor secrets managers usually accept for minutes.
+#: a rotated token.
 SECRET_READ_INTERVAL = 10.0
 
 #: Longest duration of a setting: a hundred years. Timers of the system and of libraries overflow beyond it.

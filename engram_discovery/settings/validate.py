@@ -193,7 +193,7 @@ _WORDS = {
     "off": False,
     "0": False,
 }
-#: TOML guarantees integers of 64 bits. Python's parser accepts larger ones, which databases and C libraries do not.
+#: TOML guarantees integers of 64 bits. Python's parser accepts larger ones, which consumers of a setting may not.
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 
