@@ -51,6 +51,31 @@ MAX_RESTART_INTERVAL = 60.0
 
 # --- settings: files, environment, secrets -------------------------------------------------------------------
 
+#: Bytes of a settings file; that of a hundred nodes has a few thousand, so a larger file is the wrong one.
+MAX_SETTINGS_FILE_SIZE = 1024 * 1024
+
+#: Keys, tables and list elements of one file together: every file is read or refused within 0.2 s (ADR 11).
+MAX_SETTINGS_PARTS = 10_000
+
+#: Levels of nested tables and lists; deeper ones are refused before any recursion over them.
+MAX_TABLE_DEPTH = 16
+
+#: Problems of one kind that one table or list reports; the rest is counted. With more, the table itself is the error.
+MAX_SIMILAR_PROBLEMS = 20
+
+#: Bytes of a secret's file: a token, a password or a key; a larger file is the wrong one.
+MAX_SECRET_SIZE = 64 * 1024
+
+#: Seconds between two reads of a secret's file (ADR 12). A shorter interval costs reads; a longer one delays the use of
+#: a rotated token.
+SECRET_READ_INTERVAL = 10.0
+
+#: Longest duration of a setting: a hundred years. Timers of the system and of libraries overflow beyond it.
+MAX_DURATION = 36500 * 86400.0
+
+#: Characters of a value in a message or table: enough for an address or a path, one line of a terminal.
+MAX_SHOWN_LENGTH = 60
+
 # --- host: loading plugins and calling hooks -----------------------------------------------------------------
 
 #: Seconds for the import of a plugin or one hook. Hooks are cheap by contract; a cold import from a slow disk is not.

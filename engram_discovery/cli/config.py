@@ -1,4 +1,4 @@
-"""``engram-discovery config``: show, check, explain and write settings."""
+"""``engram-discovery config``: show settings, check them, explain them, write a starter file and the reference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engram_discovery._text import printable
+from engram_discovery._text import comma_list, error_text, printable
 from engram_discovery.cli.options import json_option, settings_options
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["config_group"]
 
-#: The settings cannot be used; the same as for a wrong option.
+#: Exit status for settings that cannot be used; the same as click's for a wrong option.
 EXIT_SETTINGS = 2
 
 
@@ -33,7 +33,7 @@ EXIT_SETTINGS = 2
 def config_group() -> None:
     """Show the settings, check them, explain the origin of a value.
 
-    Settings come from engram.toml, .secrets.toml beside it, ENGRAM_... variables and --set; the later wins.
+    Settings come from engram.toml, .secrets.toml beside it, ENGRAM_... variables and --set; the later takes precedence.
     """
 
 
@@ -42,7 +42,7 @@ def config_group() -> None:
 @json_option
 @click.pass_context
 def show(context: click.Context, files: Sequence[str], overrides: Sequence[str], *, as_json: bool) -> None:
-    """Show every setting with its value and where it came from. Secrets are shown as ****."""
+    """Show every setting with its value and origin. Secrets are shown as ****."""
     from engram_discovery.settings.show import rows
 
     settings = _loaded(context, files, overrides)
@@ -80,7 +80,7 @@ def check(context: click.Context, files: Sequence[str], overrides: Sequence[str]
 @click.argument("key")
 @settings_options
 def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
-    """Explain the meaning of KEY, which layers set it, and which one won."""
+    """Explain KEY: its meaning, the layers that set it, and the effective one."""
     from engram_discovery.settings.environment import full_path
     from engram_discovery.settings.show import explain as explanation_of
 
@@ -90,14 +90,14 @@ def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
     try:
         explanation = explanation_of(full, outcome.origins, _installed_models(plugins))
     except KeyError as error:
-        raise click.UsageError(f"{full} is no key; {error.args[0]}".rstrip("; ")) from None
+        raise click.UsageError(f"{full} is not a key; {error.args[0]}".rstrip("; ")) from None
     click.echo(f"{explanation.key}: {explanation.description}")
     click.echo(f"  takes    {explanation.expected}\n  default  {explanation.default}")
     for number, (layer, value, origin) in enumerate(explanation.layers, start=1):
         won = "  <- in force" if number == len(explanation.layers) and not explanation.merged else ""
         click.echo(printable(f"  {layer:<12} {value}  ({origin}){won}"))
     if not explanation.layers:
-        click.echo("  nobody set it: the default is in force")
+        click.echo("  not set: the default is in force")
     _print_problems([problem for problem in outcome.problems if problem.key.startswith(full)])
 
 
@@ -131,11 +131,12 @@ def reference() -> None:
 def init(provider: str, output: Path) -> None:
     """Write a commented engram.toml for PROVIDER, never over an existing file; - is standard output."""
     from engram_discovery.settings.export import starter_file
+    from engram_discovery.settings.problems import lower_first
 
     models = _installed_models()
     if provider not in models:
         raise click.UsageError(
-            f"no provider {provider} is installed; there are {', '.join(sorted(models)) or 'none'}"
+            f"no provider {provider} is installed; there are {comma_list(sorted(models)) or 'none'}"
         )
     text = starter_file(provider, models[provider])
     if str(output) == "-":
@@ -145,7 +146,7 @@ def init(provider: str, output: Path) -> None:
         with output.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise click.UsageError(f"cannot write {output}: {(error.strerror or 'failed').lower()}") from None
+        raise click.UsageError(f"cannot write {output}: {lower_first(error_text(error))}") from None
     click.echo(f"wrote {output}", err=True)
 
 
@@ -173,7 +174,7 @@ def _host(plugins: PluginsSettings) -> PluginHost:
 
 
 def _provider_models(settings: Settings) -> dict[str, BaseModel]:
-    """Validate the tables of the selected providers; ``try_load`` has done so, so nothing can be wrong."""
+    """Return the validated tables of the selected providers; ``try_load`` validated them before, so none can fail."""
     if not settings.cluster.enabled:
         return {}
     host = _host(settings.cluster.plugins)
@@ -181,7 +182,7 @@ def _provider_models(settings: Settings) -> dict[str, BaseModel]:
 
 
 def _installed_models(plugins: PluginsSettings | None = None) -> dict[str, type[BaseModel]]:
-    """Return the settings model of every installed provider that can be loaded; name the others."""
+    """Return the settings model of every installed provider that can be loaded; warn of the others."""
     from engram_discovery.errors import PluginError
     from engram_discovery.settings.models import PluginsSettings
 
@@ -200,7 +201,7 @@ def _json_row(row: Row) -> dict[str, Any]:
 
 
 def _print_rows(found: Sequence[Row]) -> None:
-    """Print a table; columns are as wide as they must be, because a cut value is worse than a long line."""
+    """Print a table; columns are as wide as their longest value, because a cut value is worse than a long line."""
     key_width = max(len(row.key) for row in found)
     text_width = max(len(row.text) for row in found)
     for row in found:

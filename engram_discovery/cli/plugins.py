@@ -103,14 +103,14 @@ def _keys(info: ProviderInfo) -> list[dict[str, Any]]:
 
     try:
         schema: dict[str, Any] = info.settings_model.model_json_schema()  # type: ignore[attr-defined]
-        wanted = field_specs(info.settings_model)
+        specs = field_specs(info.settings_model)
     except Exception as error:
         raise click.ClickException(f'the settings of "{info.name}" cannot be described: {error}') from error
     return [
         {
             "key": f"cluster.{info.name}.{key}",
             "environment": f"ENGRAM_CLUSTER__{info.name}__{key}".upper(),
-            "takes": wanted[key].expected or str(field.get("type", "any")),
+            "takes": specs[key].expected or str(field.get("type", "any")),
             "default": None if field.get("writeOnly") else field.get("default"),
             "required": key in schema.get("required", ()),
             "description": field.get("description", ""),

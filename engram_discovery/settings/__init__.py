@@ -1,12 +1,13 @@
-"""Settings: layers merged, validated, with the origin of every value and every problem at once (ADR 10, 11, 12).
+"""Settings: read in layers, merged, validated. Every value keeps its origin, and all problems are reported at once.
 
-Called by: programs (``load_settings``, ``settings_from``), ``cli``; every other room reads ``Settings``.
-In: TOML files, .secrets.toml, environment variables ENGRAM_…, ``--set``, a mapping in code.
-Out: frozen ``Settings`` with ``ClusterSettings`` and provider tables, warnings; or ``SettingsError`` with all problems.
+Called by: ``cli``, or a program that embeds a node, once before the start; the ``config`` commands for their output.
+In: TOML files, environment variables, ``--set``, keywords, and from the plugin host the providers' models.
+Out: a frozen ``Settings``, or a ``SettingsError`` with every ``Problem``; the precedence is that of ``load``.
 
-    toml_file ─┐
-    environment ├─> load (dynaconf merges) ──> aliases ──> validate ──> models ──> assemble ──> Settings
-    --set ─────┘         └── origins (file:line, variable) ──────────────> problems, show, export
+    toml_file ───┐
+    environment ─┴─> trees of leaves ──> aliases ──> load.merge ──> assemble ──> Settings ──> show (rows, explain)
+                     (origins)                                         └─ validate: secrets, problems
+    models (made of field_types) ──> field_info ──> validate, show, export (reference, starter file, schema)
 """
 
 from __future__ import annotations

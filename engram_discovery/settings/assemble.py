@@ -1,4 +1,4 @@
-"""Assemble ``Settings`` from merged layers: host models, provider tables, problems, warnings."""
+"""Assemble ``Settings`` from the merged tree: the host's keys, the rules between them, tables of providers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
+from engram_discovery._text import comma_list
+from engram_discovery.defaults import MAX_SIMILAR_PROBLEMS
 from engram_discovery.errors import PluginError, Problem, ProviderNotFoundError, SettingsError
 from engram_discovery.settings.aliases import suggest
 from engram_discovery.settings.models import (
@@ -17,15 +19,14 @@ from engram_discovery.settings.models import (
     exposed_without_key,
 )
 from engram_discovery.settings.origins import Leaf, Origins, Tree, leaves
-from engram_discovery.settings.problems import MAX_SIMILAR_PROBLEMS, rest_of
+from engram_discovery.settings.problems import count_rest
 from engram_discovery.settings.validate import Validated, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     from pydantic import BaseModel
 
-    from engram_discovery.settings.origins import Origins, Tree
     from engram_discovery.types import ProviderInfo
 
 __all__ = [
@@ -41,156 +42,22 @@ __all__ = [
 _PARTS = re.compile(r"[.\[]")
 
 
-def assemble(
-    cluster: Tree,
-    origins: Origins,
-    host: HostOrFactory,
-    problems: list[Problem],
-    warnings: Iterable[Problem] = (),
-) -> Outcome:
-    """Validate the merged table ``[cluster]``, and go on after the first problem as far as it makes sense."""
-    own = {key: node for key, node in cluster.items() if _is_own(key, node)}
-    tables: Tree = {key: node for key, node in cluster.items() if key not in own}
-    checks = _Checks(tables, origins, [*problems], [*warnings])
-    validated = validate(ClusterSettings, own, ("cluster",))
-    model = checks.keep(validated)
-    doubtful = frozenset(_PARTS.split(problem.key)[1] for problem in validated.problems if "." in problem.key)
-    sound = model or validate(ClusterSettings, _without(own, doubtful), ("cluster",)).model
-    if sound is not None:
-        checks.between_keys(sound, doubtful)
-        checks.providers(sound, doubtful, host)
-    if model is None or checks.problems:
-        return Outcome(None, checks.problems, checks.warnings, origins)
-    raw = {name: RawTable(tree) for name, tree in tables.items()}
-    settings = Settings(model, raw, origins, tuple(checks.warnings), tables)
-    return Outcome(settings, [], checks.warnings, origins)
-
-
-def _is_own(key: str, node: Any) -> bool:
-    return key in ClusterSettings.model_fields or isinstance(node, Leaf)
-
-
-def _without(own: Tree, doubtful: frozenset[str]) -> Tree:
-    """Keep what is known and valid, so that all other problems are reported at once."""
-    return {
-        key: node for key, node in own.items() if key in ClusterSettings.model_fields and key not in doubtful
-    }
-
-
-@dataclass(slots=True)
-class _Checks:
-    """Collects what is wrong beyond the host's own model.
-
-    Keys of the host that are wrong themselves are ``doubtful``: nothing is derived from the defaults in their place.
-    """
-
-    tables: Tree
-    origins: Origins
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
-
-    def keep(self, validated: Validated[Any]) -> Any:
-        """Note what came of a table, and return its model."""
-        self.problems += validated.problems
-        self.warnings += validated.warnings
-        return validated.model
-
-    def between_keys(self, cluster: ClusterSettings, doubtful: frozenset[str]) -> None:
-        """Apply the rules between the host's keys, if the cluster is enabled."""
-        if not _may_be_enabled(cluster, doubtful):
-            return
-        self.problems += broken_rules(cluster, self.origins, doubtful)
-        if doubtful & {"security", "network"} or cluster.security.require_encryption:
-            return
-        if exposed_without_key(cluster):
-            found = (
-                f"gossip at {cluster.network.swim_bind} is not encrypted: whoever reaches the port can join"
-            )
-            origin = str(self.origins.get("cluster.network.swim_bind", ""))
-            remedy = "set one, made with `engram-discovery keygen`"
-            self.warnings.append(Problem("cluster.security.keys", found, origin, remedy))
-
-    def providers(self, cluster: ClusterSettings, doubtful: frozenset[str], host: HostOrFactory) -> None:
-        """Validate the tables of providers; use the host only if the cluster is enabled and ``plugins`` is valid."""
-        misspelt = list(self._misspelt(cluster.discovery))
-        self.problems += misspelt
-        if not _may_be_enabled(cluster, doubtful) or doubtful & {"discovery", "plugins"}:
-            return
-        plugins = host(cluster.plugins) if callable(host) else host
-        for name in cluster.discovery:
-            self._selected(name, plugins)
-        if plugins is not None:
-            told = {problem.key.removeprefix("cluster.") for problem in misspelt}
-            self.warnings += self._nobodys({*cluster.discovery, *told}, plugins)
-
-    def _selected(self, name: str, host: ProviderFactory | None) -> None:
-        if name in RESERVED_TABLES:
-            self._refuse(f'"{name}" is a key of the host, no provider')
-        elif host is not None:
-            try:
-                self.keep(provider_table(self.tables, host.provider(name)))
-            except ProviderNotFoundError as error:
-                self._refuse(str(error))
-            except PluginError as error:
-                if error.plugin == name:
-                    self._refuse(f"provider {name}: {error}")
-                else:
-                    self._refuse_strictly(error)
-
-    def _refuse_strictly(self, error: PluginError) -> None:
-        """Refuse a broken plugin that is not selected; once for all providers."""
-        key = "cluster.plugins.strict"
-        problem = Problem(key, str(error), str(self.origins.get(key, "")))
-        if problem not in self.problems:
-            self.problems.append(problem)
-
-    def _refuse(self, found: str) -> None:
-        origin = str(self.origins.get("cluster.discovery", ""))
-        self.problems.append(Problem("cluster.discovery", found, origin))
-
-    def _misspelt(self, selected: Iterable[str]) -> Iterator[Problem]:
-        """Refuse an unknown table whose name is close to one of the host or of a selected provider."""
-        known = [*ClusterSettings.model_fields, *selected]
-        for name, tree in self.tables.items():
-            remedy = "" if name in selected else suggest(name, known, cutoff=0.8)
-            if remedy:
-                yield Problem(f"cluster.{name}", "unknown table", _origin(tree), remedy)
-
-    def _nobodys(self, expected: Collection[str], host: ProviderFactory) -> Iterator[Problem]:
-        """Warn of tables that no provider reads, except for the ``expected`` ones."""
-        installed = host.known_providers() if self.tables else frozenset()
-        strange = [name for name in self.tables if name not in installed and name not in expected]
-        for name in strange[:MAX_SIMILAR_PROBLEMS]:
-            remedy = suggest(name, sorted(installed)) or "remove it or install the plugin"
-            origin = _origin(self.tables[name])
-            yield Problem(f"cluster.{name}", "no provider of that name is installed", origin, remedy)
-        yield from rest_of(strange, "cluster", "tables of no provider")
-
-
-def _may_be_enabled(cluster: ClusterSettings, doubtful: frozenset[str]) -> bool:
-    return cluster.enabled or "enabled" in doubtful
-
-
-def _origin(tree: Tree) -> str:
-    return next((str(leaf.origin) for _, leaf in leaves(tree)), "")
-
-
 class ProviderFactory(Protocol):
-    """What the settings ask of the plugin host."""
+    """The part of the plugin host that the settings use."""
 
     def provider(self, name: str) -> ProviderInfo:
         """Load a provider.
 
         Raises:
-            PluginError: It cannot be had.
+            PluginError: The provider is not installed, denied, or broken.
         """
 
     def known_providers(self) -> frozenset[str]:
-        """Return the names of the installed providers, importing none."""
+        """Return the names of the installed providers without importing them."""
 
 
 class RawTable(Mapping[str, Any]):
-    """A table as it was written. Its repr shows keys only: a value may be a secret."""
+    """A table as it was written. The repr shows keys only: a value may be a secret (ADR 12)."""
 
     __slots__ = ("_tree",)
 
@@ -208,7 +75,7 @@ class RawTable(Mapping[str, Any]):
         return len(self._tree)
 
     def __repr__(self) -> str:
-        return f"RawTable({', '.join(self._tree)})"
+        return f"RawTable({comma_list(self._tree)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +85,8 @@ class Settings:
     Attributes:
         cluster: The table ``[cluster]``.
         provider_tables: The tables ``[cluster.<provider>]`` as they were written.
-        origins: Dotted key to where its value came from; a key that is not there has its default.
-        warnings: Risky settings, for the program to log.
+        origins: Dotted key to the origin of its value; a key that has its default is absent.
+        warnings: Findings that an operator should check; the program logs them.
     """
 
     cluster: ClusterSettings
@@ -229,7 +96,7 @@ class Settings:
     _tables: Tree = field(default_factory=dict, repr=False)
 
     def provider_settings(self, info: ProviderInfo) -> BaseModel:
-        """Validate the provider's table by its own model. Reads the files that its secrets refer to.
+        """Validate the provider's table with its model. Blocks while it reads the files of the table's secrets.
 
         Raises:
             SettingsError: With every problem of the table.
@@ -240,20 +107,19 @@ class Settings:
         return cast("BaseModel", outcome.model)
 
 
-#: A plugin host, or what makes one from ``[cluster.plugins]``. It is asked for nothing unless the cluster
-#: is enabled.
+#: A plugin host, or a factory that makes one from ``[cluster.plugins]``. Used only if the cluster is enabled.
 HostOrFactory: TypeAlias = ProviderFactory | Callable[[PluginsSettings], ProviderFactory] | None
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a load came to.
+    """The result of a load.
 
     Attributes:
         settings: The settings; None if there is any problem.
-        problems: Everything that is wrong.
-        warnings: Risky settings.
-        origins: Where everything came from, also if something is wrong.
+        problems: The problems of all layers and providers.
+        warnings: Findings that an operator should check.
+        origins: The origins of all values, also if there are problems.
     """
 
     settings: Settings | None
@@ -273,5 +139,138 @@ class Outcome:
 
 
 def provider_table(tables: Tree, info: ProviderInfo) -> Validated[Any]:
-    """Validate the table of a provider by its own model."""
+    """Validate the table of a provider with its model."""
     return validate(info.settings_model, tables.get(info.name, {}), ("cluster", info.name))
+
+
+def assemble(
+    cluster: Tree,
+    origins: Origins,
+    host: HostOrFactory,
+    problems: list[Problem],
+    warnings: Iterable[Problem] = (),
+) -> Outcome:
+    """Validate the merged table ``[cluster]``; collect all problems instead of stopping at the first (ADR 11)."""
+    own = {key: node for key, node in cluster.items() if _is_own(key, node)}
+    tables: Tree = {key: node for key, node in cluster.items() if key not in own}
+    checks = _Checks(tables, origins, [*problems], [*warnings])
+    validated = validate(ClusterSettings, own, ("cluster",))
+    model = checks.add_result(validated)
+    invalid = frozenset(_PARTS.split(problem.key)[1] for problem in validated.problems if "." in problem.key)
+    usable = model or validate(ClusterSettings, _without(own, invalid), ("cluster",)).model
+    if usable is not None:
+        checks.between_keys(usable, invalid)
+        checks.providers(usable, invalid, host)
+    if model is None or checks.problems:
+        return Outcome(None, checks.problems, checks.warnings, origins)
+    raw = {name: RawTable(tree) for name, tree in tables.items()}
+    settings = Settings(model, raw, origins, tuple(checks.warnings), tables)
+    return Outcome(settings, [], checks.warnings, origins)
+
+
+def _is_own(key: str, node: Any) -> bool:
+    return key in ClusterSettings.model_fields or isinstance(node, Leaf)
+
+
+def _without(own: Tree, invalid: frozenset[str]) -> Tree:
+    """Keep the known and valid keys, so that the checks between keys can report their problems as well."""
+    return {
+        key: node for key, node in own.items() if key in ClusterSettings.model_fields and key not in invalid
+    }
+
+
+@dataclass(slots=True)
+class _Checks:
+    """Collects the problems and warnings beyond those of the host's model.
+
+    ``invalid`` are the keys of the host that have a problem themselves. Checks that read them are left out, because
+    they would judge a default in place of the value.
+    """
+
+    tables: Tree
+    origins: Origins
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def add_result(self, validated: Validated[Any]) -> Any:
+        """Add the problems and warnings of a validated table; return its model."""
+        self.problems += validated.problems
+        self.warnings += validated.warnings
+        return validated.model
+
+    def between_keys(self, cluster: ClusterSettings, invalid: frozenset[str]) -> None:
+        """Check the rules between the host's keys, if the cluster is enabled."""
+        if not _may_be_enabled(cluster, invalid):
+            return
+        self.problems += broken_rules(cluster, self.origins, invalid)
+        if invalid & {"security", "network"} or cluster.security.require_encryption:
+            return
+        if exposed_without_key(cluster):
+            found = f"gossip at {cluster.network.swim_bind} is not encrypted: any process that reaches it can join"
+            origin = str(self.origins.get("cluster.network.swim_bind", ""))
+            remedy = "set one, made with `engram-discovery keygen`"
+            self.warnings.append(Problem("cluster.security.keys", found, origin, remedy))
+
+    def providers(self, cluster: ClusterSettings, invalid: frozenset[str], host: HostOrFactory) -> None:
+        """Check the tables of providers; call the host only if the cluster is enabled."""
+        misspelt = list(self._misspelt_tables(cluster.discovery))
+        self.problems += misspelt
+        if not _may_be_enabled(cluster, invalid) or invalid & {"discovery", "plugins"}:
+            return
+        plugins = host(cluster.plugins) if callable(host) else host
+        for name in cluster.discovery:
+            self._selected(name, plugins)
+        if plugins is not None:
+            reported = {problem.key.removeprefix("cluster.") for problem in misspelt}
+            self.warnings += self._unknown_tables({*cluster.discovery, *reported}, plugins)
+
+    def _selected(self, name: str, host: ProviderFactory | None) -> None:
+        if name in RESERVED_TABLES:
+            self._refuse(f'"{name}" is a key of the host, not a provider')
+        elif host is not None:
+            try:
+                self.add_result(provider_table(self.tables, host.provider(name)))
+            except ProviderNotFoundError as error:
+                self._refuse(str(error))
+            except PluginError as error:
+                if error.plugin == name:
+                    self._refuse(f"provider {name}: {error}")
+                else:
+                    self._refuse_strictly(error)
+
+    def _refuse_strictly(self, error: PluginError) -> None:
+        """Report a broken plugin that is not selected, as ``plugins.strict`` demands; once for all providers."""
+        key = "cluster.plugins.strict"
+        problem = Problem(key, str(error), str(self.origins.get(key, "")))
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def _refuse(self, found: str) -> None:
+        origin = str(self.origins.get("cluster.discovery", ""))
+        self.problems.append(Problem("cluster.discovery", found, origin))
+
+    def _misspelt_tables(self, selected: Iterable[str]) -> Iterator[Problem]:
+        """Report an unknown table whose name resembles a table of the host or of a selected provider."""
+        known = [*ClusterSettings.model_fields, *selected]
+        for name, tree in self.tables.items():
+            remedy = "" if name in selected else suggest(name, known, cutoff=0.8)
+            if remedy:
+                yield Problem(f"cluster.{name}", "unknown table", _origin(tree), remedy)
+
+    def _unknown_tables(self, expected: Collection[str], host: ProviderFactory) -> Iterator[Problem]:
+        """Warn of tables whose provider is not installed, except for the ``expected`` ones."""
+        installed = host.known_providers() if self.tables else frozenset()
+        unknown = [name for name in self.tables if name not in installed and name not in expected]
+        for name in unknown[:MAX_SIMILAR_PROBLEMS]:
+            remedy = suggest(name, sorted(installed)) or "remove it or install the plugin"
+            origin = _origin(self.tables[name])
+            yield Problem(f"cluster.{name}", "no provider of that name is installed", origin, remedy)
+        yield from count_rest(unknown, "cluster", "tables of no provider")
+
+
+def _may_be_enabled(cluster: ClusterSettings, invalid: frozenset[str]) -> bool:
+    return cluster.enabled or "enabled" in invalid
+
+
+def _origin(tree: Tree) -> str:
+    return next((str(leaf.origin) for _, leaf in leaves(tree)), "")

@@ -1,7 +1,7 @@
-"""Settings from text: ``ENGRAM_CLUSTER__NETWORK__SWIM_BIND=…`` and ``--set network.swim_bind=…``.
+"""Read settings from environment variables, from ``--set network.swim_bind=…`` and from mappings.
 
-Text has no type of its own. It stays as written until the model gives its type: ``1e5`` is text
-for a node id and a number for a number.
+Text has no type of its own. ``validate`` converts it to the type of its field (ADR 11): ``1e5`` stays text for a node
+id and becomes a number for a numeric field.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from engram_discovery.defaults import MAX_TABLE_DEPTH
 from engram_discovery.errors import Problem
 from engram_discovery.settings.origins import Layer, Leaf, Origin, Tree, leaves
-from engram_discovery.settings.toml_file import MAX_DEPTH
 
 __all__ = ["CONFIG_VARIABLE", "from_assignments", "from_environment", "from_mapping", "full_path", "put"]
 
-#: Names the settings files, separated as in PATH.
+#: The variable that lists the settings files, separated as in PATH.
 CONFIG_VARIABLE = "ENGRAM_CONFIG"
 
 _PREFIX = "ENGRAM_"
 _SEPARATOR = "__"
 
-#: What Kubernetes sets in every pod for a service, which may be called engram-cluster.
+#: Variables that Kubernetes sets in every pod for a service, which may have the name engram-cluster.
 _KUBERNETES = re.compile(
     r"_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z]+(_(PROTO|PORT|ADDR))?)?)\Z"
 )
 
 
 def from_environment(environ: Mapping[str, str]) -> tuple[Tree, list[Problem]]:
-    """Read ``ENGRAM_CLUSTER__…`` variables; names are taken in lower case.
+    """Read ``ENGRAM_CLUSTER__…`` variables; names are converted to lower case.
 
-    Variables of other parts of the program (``ENGRAM_STORAGE__…``) are left alone; near misses of ours are
-    problems.
+    Variables of other parts of the program (``ENGRAM_STORAGE__…``) are ignored. A misspelt ``ENGRAM_CLUSTER__…`` or
+    ``ENGRAM_CONFIG`` is a problem.
     """
     tree: Tree = {}
     problems: list[Problem] = []
@@ -42,7 +42,7 @@ def from_environment(environ: Mapping[str, str]) -> tuple[Tree, list[Problem]]:
             continue
         path = name[len(_PREFIX) :].lower().split(_SEPARATOR)
         if not name.startswith(_PREFIX) or path[0] != "cluster" or not all(path[1:]) or len(path) == 1:
-            problems += _near_miss(name, path)
+            problems += _misspelt_variable(name, path)
             continue
         problem = put(tree, path, Leaf(environ[name], Origin(Layer.ENVIRONMENT, name), is_text=True))
         problems += [problem] if problem else []
@@ -50,7 +50,7 @@ def from_environment(environ: Mapping[str, str]) -> tuple[Tree, list[Problem]]:
 
 
 def from_assignments(assignments: Iterable[str]) -> tuple[Tree, list[Problem]]:
-    """Read ``key=value`` strings, as ``--set`` takes them. A later one of the same key wins."""
+    """Read ``key=value`` strings in the format of ``--set``. A later one of the same key takes precedence."""
     tree: Tree = {}
     problems: list[Problem] = []
     for assignment in assignments:
@@ -78,7 +78,7 @@ def from_mapping(overrides: Mapping[str, Any], layer: Layer = Layer.KEYWORD) -> 
 
 
 def full_path(key: str) -> list[str]:
-    """Split a dotted key. A leading ``cluster.`` may be left out: nothing inside the table has that name."""
+    """Split a dotted key. The prefix ``cluster.`` is optional: no key inside the table has that name (ADR 11)."""
     path = key.split(".")
     return path if path[0] == "cluster" else ["cluster", *path]
 
@@ -87,25 +87,25 @@ def put(tree: Tree, path: list[str], leaf: Leaf) -> Problem | None:
     """Set a leaf in a tree of tables.
 
     Returns:
-        The problem, if the key is a table and a value at once, or two variables of one layer disagree on it.
+        The problem, if the key is both a table and a value, or two variables of one layer disagree on it.
     """
-    if len(path) > MAX_DEPTH:
-        return Problem(str(leaf.origin), f"tables are nested deeper than {MAX_DEPTH}")
+    if len(path) > MAX_TABLE_DEPTH:
+        return Problem(str(leaf.origin), f"tables are nested deeper than {MAX_TABLE_DEPTH}")
     node = tree
     for part in path[:-1]:
         below = node.setdefault(part, {})
         if isinstance(below, Leaf):
             if part != "discovery":
                 return _conflict(path, below, leaf)
-            below = node[part] = {"type": below}  # the short form beside keys of the tagged table
+            below = node[part] = {"type": below}  # discovery=dns together with keys of the tagged table
         node = below
-    there = node.get(path[-1])
-    if isinstance(there, dict):
+    existing = node.get(path[-1])
+    if isinstance(existing, dict):
         if path[-1] != "discovery":
-            return _conflict(path, next((found for _, found in leaves(there)), leaf), leaf)
+            return _conflict(path, next((found for _, found in leaves(existing)), leaf), leaf)
         return put(tree, [*path, "type"], leaf)
-    if there is not None and there.origin != leaf.origin and there.value != leaf.value:
-        return _conflict(path, there, leaf)
+    if existing is not None and existing.origin != leaf.origin and existing.value != leaf.value:
+        return _conflict(path, existing, leaf)
     node[path[-1]] = leaf
     return None
 
@@ -123,8 +123,8 @@ def _flatten(value: Any, path: list[str], origin: Origin) -> Iterable[tuple[list
         yield path, Leaf(value, origin)
 
 
-def _near_miss(name: str, path: list[str]) -> list[Problem]:
-    """Refuse a variable that was surely meant for us, rather than let the node start without it."""
+def _misspelt_variable(name: str, path: list[str]) -> list[Problem]:
+    """Report a variable that is a misspelling of a setting, so that the node does not start without it."""
     if _KUBERNETES.search(name):
         return []
     rest = name[len(_PREFIX) :].upper()

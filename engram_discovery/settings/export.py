@@ -1,4 +1,7 @@
-"""Export the settings: the reference page in Markdown and the JSON Schema of engram.toml."""
+"""Export the declarations of the settings: the reference page, a commented starter file, the JSON Schema.
+
+All three are made from the models that validate (ADR 11). Editors use the JSON Schema for TOML too.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
+from engram_discovery._text import comma_list
 from engram_discovery.settings.aliases import written_forms
 from engram_discovery.settings.field_info import Kind, field_spec
 from engram_discovery.settings.models import ClusterSettings
@@ -24,18 +28,18 @@ __all__ = ["json_schema", "reference_page", "starter_file"]
 _INTRODUCTION = """\
 # Settings
 
-This page is written by `engram-discovery config reference`. Do not edit it.
+`engram-discovery config reference` generates this page. Do not edit it.
 
 Every key can be set in `engram.toml`, in `.secrets.toml` beside it, as an environment variable, with `--set`
-and from code; the later of these wins, key by key. Lists are replaced, not joined.
-`engram-discovery config explain KEY` tells which layer won.
+and from code; the later of these takes precedence, key by key. Lists are replaced, not joined.
+`engram-discovery config explain KEY` shows every layer that sets a key, and the effective one.
 
 The environment variable of a key is its name in capitals with two underscores between the parts:
-`cluster.network.swim_bind` is `ENGRAM_CLUSTER__NETWORK__SWIM_BIND`. `ENGRAM_CONFIG` names the settings
-files. `--set` takes `KEY=VALUE`; a leading `cluster.` may be left out.
+`cluster.network.swim_bind` is `ENGRAM_CLUSTER__NETWORK__SWIM_BIND`. `ENGRAM_CONFIG` lists the settings
+files. `--set` accepts `KEY=VALUE`; the prefix `cluster.` is optional.
 
 A duration is a number of seconds or text such as `"250ms"`, `"30s"`, `"1m30s"` or `"1d"`; `KEY_sec` and
-`KEY_ms` take the bare number. A secret can also be given as `KEY_file = "PATH"` or `KEY = "file:PATH"`.
+`KEY_ms` accept the bare number. A secret can also be given as `KEY_file = "PATH"` or `KEY = "file:PATH"`.
 A list can also be given as text with commas. `~` in a path is not expanded. A file holds at most 1 MiB and 10,000
 keys, tables and list elements.
 """
@@ -43,14 +47,14 @@ keys, tables and list elements.
 
 def reference_page(providers: Mapping[str, type[BaseModel]]) -> str:
     """Return the reference of all settings in Markdown."""
-    parts = [_INTRODUCTION, *_tables(ClusterSettings, "cluster")]
+    parts = [_INTRODUCTION, *_reference_tables(ClusterSettings, "cluster")]
     for name in sorted(providers):
-        parts += _tables(providers[name], f"cluster.{name}")
+        parts += _reference_tables(providers[name], f"cluster.{name}")
     return "\n".join(parts)
 
 
 def starter_file(provider: str, model: type[BaseModel]) -> str:
-    """Return a settings file for one provider; all but the provider's name is a comment with the default."""
+    """Return a settings file for one provider; every other key is a comment with its default."""
     lines = [
         "# Settings of engram-discovery. Lines that are commented out show the defaults.",
         "# Secrets belong into .secrets.toml beside this file (chmod 600) or into the environment.",
@@ -58,34 +62,34 @@ def starter_file(provider: str, model: type[BaseModel]) -> str:
         "[cluster]",
         "enabled = true",
         f'discovery = "{provider}"',
-        *_keys(ClusterSettings, skip=("enabled", "discovery")),
-        *_starter(model, f"cluster.{provider}"),
-        *_nested(ClusterSettings, "cluster"),
+        *_starter_keys(ClusterSettings, skip=("enabled", "discovery")),
+        *_starter_table(model, f"cluster.{provider}"),
+        *_subtables(ClusterSettings, "cluster"),
     ]
     return "\n".join([*lines, ""])
 
 
-def _tables(model: type[BaseModel], path: str) -> Iterator[str]:
+def _reference_tables(model: type[BaseModel], path: str) -> Iterator[str]:
     yield f"## `[{path}]`\n\n{(model.__doc__ or '').strip().splitlines()[0]}\n"
     yield "| key | takes | default | meaning |\n| --- | --- | --- | --- |"
     below = []
     for name, field in model.model_fields.items():
-        wanted = field_spec(field)
-        if wanted.model is not None:
-            below.append((wanted.model, f"{path}.{name}"))
+        spec = field_spec(field)
+        if spec.model is not None:
+            below.append((spec.model, f"{path}.{name}"))
             continue
-        forms = ", ".join(f"`{form}`" for form in (name, *written_forms(name, wanted)))
-        takes, default = _cell(wanted.expected), _cell(_default(field, wanted))
+        forms = comma_list(f"`{form}`" for form in (name, *written_forms(name, spec)))
+        takes, default = _cell(spec.expected), _cell(_default(field, spec))
         yield f"| {forms} | {takes} | {default} | {_cell(field.description or name)} |"
     yield ""
     for nested, nested_path in below:
-        yield from _tables(nested, nested_path)
+        yield from _reference_tables(nested, nested_path)
 
 
-def _default(field: FieldInfo, wanted: FieldSpec) -> str:
+def _default(field: FieldInfo, spec: FieldSpec) -> str:
     if field.is_required():
         return "required"
-    text = default_text(field.get_default(call_default_factory=True), wanted)
+    text = default_text(field.get_default(call_default_factory=True), spec)
     return text if text == UNSET else f"`{text}`"
 
 
@@ -93,30 +97,30 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _starter(model: type[BaseModel], path: str) -> list[str]:
-    return ["", f"[{path}]", *_keys(model), *_nested(model, path)]
+def _starter_table(model: type[BaseModel], path: str) -> list[str]:
+    return ["", f"[{path}]", *_starter_keys(model), *_subtables(model, path)]
 
 
-def _nested(model: type[BaseModel], path: str) -> list[str]:
+def _subtables(model: type[BaseModel], path: str) -> list[str]:
     below = [(name, field_spec(field).model) for name, field in model.model_fields.items()]
-    return [line for name, nested in below if nested for line in _starter(nested, f"{path}.{name}")]
+    return [line for name, nested in below if nested for line in _starter_table(nested, f"{path}.{name}")]
 
 
-def _keys(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iterator[str]:
+def _starter_keys(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        wanted = field_spec(field)
-        if wanted.model is None and name not in skip:
+        spec = field_spec(field)
+        if spec.model is None and name not in skip:
             yield f"# {field.description or name}"
-            yield f"# {name} = {_literal(field, wanted)}"
+            yield f"# {name} = {_literal(field, spec)}"
 
 
-def _literal(field: FieldInfo, wanted: FieldSpec) -> str:
+def _literal(field: FieldInfo, spec: FieldSpec) -> str:
     if field.is_required():
-        return f"… ({wanted.expected}; required)"
-    text = default_text(field.get_default(call_default_factory=True), wanted)
+        return f"… ({spec.expected}; required)"
+    text = default_text(field.get_default(call_default_factory=True), spec)
     if text == UNSET:
-        return f"… ({wanted.expected})"
-    return f'"{text}"' if wanted.kind is Kind.DURATION else text
+        return f"… ({spec.expected})"
+    return f'"{text}"' if spec.kind is Kind.DURATION else text
 
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -128,7 +132,7 @@ def json_schema(providers: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
     Tables of other providers and of other parts of the program are allowed as they are.
     """
     roots: list[type[BaseModel]] = [ClusterSettings, *providers.values()]
-    models = list(dict.fromkeys(model for root in roots for model in _nested_models(root)))
+    models = list(dict.fromkeys(model for root in roots for model in _models_within(root)))
     references, document = models_json_schema([(model, "validation") for model in models])
     definitions = document["$defs"]
     names = {model: references[model, "validation"]["$ref"].removeprefix("#/$defs/") for model in models}
@@ -148,12 +152,12 @@ def json_schema(providers: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
     }
 
 
-def _nested_models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+def _models_within(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
     yield model
     for field in model.model_fields.values():
         below = field_spec(field).model
         if below is not None:
-            yield from _nested_models(below)
+            yield from _models_within(below)
 
 
 def _add_written_forms(model: type[BaseModel], properties: dict[str, Any]) -> None:
@@ -166,7 +170,7 @@ def _add_written_forms(model: type[BaseModel], properties: dict[str, Any]) -> No
 
 
 def _allow_text(schema: dict[str, Any]) -> None:
-    """Let a list be text with commas too, as it is read."""
+    """Allow text with commas in place of a list, as ``validate`` does."""
     about = {"title", "description", "default"}
     options = schema.get("anyOf") or [{key: schema.pop(key) for key in [*schema] if key not in about}]
     schema["anyOf"] = [*options, *([] if {"type": "string"} in options else [{"type": "string"}])]

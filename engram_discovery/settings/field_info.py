@@ -1,6 +1,6 @@
-"""The type of a setting, read from the annotation of its field: the only place that inspects pydantic's fields.
+"""The specification of a model's field, read from its annotation. Only this module inspects pydantic's fields.
 
-Loading, error messages, ``config show``, the schema and the reference all ask here, so they cannot disagree.
+Loading, error messages, ``config show``, the schema and the reference all use it, so they cannot disagree (ADR 11).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 from pydantic import BaseModel, BeforeValidator, PlainValidator, SecretStr, WrapValidator
 
+from engram_discovery._text import comma_list
+
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
@@ -25,7 +27,7 @@ __all__ = ["FieldSpec", "Kind", "Phrase", "expect_text", "field_spec", "field_sp
 class Kind(StrEnum):
     """The kinds of setting that are distinguished before validation."""
 
-    TRUTH = "bool"
+    BOOLEAN = "bool"
     INTEGER = "int"
     NUMBER = "float"
     TEXT = "str"
@@ -39,7 +41,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """The expected value of a type, in words; stands in ``Annotated`` beside the validator of a type of ``values``."""
+    """What a type accepts, in words, for error messages; part of its ``Annotated``, beside the validator."""
 
     text: str
     kind: Kind = Kind.OTHER
@@ -52,8 +54,8 @@ class FieldSpec:
     Attributes:
         kind: Its kind.
         secret: Whether it holds secrets, alone or in a list or mapping.
-        expected: In words: ``an integer 1..65535``.
-        item: The expected value of each element of a list, in words.
+        expected: What it accepts, in words: ``an integer 1..65535``.
+        item: What each element of a list accepts, in words.
         model: The model of a table.
     """
 
@@ -65,7 +67,7 @@ class FieldSpec:
 
 
 _SCALARS: Mapping[Any, tuple[Kind, str]] = {
-    bool: (Kind.TRUTH, "true or false"),
+    bool: (Kind.BOOLEAN, "true or false"),
     int: (Kind.INTEGER, "an integer"),
     float: (Kind.NUMBER, "a number"),
     str: (Kind.TEXT, "text"),
@@ -74,16 +76,16 @@ _SCALARS: Mapping[Any, tuple[Kind, str]] = {
 
 @lru_cache(maxsize=128)
 def field_specs(model: type[BaseModel]) -> Mapping[str, FieldSpec]:
-    """Return the specification of each field of a model. Cached: it costs 0.01 ms a field."""
+    """Return the specification of each field of a model. Cached: a model is constant, and a field costs 0.01 ms."""
     return MappingProxyType({name: field_spec(field) for name, field in model.model_fields.items()})
 
 
 def field_spec(field: FieldInfo) -> FieldSpec:
-    """Return the specification of a field of a pydantic model."""
-    return _field_spec(field.annotation, tuple(field.metadata))
+    """Return the specification of one field of a pydantic model."""
+    return _spec(field.annotation, tuple(field.metadata))
 
 
-def _field_spec(annotation: Any, metadata: tuple[Any, ...]) -> FieldSpec:
+def _spec(annotation: Any, metadata: tuple[Any, ...]) -> FieldSpec:
     annotation, metadata = _bare(annotation, metadata)
     secret = _holds_secrets(annotation)
     phrase = next((item for item in metadata if isinstance(item, Phrase)), None)
@@ -99,7 +101,7 @@ def _field_spec(annotation: Any, metadata: tuple[Any, ...]) -> FieldSpec:
         return FieldSpec(Kind.MAPPING, secret, "a table")
     choices = _choices(annotation)
     if choices:
-        return FieldSpec(Kind.OTHER, secret, "one of " + ", ".join(f'"{choice}"' for choice in choices))
+        return FieldSpec(Kind.OTHER, secret, "one of " + comma_list(f'"{choice}"' for choice in choices))
     if annotation in _SCALARS and not any(
         isinstance(item, BeforeValidator | PlainValidator | WrapValidator) for item in metadata
     ):
@@ -111,7 +113,7 @@ def _field_spec(annotation: Any, metadata: tuple[Any, ...]) -> FieldSpec:
 
 
 def _bare(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-    """Strip ``X | None`` and ``Annotated``."""
+    """Unwrap ``X | None`` and ``Annotated``."""
     while True:
         if get_origin(annotation) is Annotated:
             annotation, *inner = get_args(annotation)
@@ -125,7 +127,7 @@ def _bare(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, .
 
 def _item(annotation: Any) -> str:
     options = [option for option in get_args(annotation) if option is not ...]
-    return _field_spec(options[0], ()).expected if len(options) == 1 else ""
+    return _spec(options[0], ()).expected if len(options) == 1 else ""
 
 
 def _holds_secrets(annotation: Any) -> bool:
@@ -159,7 +161,7 @@ def expect_text(value: Any, what: str) -> str:
     """Return ``value`` if it is text.
 
     Raises:
-        ValueError: It is not; pydantic takes no TypeError from a validator.
+        ValueError: It is not text; pydantic expects a ValueError of a validator.
     """
     if isinstance(value, str):
         return value

@@ -1,16 +1,15 @@
-"""The kinds of value that a setting can be, for the host's models and for those of plugins.
+"""The types of settings, for the host's models and those of plugins.
 
-A provider's model is short with them::
+They keep a provider's model short::
 
     class DnsSettings(Table):
-        service: str = Field(description="Name to query.")
+        service: str = Field(description="Name to resolve.")
         port: Port = Field(default=7946, description="Port of the peers.")
-        refresh_interval: Duration = Field(default=30.0, description="Time between lookups.")
+        refresh_interval: Duration = Field(default=30.0, description="Time between queries.")
         token: Secret | None = Field(default=None, description="Token of the server.")
-        servers: tuple[PeerAddress, ...] = Field(default=(), description="Servers to ask.")
+        servers: tuple[PeerAddress, ...] = Field(default=(), description="Servers to query.")
 
-It also takes ``refresh_interval_sec`` and ``refresh_interval_ms``, ``token_file``, and ``servers`` as
-``a,b``.
+The table also accepts ``refresh_interval_sec`` and ``refresh_interval_ms``, ``token_file``, and ``servers`` as ``a,b``.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
+from engram_discovery.defaults import MAX_DURATION
 from engram_discovery.network.address import (
     DEFAULT_GOSSIP_PORT,
     canonical_host,
@@ -56,13 +56,11 @@ __all__ = [
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
 _NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
-#: Longer than any node runs; timers of the libraries behind us overflow somewhere beyond.
-_LONGEST = 36500 * 86400.0
 _EXPECTED = 'expected a duration such as 30, "30s" or "1m30s"'
 
 
 class Table(BaseModel):
-    """A table of the settings file: frozen, unknown keys refused, no value in any error."""
+    """A table of the settings file: frozen, unknown keys are errors, no error contains a value (ADR 12)."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False, validate_default=False
@@ -73,15 +71,15 @@ def parse_duration(value: Any) -> float:
     """Read seconds from a number or from text such as ``"30"``, ``"30s"``, ``"250ms"`` or ``"1m30s"``.
 
     Raises:
-        ValueError: It is no duration, or below zero, or longer than a hundred years.
+        ValueError: Not a duration, below zero, or longer than a hundred years.
     """
     seconds = _duration_text(value) if isinstance(value, str) else value
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise ValueError(_EXPECTED)  # noqa: TRY004  pydantic takes no TypeError from a validator
-    if not seconds >= 0:  # NaN is refused too
+        raise ValueError(_EXPECTED)  # noqa: TRY004  pydantic expects a ValueError of a validator
+    if not seconds >= 0:  # also true for NaN
         raise ValueError("expected a duration that is not below zero")
-    if seconds > _LONGEST:
-        raise ValueError(f"expected a duration of at most {format_duration(_LONGEST)}")
+    if seconds > MAX_DURATION:
+        raise ValueError(f"expected a duration of at most {format_duration(MAX_DURATION)}")
     return float(seconds)
 
 
@@ -95,7 +93,7 @@ def _duration_text(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Write a duration the way people do, to the millisecond: ``90.0`` as ``"1m30s"``."""
+    """Format a duration to the millisecond: ``90.0`` as ``"1m30s"``."""
     left, text = round(seconds * 1000), ""
     for unit, size in _UNITS.items():
         count, left = divmod(left, round(size * 1000))
@@ -141,8 +139,7 @@ _LIST_SCHEMA: dict[str, Any] = {
     "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
 }
 
-#: Seconds above zero, from 30, "30s" or "1m30s". The table also takes the key with ``_sec`` or ``_ms`` at
-#: its end.
+#: Seconds above zero, from 30, "30s" or "1m30s". The table also accepts the key with the suffix ``_sec`` or ``_ms``.
 Duration = Annotated[
     float,
     BeforeValidator(_above_zero),
@@ -158,11 +155,11 @@ Delay = Annotated[
     Phrase('a duration such as 0, "30s" or "1m30s"', Kind.DURATION),
 ]
 
-#: An address to listen at: ``host:port`` or ``[v6]:port``, in canonical spelling. Port 0 is refused: the
-#: others could not know which port the system chose.
+#: An address to listen at: ``host:port`` or ``[v6]:port``, in canonical form. Port 0 is an error: other nodes could not
+#: know the port that the system chose.
 BindAddress = Annotated[str, BeforeValidator(_bind), Phrase("an address host:port")]
 
-#: An address to contact; the port may be left out and is then 7946.
+#: An address to contact; the port is optional, 7946 by default.
 PeerAddress = Annotated[str, BeforeValidator(_peer), Phrase("an address host:port")]
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -184,7 +181,7 @@ SecretList = Annotated[
 ]
 
 
-#: AES-256: the one size that the embedded engine takes.
+#: AES-256: the only key size that the embedded engine accepts.
 GOSSIP_KEY_BYTES = 32
 
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,%d}"

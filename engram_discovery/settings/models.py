@@ -1,4 +1,8 @@
-"""The settings models of the host, and the rules between settings."""
+"""The settings of a node: every key, its type, default and meaning, and the rules between keys.
+
+Models are frozen; unknown keys are errors. One declaration gives loading, validation, ``config show``, the JSON Schema
+and the reference page (ADR 11).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import Field
 
+from engram_discovery._text import comma_list
 from engram_discovery.errors import Problem
 from engram_discovery.network.address import is_loopback, is_wildcard, parse_address
 from engram_discovery.settings.field_types import (
@@ -70,7 +75,7 @@ class NetworkSettings(Table):
 
 
 class SwimSettings(Table):
-    """Failure detection. Leave alone unless the network is slow."""
+    """Failure detection. The defaults fit unless the network is slow."""
 
     profile: Literal["lan", "wan", "local"] = Field(default="lan", description="Preset of the timings.")
     probe_interval: Duration | None = Field(
@@ -80,12 +85,12 @@ class SwimSettings(Table):
         default=None, description="Wait for an answer; default by profile."
     )
     suspicion_mult: int | None = Field(
-        default=None, ge=1, description="Patience with a suspect; default by profile."
+        default=None, ge=1, description="Multiplier of the suspicion timeout; default by profile."
     )
 
 
 class ReplicationSettings(Table):
-    """How the service replicates; carried for it, not used here."""
+    """Replication of the service; passed on to it, not used by this package."""
 
     factor: int = Field(default=2, ge=1, description="Replicas of each memory space.")
     timeout_ms: int = Field(
@@ -95,14 +100,14 @@ class ReplicationSettings(Table):
 
 
 class HealthSettings(Table):
-    """What healthy means."""
+    """Thresholds of the cluster's health."""
 
-    interval: Duration = Field(default=10.0, description="Time between looks.")
+    interval: Duration = Field(default=10.0, description="Time between two checks.")
     degraded_below: float = Field(
-        default=0.8, gt=0, le=1, description="Below this share of alive nodes: degraded."
+        default=0.8, gt=0, le=1, description="Share of alive nodes below which the status is degraded."
     )
     critical_below: float = Field(
-        default=0.5, gt=0, le=1, description="Below this share of alive nodes: critical."
+        default=0.5, gt=0, le=1, description="Share of alive nodes below which the status is critical."
     )
     forget_left_after: Duration = Field(
         default=60.0, description="How long a node that left is still counted."
@@ -111,33 +116,33 @@ class HealthSettings(Table):
 
 
 class JoinSettings(Table):
-    """Finding the others."""
+    """Joining the cluster and healing it."""
 
     timeout: Duration = Field(default=5.0, description="Deadline for joining at start-up.")
     startup_timeout: Duration | None = Field(
-        default=None, description="Fail the start-up if nobody joined by then."
+        default=None, description="The start fails if no peer was joined by then."
     )
     heal_interval: Duration = Field(
-        default=60.0, description="Time between looks for peers that we do not know."
+        default=60.0, description="Time between healing rounds, which join unknown peers."
     )
-    min_peers: int = Field(default=1, ge=1, description="Contact at least so many peers.")
+    min_peers: int = Field(default=1, ge=1, description="Peers to contact at least.")
     rejoin_after_leave: bool = Field(
         default=True, description="Whether peers known before a graceful stop may be joined after it."
     )
 
 
 class RegistrationSettings(Table):
-    """Registration of this node, where the provider supports it."""
+    """Registration of this node with a registry, where the provider supports it."""
 
     enabled: bool = Field(default=True, description="Whether to register.")
     drain_delay: Delay = Field(default=0.0, description="Wait between turning unready and deregistering.")
 
 
 class PluginsSettings(Table):
-    """Which plugins may be loaded."""
+    """Plugins that may be loaded."""
 
-    allow: Names | None = Field(default=None, description="Only these; default: all that are installed.")
-    deny: Names = Field(default=(), description="Never these.")
+    allow: Names | None = Field(default=None, description="The only plugins to load; default: all installed.")
+    deny: Names = Field(default=(), description="Plugins that are never loaded.")
     strict: bool = Field(
         default=False,
         description="Whether any broken plugin is an error, selected or not, and one that leaves tasks running.",
@@ -145,7 +150,7 @@ class PluginsSettings(Table):
 
 
 class SecuritySettings(Table):
-    """Who may join."""
+    """Encryption of gossip."""
 
     keys: GossipKeys = Field(
         default=(), description="Gossip keys (base64, 32 bytes); the first one encrypts."
@@ -156,7 +161,7 @@ class SecuritySettings(Table):
 
 
 class ClusterSettings(Table):
-    """The table ``[cluster]``. Tables of providers are kept aside; see ``Settings.provider_tables``."""
+    """The table ``[cluster]``. Tables of providers are in ``Settings.provider_tables``."""
 
     enabled: bool = Field(default=False, description="Whether to form a cluster; single-node otherwise.")
     name: ClusterName = Field(
@@ -191,26 +196,26 @@ class ClusterSettings(Table):
     security: SecuritySettings = SecuritySettings()
 
 
-#: Names that no provider may have, because the host has a table or a key of that name.
+#: Names that a provider may not have, because a table or key of the host has that name.
 RESERVED_TABLES = frozenset(ClusterSettings.model_fields) | {"cluster"}
 
 
 #: Key, what was found, remedy.
-Broken: TypeAlias = tuple[str, str, str]
+BrokenRule: TypeAlias = tuple[str, str, str]
 
 
 def broken_rules(
-    cluster: ClusterSettings, origins: Origins, doubtful: frozenset[str] = frozenset()
+    cluster: ClusterSettings, origins: Origins, invalid: frozenset[str] = frozenset()
 ) -> Iterator[Problem]:
     """Yield a problem for every rule between keys that the settings of an enabled cluster break.
 
     Args:
         cluster: The settings.
-        origins: Where they came from.
-        doubtful: Keys and tables that are wrong themselves; rules about them are left out.
+        origins: The origins of their values.
+        invalid: Keys and tables that have a problem themselves; rules that read them are left out (ADR 11).
     """
     for read, rule in _RULES.items():
-        if not doubtful.intersection(read):
+        if not invalid.intersection(read):
             for key, found, remedy in rule(cluster):
                 yield Problem(key, found, str(origins.get(key, "")), remedy)
 
@@ -220,44 +225,44 @@ def exposed_without_key(cluster: ClusterSettings) -> bool:
     return not cluster.security.keys and not is_loopback(parse_address(cluster.network.swim_bind).host)
 
 
-def _replicas(cluster: ClusterSettings) -> Iterator[Broken]:
+def _replicas(cluster: ClusterSettings) -> Iterator[BrokenRule]:
     size, factor = cluster.expected_size, cluster.replication.factor
     if size is not None and factor > size:
         found = f"{factor} replicas need as many nodes, but cluster.expected_size is {size}"
         yield "cluster.replication.factor", found, "lower the one or raise the other"
 
 
-def _readiness(cluster: ClusterSettings) -> Iterator[Broken]:
+def _readiness(cluster: ClusterSettings) -> Iterator[BrokenRule]:
     if cluster.expected_size is None and cluster.ready_requires == "expected_size":
         yield "cluster.ready_requires", "cluster.expected_size is not set", "set it"
 
 
-def _thresholds(cluster: ClusterSettings) -> Iterator[Broken]:
+def _thresholds(cluster: ClusterSettings) -> Iterator[BrokenRule]:
     if cluster.health.critical_below > cluster.health.degraded_below:
         found = f"{cluster.health.critical_below} is above cluster.health.degraded_below"
         yield "cluster.health.critical_below", found, "critical starts where degraded ends, or below"
 
 
-def _ports(cluster: ClusterSettings) -> Iterator[Broken]:
+def _ports(cluster: ClusterSettings) -> Iterator[BrokenRule]:
     swim, api = parse_address(cluster.network.swim_bind), parse_address(cluster.network.api_bind)
     if swim.port == api.port and (swim.host == api.host or is_wildcard(swim.host) or is_wildcard(api.host)):
         found = f"collides with cluster.network.swim_bind ({cluster.network.swim_bind}) on port {api.port}"
         yield "cluster.network.api_bind", found, "give each its own port"
 
 
-def _probes(cluster: ClusterSettings) -> Iterator[Broken]:
+def _probes(cluster: ClusterSettings) -> Iterator[BrokenRule]:
     interval, timeout = cluster.swim.probe_interval, cluster.swim.probe_timeout
     if interval is not None and timeout is not None and timeout >= interval:
         yield "cluster.swim.probe_timeout", "not below cluster.swim.probe_interval", "keep it shorter"
 
 
-def _allowed_and_denied(cluster: ClusterSettings) -> Iterator[Broken]:
+def _allowed_and_denied(cluster: ClusterSettings) -> Iterator[BrokenRule]:
     both = sorted(set(cluster.plugins.allow or ()) & set(cluster.plugins.deny))
     if both:
-        yield "cluster.plugins.deny", f"{', '.join(both)} allowed and denied", "keep one"
+        yield "cluster.plugins.deny", f"{comma_list(both)} allowed and denied", "keep one"
 
 
-def _unencrypted(cluster: ClusterSettings) -> Iterator[Broken]:
+def _unencrypted(cluster: ClusterSettings) -> Iterator[BrokenRule]:
     if cluster.security.require_encryption and exposed_without_key(cluster):
         found = (
             f"cluster.security.require_encryption needs a gossip key to listen at {cluster.network.swim_bind}"
@@ -266,8 +271,8 @@ def _unencrypted(cluster: ClusterSettings) -> Iterator[Broken]:
         yield "cluster.security.keys", found, remedy
 
 
-#: What each rule reads, and the rule.
-_RULES: Mapping[tuple[str, ...], Callable[[ClusterSettings], Iterator[Broken]]] = {
+#: The keys that each rule reads, and the rule.
+_RULES: Mapping[tuple[str, ...], Callable[[ClusterSettings], Iterator[BrokenRule]]] = {
     ("expected_size", "replication"): _replicas,
     ("expected_size", "ready_requires"): _readiness,
     ("health",): _thresholds,

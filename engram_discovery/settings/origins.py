@@ -1,4 +1,4 @@
-"""Where every value came from: the layers in order, and a leaf that carries its origin through the merge."""
+"""Origins of values: the layers in order, and the leaf that carries its origin through the merge (ADR 10)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Layer", "Leaf", "Origin", "Origins", "Tree", "leaves"]
 
 
 class Layer(IntEnum):
-    """The layers, in rising precedence. Later files win over earlier ones within ``FILE``."""
+    """The layers, in rising precedence. Within ``FILE``, a later file takes precedence."""
 
     DEFAULT = 0
     FILE = 1
@@ -26,14 +26,14 @@ class Layer(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a value came from; ``str()`` is what people see.
+    """The origin of a value; ``str()`` is the text for messages: file and line, variable, or option.
 
     Attributes:
         layer: The layer.
         name: Path of the file, name of the variable, or ``--set KEY``.
         path: Path of the key in ``document``.
         document: The file's text, if it is a file.
-        directory: Directory that relative ``*_file`` paths are relative to; None for the working directory.
+        directory: Base of relative ``*_file`` paths; None for the working directory.
     """
 
     layer: Layer
@@ -44,7 +44,7 @@ class Origin:
 
     @property
     def line(self) -> int | None:
-        """The line in the file, counted from 1; found when it is first read."""
+        """The line in the file, counted from 1; computed at the first access."""
         return self.document.line(self.path) if self.document else None
 
     def __str__(self) -> str:
@@ -56,12 +56,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaf:
-    """One value with its origin. Opaque on purpose: what merges the layers can neither read nor convert it.
+    """One value with its origin. An opaque object, so that dynaconf can neither read nor convert the value (ADR 10).
 
     Attributes:
-        value: The value as it was written. May be a secret, so it is in no repr.
-        origin: Where it came from.
-        is_text: Whether the value is text that has no type of its own (environment, command line).
+        value: The value as it was written. May be a secret, so the repr leaves it out.
+        origin: The origin.
+        is_text: Whether the value is text without a type of its own (environment, command line).
     """
 
     value: Any = field(repr=False)
@@ -83,9 +83,9 @@ def leaves(tree: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tu
 
 
 class Origins(Mapping[str, Origin]):
-    """Dotted key to the origin of its effective value; keys that are not here have their default.
+    """Dotted key to the origin of its effective value; a key that has its default is absent.
 
-    ``layers_of`` returns every layer that set a key. The repr shows no value.
+    ``layers_of`` returns the leaves of every layer that set a key. The repr shows no value.
     """
 
     __slots__ = ("_effective", "_layers")
@@ -111,6 +111,6 @@ class Origins(Mapping[str, Origin]):
         return self._effective.get(key)
 
     def layers_of(self, key: str) -> tuple[Leaf, ...]:
-        """Return the value of a key in each layer, lowest precedence first; the last one won."""
+        """Return the leaf of each layer that sets a key, lowest precedence first; the last one is effective."""
         path = tuple(key.split("."))
         return tuple(leaf for layer in self._layers for found, leaf in leaves(layer) if found == path)

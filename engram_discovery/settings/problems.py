@@ -1,13 +1,14 @@
-"""Describe what is wrong with the settings: every problem with its key, origin and remedy."""
+"""Problems of settings, each with key, origin and remedy; pydantic's errors are translated into them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engram_discovery.defaults import MAX_SIMILAR_PROBLEMS
 from engram_discovery.errors import Problem
 from engram_discovery.settings.field_info import Kind
-from engram_discovery.settings.redaction import is_hidden, show
+from engram_discovery.settings.redaction import display_text, is_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sized
@@ -17,20 +18,30 @@ if TYPE_CHECKING:
     from engram_discovery.settings.field_info import FieldSpec
     from engram_discovery.settings.origins import Leaf
 
-__all__ = ["MAX_SIMILAR_PROBLEMS", "Place", "brackets", "mistyped", "path_remedy", "refusals", "rest_of"]
+__all__ = [
+    "Place",
+    "bracket_remedy",
+    "count_rest",
+    "lower_first",
+    "path_remedy",
+    "type_problem",
+    "validation_problems",
+]
 
-#: Similar problems of one table or list that are listed; the rest is counted.
-MAX_SIMILAR_PROBLEMS = 20
 
-
-def rest_of(things: Sized, key: str, what: str) -> list[Problem]:
-    """Count the items beyond those that are listed one by one."""
+def count_rest(things: Sized, key: str, what: str) -> list[Problem]:
+    """Return a problem that counts the things beyond ``MAX_SIMILAR_PROBLEMS``, which are reported one by one."""
     rest = len(things) - MAX_SIMILAR_PROBLEMS
     return [Problem(key, f"{rest} more {what}")] if rest > 0 else []
 
 
+def lower_first(text: str) -> str:
+    """Return a message of a library as messages of this package start: in lower case."""
+    return text[:1].lower() + text[1:]
+
+
 def path_remedy(path: object) -> str:
-    """Return the remedy for a path that a shell would have expanded."""
+    """Return the remedy for a path with ``~``, which a shell would expand; an empty string for another path."""
     is_home = isinstance(path, str) and path.startswith("~")
     return "~ is not expanded: write the whole path" if is_home else ""
 
@@ -42,94 +53,95 @@ class Place:
     Attributes:
         key: The last part of the key, as it was written: ``refresh_interval_sec``.
         leaf: The value and its origin.
-        field_spec: What the field field_specs.
+        spec: The specification of the field.
     """
 
     key: str
     leaf: Leaf
-    field_spec: FieldSpec
+    spec: FieldSpec
 
     @property
     def hidden(self) -> bool:
         """Whether the value must not be shown."""
-        return is_hidden(self.leaf, secret=self.field_spec.secret)
+        return is_hidden(self.leaf, secret=self.spec.secret)
 
 
-def mistyped(key: str, expected: str, place: Place) -> Problem:
-    """Report a value of another kind than the field field_specs."""
-    if place.field_spec.kind is Kind.TABLE:  # whatever stands there may hold the secrets of the table
-        return Problem(key, f"expected {expected}", str(place.leaf.origin), brackets(key, place.leaf.value))
-    got = "" if place.hidden else f", got {show(place.leaf.value)}"
-    remedy = path_remedy(place.leaf.value) if place.field_spec.kind is Kind.PATH else ""
+def type_problem(key: str, expected: str, place: Place) -> Problem:
+    """Report a value of another kind than the field accepts."""
+    if place.spec.kind is Kind.TABLE:  # the value may contain secrets of the table (ADR 11)
+        return Problem(
+            key, f"expected {expected}", str(place.leaf.origin), bracket_remedy(key, place.leaf.value)
+        )
+    got = "" if place.hidden else f", got {display_text(place.leaf.value)}"
+    remedy = path_remedy(place.leaf.value) if place.spec.kind is Kind.PATH else ""
     return Problem(key, f"expected {expected}{got}", str(place.leaf.origin), remedy)
 
 
-def brackets(key: str, value: Any) -> str:
-    """Give the remedy for a table that was written as a list of tables."""
+def bracket_remedy(key: str, value: Any) -> str:
+    """Return the remedy for a table that was written as a list of tables; an empty string for another value."""
     is_list = isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
     return f"write [{key}], not [[{key}]]" if is_list else ""
 
 
-def refusals(
+def validation_problems(
     error: ValidationError, root: tuple[str, ...], places: Mapping[tuple[str, ...], Place]
 ) -> Iterator[Problem]:
-    """Turn pydantic's errors into problems: all of them, but of one table or list the first few and a count.
+    """Translate pydantic's errors into problems. Of one table or list, the first ones are reported, the rest counted.
 
     Args:
-        error: What pydantic raised for the table at ``root``.
+        error: The error of the table at ``root``.
         root: Path of the table.
         places: Where each value was written, by the path of its field.
     """
-    alike: dict[tuple[int | str, ...], list[Any]] = {}
+    similar: dict[tuple[int | str, ...], list[Any]] = {}
     for item in error.errors(include_url=False):
-        alike.setdefault(item["loc"][:-1], []).append(item)
-    for above, items in alike.items():
+        similar.setdefault(item["loc"][:-1], []).append(item)
+    for above, items in similar.items():
         for item in items[:MAX_SIMILAR_PROBLEMS]:
-            yield _refusal(item, root, places)
-        yield from rest_of(items, ".".join((*root, *map(str, above))), "problems like these")
+            yield _validation_problem(item, root, places)
+        yield from count_rest(items, ".".join((*root, *map(str, above))), "problems like these")
 
 
-def _refusal(item: Any, root: tuple[str, ...], places: Mapping[tuple[str, ...], Place]) -> Problem:
+def _validation_problem(item: Any, root: tuple[str, ...], places: Mapping[tuple[str, ...], Place]) -> Problem:
     path = (*root, *(str(part) for part in item["loc"] if not isinstance(part, int)))
     index = next((f"[{part}]" for part in item["loc"] if isinstance(part, int)), "")
     known = next((path[:n] for n in range(len(path), len(root), -1) if path[:n] in places), None)
     if known is None:
-        return _unplaced(".".join(path) + index, item)
+        return _problem_without_place(".".join(path) + index, item)
     place = places[known]
     key = ".".join((*known[:-1], place.key, *path[len(known) :])) + index
-    got = "" if place.hidden else f", got {show(item['input'])}"
+    got = "" if place.hidden else f", got {display_text(item['input'])}"
     return Problem(key, _reason(item, place) + got, str(place.leaf.origin))
 
 
-def _unplaced(key: str, item: Any) -> Problem:
-    """Report missing fields, and errors of a model that concern several fields."""
+def _problem_without_place(key: str, item: Any) -> Problem:
+    """Report a missing field, or an error of a model's validator for several fields."""
     if item["type"] == "missing":
         return Problem(key, "required, but not set", remedy="set it")
-    return Problem(key, _own_message(item) or _plain_message(item))
+    return Problem(key, _validator_message(item) or _pydantic_message(item))
 
 
 def _reason(item: Any, place: Place) -> str:
-    own = _own_message(item)
+    own = _validator_message(item)
     if own:
-        return _without(own, place.leaf.value) if place.hidden else own
+        return _drop_quoted_secret(own, place.leaf.value) if place.hidden else own
     if item["type"].startswith("string_") and item["type"] != "string_type":  # its length or pattern
-        return _plain_message(item)
-    expected = place.field_spec.item if isinstance(item["loc"][-1], int) else place.field_spec.expected
-    return f"expected {expected}" if expected else _plain_message(item)
+        return _pydantic_message(item)
+    expected = place.spec.item if isinstance(item["loc"][-1], int) else place.spec.expected
+    return f"expected {expected}" if expected else _pydantic_message(item)
 
 
-def _own_message(item: Any) -> str:
-    """Return the message of a validator of the host or of a plugin."""
+def _validator_message(item: Any) -> str:
+    """Return the message of a validator of this package or a plugin, or an empty string."""
     return str(item["ctx"]["error"]) if item["type"] in {"value_error", "assertion_error"} else ""
 
 
-def _plain_message(item: Any) -> str:
-    text = str(item["msg"])
-    return text[:1].lower() + text[1:]
+def _pydantic_message(item: Any) -> str:
+    return lower_first(str(item["msg"]))
 
 
-def _without(message: str, secret: Any) -> str:
-    """Drop a message that quotes the secret which it is about: a plugin's validator may."""
+def _drop_quoted_secret(message: str, secret: Any) -> str:
+    """Replace a message that contains the secret value, as that of a plugin's validator may (ADR 12)."""
     parts = secret if isinstance(secret, list | tuple) else [secret]
     quoted = any(str(part) in message for part in parts if str(part))
     return "not a value that is allowed here" if quoted else message

@@ -1,4 +1,4 @@
-"""Write a value for people: short, and never a secret."""
+"""Redaction: format a value for messages and tables, short and without secrets (ADR 12)."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ import json
 import re
 from typing import Any
 
-from engram_discovery._text import printable
+from engram_discovery._text import comma_list, printable
+from engram_discovery.defaults import MAX_SHOWN_LENGTH
 from engram_discovery.settings.origins import Layer, Leaf
 
-__all__ = ["HIDDEN", "is_hidden", "mask", "show"]
+__all__ = ["HIDDEN", "display_text", "is_hidden", "mask_userinfo"]
 
-#: What stands where a secret would be.
+#: Replaces a secret in every output.
 HIDDEN = "****"
 
-_LONGEST = 60
 _USERINFO = re.compile(r"//[^/@\s]*@")
 
 
 def is_hidden(leaf: Leaf, *, secret: bool) -> bool:
-    """Return whether a value is secret: by its model, or because it stands in the secrets file."""
+    """Return whether a value is redacted: its field is secret, or it is in the secrets file."""
     return secret or leaf.origin.layer is Layer.SECRETS
 
 
-def mask(text: str) -> str:
+def mask_userinfo(text: str) -> str:
     """Hide the user and password of every URL in a text."""
     return _USERINFO.sub(f"//{HIDDEN}@", text)
 
 
-def show(value: Any, *, longest: int = _LONGEST) -> str:
-    """Write a value as JSON would, cut to ``longest`` characters, without the user and password of a URL."""
+def display_text(value: Any, *, max_length: int = MAX_SHOWN_LENGTH) -> str:
+    """Format a value as JSON, cut to ``max_length`` characters, without the user and password of a URL."""
     if isinstance(value, list | tuple | set | frozenset):
-        text = "[" + ", ".join(show(item, longest=longest) for item in value) + "]"
+        text = "[" + comma_list(display_text(item, max_length=max_length) for item in value) + "]"
     elif isinstance(value, str):
-        text = json.dumps(mask(value), ensure_ascii=not value.isprintable())
+        text = json.dumps(mask_userinfo(value), ensure_ascii=not value.isprintable())
     elif isinstance(value, bool) or value is None:
         text = json.dumps(value)
     else:
-        text = printable(mask(str(value)))
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+        text = printable(mask_userinfo(str(value)))
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"

@@ -1,4 +1,4 @@
-"""Show settings to people and programs: every key with its value and origin, no secret among them."""
+"""Rows and explanations of the ``config`` commands: every key with its value and origin, secrets redacted."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr
 
+from engram_discovery._text import comma_list
 from engram_discovery.settings.aliases import suggest, written_forms
 from engram_discovery.settings.field_info import FieldSpec, Kind, field_spec
 from engram_discovery.settings.field_types import format_duration
 from engram_discovery.settings.models import ClusterSettings
-from engram_discovery.settings.redaction import HIDDEN, is_hidden, mask, show
+from engram_discovery.settings.redaction import HIDDEN, display_text, is_hidden, mask_userinfo
 
 if TYPE_CHECKING:
     from engram_discovery.settings.assemble import Settings
     from engram_discovery.settings.origins import Leaf, Origins
 
-__all__ = ["Explanation", "Row", "explain", "rows", "wants_of"]
+__all__ = ["Explanation", "Row", "explain", "key_specs", "rows"]
 
-#: Stands where a setting has no value and no default.
+#: Text of a setting without value and default.
 UNSET = "unset"
 
 
@@ -32,9 +33,9 @@ class Row:
     Attributes:
         key: Dotted key.
         value: JSON-serialisable; a secret is ``****``.
-        text: The same for people.
-        origin: Where it came from; ``default`` if from nowhere.
-        is_default: Whether no layer set it.
+        text: The value as text for a table.
+        origin: Its origin; ``default`` if no layer sets it.
+        is_default: Whether no layer sets it.
     """
 
     key: str
@@ -46,16 +47,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that is known of one key.
+    """The explanation of one key.
 
     Attributes:
         key: Dotted key.
-        expected: What it takes, in words.
-        description: What it means.
-        layers: Layer, value and origin of each layer that set it, lowest precedence first: the last one won,
-            or, for a table of free keys, the last one that set each of them.
+        expected: What it accepts, in words.
+        description: Its meaning.
+        layers: Layer, value and origin of each layer that sets it, lowest precedence first. The last one is
+            effective; for a table of free keys, the last one that sets each of them.
         merged: Whether it is a table of free keys.
-        default: The default for people, if there is one.
+        default: The default as text; ``required`` or ``unset`` without one.
     """
 
     key: str
@@ -71,8 +72,8 @@ def rows(settings: Settings, models: Mapping[str, BaseModel]) -> Iterator[Row]:
 
     Args:
         settings: The settings.
-        models: Provider to its validated settings. Tables of other providers are shown without values,
-            because it is unknown which of them are secret.
+        models: Provider to its validated settings. Tables of other providers are shown without values, because
+            without a model their secrets are unknown (ADR 12).
     """
     yield from _rows(settings.cluster, "cluster", settings.origins)
     for name, model in models.items():
@@ -85,34 +86,32 @@ def rows(settings: Settings, models: Mapping[str, BaseModel]) -> Iterator[Row]:
 
 
 def explain(key: str, origins: Origins, models: Mapping[str, type[BaseModel]]) -> Explanation:
-    """Show which layers set a key, and which won.
+    """Explain which layers set a key, and which one is effective.
 
     Raises:
-        KeyError: There is no such key; the argument is what else to ask for, or empty.
+        KeyError: The key is unknown; the argument is a suggestion, or empty.
     """
-    field_specs = wants_of(models)
-    if key not in field_specs:
-        below = [other for other in field_specs if other.startswith(f"{key}.")]
-        raise KeyError(f"it is a table of {', '.join(below)}" if below else suggest(key, list(field_specs)))
-    wanted, description, default = field_specs[key]
+    specs = key_specs(models)
+    if key not in specs:
+        below = [other for other in specs if other.startswith(f"{key}.")]
+        raise KeyError(f"it is a table of {comma_list(below)}" if below else suggest(key, list(specs)))
+    spec, description, default = specs[key]
     name = key.rpartition(".")[2]
     found = [
-        leaf
-        for form in (name, *written_forms(name, wanted))
-        for leaf in origins.layers_of(_sibling(key, form))
+        leaf for form in (name, *written_forms(name, spec)) for leaf in origins.layers_of(_sibling(key, form))
     ]
-    if wanted.kind is Kind.MAPPING:
+    if spec.kind is Kind.MAPPING:
         below = [other for other in origins if other.startswith(f"{key}.")]
         found += [leaf for other in below for leaf in origins.layers_of(other)]
     layers = tuple(
-        (leaf.origin.layer.name.lower().replace("_", " "), _shown(leaf, wanted), str(leaf.origin))
+        (leaf.origin.layer.name.lower().replace("_", " "), _layer_text(leaf, spec), str(leaf.origin))
         for leaf in sorted(found, key=lambda leaf: leaf.origin.layer)
     )
-    return Explanation(key, wanted.expected, description, layers, wanted.kind is Kind.MAPPING, default)
+    return Explanation(key, spec.expected, description, layers, spec.kind is Kind.MAPPING, default)
 
 
-def wants_of(models: Mapping[str, type[BaseModel]]) -> dict[str, tuple[FieldSpec, str, str]]:
-    """Return what each key field_specs, its description and its default, for the host and the given providers."""
+def key_specs(models: Mapping[str, type[BaseModel]]) -> dict[str, tuple[FieldSpec, str, str]]:
+    """Return specification, description and default of each key of the host and the given providers."""
     found: dict[str, tuple[FieldSpec, str, str]] = {}
     _collect(ClusterSettings, "cluster", found)
     for name, model in models.items():
@@ -120,45 +119,45 @@ def wants_of(models: Mapping[str, type[BaseModel]]) -> dict[str, tuple[FieldSpec
     return found
 
 
-def default_text(value: Any, wanted: FieldSpec) -> str:
-    """Write a default, or any validated value, for people."""
-    plain = _plain(value)
+def default_text(value: Any, spec: FieldSpec) -> str:
+    """Format a default, or any validated value, as text."""
+    plain = _json_value(value)
     if plain is None:
         return UNSET
-    return format_duration(plain) if wanted.kind is Kind.DURATION else show(plain)
+    return format_duration(plain) if spec.kind is Kind.DURATION else display_text(plain)
 
 
 def _collect(model: type[BaseModel], prefix: str, found: dict[str, tuple[FieldSpec, str, str]]) -> None:
     for name, field in model.model_fields.items():
-        wanted = field_spec(field)
-        if wanted.model is not None:
-            _collect(wanted.model, f"{prefix}.{name}", found)
+        spec = field_spec(field)
+        if spec.model is not None:
+            _collect(spec.model, f"{prefix}.{name}", found)
             continue
         default = (
             "required"
             if field.is_required()
-            else default_text(field.get_default(call_default_factory=True), wanted)
+            else default_text(field.get_default(call_default_factory=True), spec)
         )
-        found[f"{prefix}.{name}"] = (wanted, field.description or "", default)
+        found[f"{prefix}.{name}"] = (spec, field.description or "", default)
 
 
 def _rows(model: BaseModel, prefix: str, origins: Origins) -> Iterator[Row]:
     for name, field in type(model).model_fields.items():
-        value, wanted, key = getattr(model, name), field_spec(field), f"{prefix}.{name}"
+        value, spec, key = getattr(model, name), field_spec(field), f"{prefix}.{name}"
         if isinstance(value, BaseModel):
             yield from _rows(value, key, origins)
             continue
-        leaf = _effective(key, wanted, origins)
+        leaf = _effective_leaf(key, spec, origins)
         if leaf is None:
-            yield Row(key, _plain(value), default_text(value, wanted), "default", is_default=True)
-        elif is_hidden(leaf, secret=wanted.secret):
+            yield Row(key, _json_value(value), default_text(value, spec), "default", is_default=True)
+        elif is_hidden(leaf, secret=spec.secret):
             yield Row(key, HIDDEN, HIDDEN, str(leaf.origin), is_default=False)
         else:
-            yield Row(key, _plain(value), default_text(value, wanted), str(leaf.origin), is_default=False)
+            yield Row(key, _json_value(value), default_text(value, spec), str(leaf.origin), is_default=False)
 
 
-def _effective(key: str, wanted: FieldSpec, origins: Origins) -> Leaf | None:
-    forms = (key, *(_sibling(key, form) for form in written_forms(key.rpartition(".")[2], wanted)))
+def _effective_leaf(key: str, spec: FieldSpec, origins: Origins) -> Leaf | None:
+    forms = (key, *(_sibling(key, form) for form in written_forms(key.rpartition(".")[2], spec)))
     found = [leaf for form in forms if (leaf := origins.leaf(form)) is not None]
     below = [leaf for other in origins if other.startswith(f"{key}.") and (leaf := origins.leaf(other))]
     return max([*found, *below], key=lambda leaf: leaf.origin.layer, default=None)
@@ -168,20 +167,20 @@ def _sibling(key: str, name: str) -> str:
     return f"{key.rpartition('.')[0]}.{name}"
 
 
-def _shown(leaf: Leaf, wanted: FieldSpec) -> str:
-    return HIDDEN if is_hidden(leaf, secret=wanted.secret) else show(leaf.value)
+def _layer_text(leaf: Leaf, spec: FieldSpec) -> str:
+    return HIDDEN if is_hidden(leaf, secret=spec.secret) else display_text(leaf.value)
 
 
-def _plain(value: Any) -> Any:
-    """Turn a validated value into what JSON knows, without secrets."""
+def _json_value(value: Any) -> Any:
+    """Convert a validated value to JSON types, with secrets redacted."""
     if isinstance(value, SecretStr):
         return HIDDEN
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _json_value(item) for key, item in value.items()}
     if isinstance(value, BaseModel):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+        return {name: _json_value(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, int | float | bool) or value is None else mask(str(value))
+        return [_json_value(item) for item in value]
+    return value if isinstance(value, int | float | bool) or value is None else mask_userinfo(str(value))

@@ -1,7 +1,7 @@
-"""Read settings files: bounded, never blocking on a pipe, and with an error that names file, line and rule.
+"""Read TOML settings files: bounded in size, without blocking on a pipe, with the line of every key.
 
-Nothing here raises for a bad file; it returns the problem, so that all files are checked, and so that no
-traceback passes through a frame that holds a file's text.
+A bad file is returned as a ``Problem``, not raised: all files are read before the problems are reported, and no
+traceback contains a frame that holds the text of a file (ADR 12).
 """
 
 from __future__ import annotations
@@ -12,44 +12,35 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engram_discovery._text import error_text
+from engram_discovery.defaults import MAX_SETTINGS_FILE_SIZE, MAX_SETTINGS_PARTS, MAX_TABLE_DEPTH
 from engram_discovery.errors import Problem
 from engram_discovery.settings.origins import Layer, Leaf, Origin, Tree
+from engram_discovery.settings.problems import lower_first
 from engram_discovery.settings.toml_lines import Document, has_long_key, has_more_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "MAX_DEPTH",
-    "MAX_FILE_BYTES",
-    "MAX_PARTS",
     "SECRETS_FILE",
     "SettingsFile",
     "read_bounded",
     "read_settings_file",
 ]
 
-#: A settings file of a hundred nodes has a few kilobytes; what is larger is the wrong file.
-MAX_FILE_BYTES = 1024 * 1024
-
-#: Keys, tables and list elements of all tables together, so that every file is refused or read within 0.2 s.
-MAX_PARTS = 10_000
-
-#: Tables deeper than this are refused before anything walks them.
-MAX_DEPTH = 16
-
-#: Name of the secrets file beside the settings file.
+#: Name of the secrets file, in the directory of the settings file.
 SECRETS_FILE = ".secrets.toml"
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """What one file gave.
+    """The result of reading one file.
 
     Attributes:
-        tree: Its tables, empty if there was a problem.
-        problems: What keeps the file from being used.
-        warnings: Risky settings.
+        tree: Its tables; empty if there is a problem.
+        problems: The reasons why the file cannot be used.
+        warnings: Findings that an operator should check.
     """
 
     tree: Tree
@@ -58,9 +49,9 @@ class SettingsFile:
 
 
 def read_settings_file(path: Path, layer: Layer, *, named_by: str = "") -> SettingsFile:
-    """Read one TOML file into leaves with origins. Blocks for one bounded read; raises nothing."""
+    """Read one TOML file into leaves with origins. Blocks for one bounded read; reports errors as problems."""
     try:
-        data, mode = read_bounded(path, MAX_FILE_BYTES)
+        data, mode = read_bounded(path, MAX_SETTINGS_FILE_SIZE)
     except (OSError, ValueError) as error:
         return SettingsFile({}, (_unreadable(path, error, named_by),))
     document = _parse(data)
@@ -68,17 +59,17 @@ def read_settings_file(path: Path, layer: Layer, *, named_by: str = "") -> Setti
         return SettingsFile({}, (Problem("", document, origin=str(path)),))
     text, tables = document
     tree = _leaves(tables, Origin(layer, str(path), (), Document(text), path.parent))
-    return SettingsFile(tree, warnings=_openness(path, layer, mode))
+    return SettingsFile(tree, warnings=_permission_warnings(path, layer, mode))
 
 
 def read_bounded(path: Path, limit: int) -> tuple[bytes, int]:
     """Read a regular file of at most ``limit`` bytes; return its bytes and its mode.
 
-    It is opened without waiting, so a pipe or a device is refused rather than waited for.
+    Opens with ``O_NONBLOCK``, so that a pipe or a device is rejected instead of blocking the call.
 
     Raises:
-        OSError: It cannot be opened.
-        ValueError: It is not a regular file, or too large; see the message.
+        OSError: The file cannot be opened.
+        ValueError: Not a regular file, or too large; the message gives the reason.
     """
     _expect_regular(path.stat().st_mode)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -102,34 +93,29 @@ def _unreadable(path: Path, error: OSError | ValueError, named_by: str) -> Probl
     by = f" (named by {named_by})" if named_by else ""
     if isinstance(error, FileNotFoundError):
         return Problem("", f"settings file not found: {path}{by}", remedy="create it or name another one")
-    reason = (error.strerror or "unreadable").lower() if isinstance(error, OSError) else str(error)
-    return Problem("", f"settings file cannot be used: {path}{by}: {reason}")
+    return Problem("", f"settings file cannot be used: {path}{by}: {lower_first(error_text(error))}")
 
 
 def _parse(data: bytes) -> tuple[str, dict[str, Any]] | str:
-    """Return text and tables, or the reason why not, which never repeats a value from the file."""
-    too_deep = f"tables are nested deeper than {MAX_DEPTH}"
+    """Return text and tables, or the reason of the failure; the reason contains no value of the file."""
+    too_deep = f"tables are nested deeper than {MAX_TABLE_DEPTH}"
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         return f"not UTF-8 (byte {error.start})"
-    if has_long_key(text, MAX_DEPTH):
+    if has_long_key(text, MAX_TABLE_DEPTH):
         return too_deep
-    if has_more_parts(text, MAX_PARTS):
-        return f"more than {MAX_PARTS} keys, tables and list elements"
+    if has_more_parts(text, MAX_SETTINGS_PARTS):
+        return f"more than {MAX_SETTINGS_PARTS} keys, tables and list elements"
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        return f"not valid TOML: {_lower_first(str(error))}"
+        return f"not valid TOML: {lower_first(str(error))}"
     except RecursionError:
         return "not valid TOML: nested too deeply"
     except ValueError:
         return "not valid TOML: a number is out of range"
-    return too_deep if _too_deep(tables, MAX_DEPTH) else (text, tables)
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    return too_deep if _too_deep(tables, MAX_TABLE_DEPTH) else (text, tables)
 
 
 def _too_deep(node: Any, allowed: int) -> bool:
@@ -148,7 +134,7 @@ def _leaves(node: dict[str, Any], above: Origin) -> Tree:
     return tree
 
 
-def _openness(path: Path, layer: Layer, mode: int) -> tuple[Problem, ...]:
+def _permission_warnings(path: Path, layer: Layer, mode: int) -> tuple[Problem, ...]:
     if layer is not Layer.SECRETS or not mode & stat.S_IROTH:
         return ()
     return (Problem("", f"{path} can be read by others", remedy=f"chmod 600 {path}"),)

@@ -1,4 +1,4 @@
-"""Find the line of every key in a TOML document, which the standard library's parser does not report."""
+"""Find the line of every key in a TOML document, which ``tomllib`` does not report; bound its size before parsing."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Document", "has_long_key", "has_more_parts"]
 
-# Strings and comments are whole lexemes, so that brackets, hashes and equals signs inside them do not count;
-# so is a run of empty lines and lines of comment, because a file can have a million of them.
-# an unterminated string matches as well, else the repeated search for its end would take quadratic time
+# Strings and comments are whole lexemes, so that brackets, hashes and equals signs inside them do not count.
+# A run of empty lines and comment lines is one lexeme, because a file can have a million of them.
+# An unterminated string is one lexeme as well: repeated searches for its end would take quadratic time.
 _LEXEME = re.compile(
     r'"""(?:\\.|[^\\])*?(?:"{3,5}|\Z)'
     r"|'''.*?(?:'{3,5}|\Z)"
@@ -24,13 +24,13 @@ _LEXEME = re.compile(
     r"|[^\s\"'#\[\]{}=,]+",
     re.DOTALL,
 )
-#: One stands before, in or after each key, each element and each table.
+#: Characters of which each key, each list element and each table has at least one.
 _MARKS = "=,.[{"
 _PART = re.compile(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|[A-Za-z0-9_-]+")
 
 
 class Document:
-    """The text of a parsed document, kept to find the line of a key. Its repr does not contain it."""
+    """The text of a parsed document, kept to find the line of a key. The repr contains none of the text."""
 
     __slots__ = ("_lines", "_text")
 
@@ -46,12 +46,12 @@ class Document:
         return next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
 
 
-def has_long_key(text: str, longest: int) -> bool:
-    """Return, in linear time, whether a key has more parts than ``longest``; the text need not be TOML.
+def has_long_key(text: str, max_parts: int) -> bool:
+    """Return, in linear time, whether a key has more parts than ``max_parts``; the text may be invalid TOML.
 
     ``tomllib`` takes quadratic time for such a key: 7 s for one of 20,000 parts.
     """
-    if text.count(".") < longest or not any(line.count(".") >= longest for line in text.split("\n")):
+    if text.count(".") < max_parts or not any(line.count(".") >= max_parts for line in text.split("\n")):
         return False
     dots = 0
     for match in _LEXEME.finditer(text):
@@ -60,24 +60,24 @@ def has_long_key(text: str, longest: int) -> bool:
             dots = 0
         elif lexeme[0] not in "#\"'":
             dots += lexeme.count(".")
-        if dots >= longest:
+        if dots >= max_parts:
             return True
     return False
 
 
-def has_more_parts(text: str, most: int) -> bool:
-    """Return whether a document has more keys, tables and list elements than ``most``; the text need not be TOML.
+def has_more_parts(text: str, max_parts: int) -> bool:
+    """Return whether a document has more keys, tables and list elements than ``max_parts``; it may be invalid TOML.
 
-    ``tomllib`` takes up to 0.1 ms for each: seconds for a file that is all keys.
+    ``tomllib`` takes up to 0.1 ms for each: seconds for a file of short keys (ADR 11).
     """
-    if _marks(text) <= most:
+    if _marks(text) <= max_parts:
         return False
     parts = 0
     for match in _LEXEME.finditer(text):
         lexeme = match.group()
         if lexeme[0] not in "\n#\"'":
             parts += _marks(lexeme)
-        if parts > most:
+        if parts > max_parts:
             return True
     return False
 

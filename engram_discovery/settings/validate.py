@@ -1,4 +1,9 @@
-"""Validate a table against its model: convert text from the environment, collect every problem with its origin."""
+"""Turn a tree of leaves into a model, or into every problem that it has.
+
+A value gets the type of its field, and nothing is guessed (ADR 11). Text from the environment or the command line is
+converted to that type. Values from a file or a keyword have a type already: a quoted number is not a number, and
+``true`` is not 1.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +15,19 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from engram_discovery._text import comma_list
+from engram_discovery.defaults import MAX_SIMILAR_PROBLEMS
 from engram_discovery.errors import Problem
 from engram_discovery.settings.aliases import FILE_SUFFIX, SECONDS, keys_of, suggest
 from engram_discovery.settings.field_info import FieldSpec, Kind, field_specs
 from engram_discovery.settings.field_types import split_list
 from engram_discovery.settings.origins import Leaf, leaves
 from engram_discovery.settings.problems import (
-    MAX_SIMILAR_PROBLEMS,
     Place,
-    brackets,
-    mistyped,
-    refusals,
-    rest_of,
+    bracket_remedy,
+    count_rest,
+    type_problem,
+    validation_problems,
 )
 from engram_discovery.settings.secrets import SecretResolver
 
@@ -30,7 +36,7 @@ if TYPE_CHECKING:
 
     from engram_discovery.settings.origins import Tree
 
-__all__ = ["Validated", "convert", "validate"]
+__all__ = ["Validated", "validate"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -39,12 +45,12 @@ _BARE_NUMBER = FieldSpec(Kind.NUMBER, secret=False, expected="a number")
 
 @dataclass(slots=True)
 class Validated(Generic[M]):
-    """What came of one table.
+    """The result of one table.
 
     Attributes:
         model: The model; None if there is any problem.
-        problems: Everything that is wrong.
-        warnings: Risky settings.
+        problems: All problems of the table.
+        warnings: Findings that an operator should check.
     """
 
     model: M | None = None
@@ -53,57 +59,59 @@ class Validated(Generic[M]):
 
 
 def validate(model: type[M], tree: Tree, path: tuple[str, ...]) -> Validated[M]:
-    """Validate ``tree``, which stands at ``path``, by ``model``. Reads the files that secrets refer to."""
-    reading = _Reading()
-    values = reading.table(model, tree, path)
-    problems = [*reading.problems, *reading.secrets.problems]
+    """Validate the table ``tree`` at ``path`` with ``model``. Blocks while it reads the files of secrets."""
+    reader = _TableReader()
+    values = reader.table(model, tree, path)
+    problems = [*reader.problems, *reader.secrets.problems]
     validated: M | None = None
     try:
         validated = model.model_validate(values)
     except ValidationError as error:
-        reported = {problem.key for problem in problems} | reading.left_out
-        problems += [found for found in refusals(error, path, reading.places) if found.key not in reported]
-    return Validated(None if problems else validated, problems, reading.secrets.warnings)
+        reported = {problem.key for problem in problems} | reader.left_out
+        problems += [
+            found for found in validation_problems(error, path, reader.places) if found.key not in reported
+        ]
+    return Validated(None if problems else validated, problems, reader.secrets.warnings)
 
 
-class _Reading:
-    """One pass over a tree: converts what can be converted, and remembers where everything stood."""
+class _TableReader:
+    """One pass over a tree: converts the values of known fields and records where each was written."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.secrets = SecretResolver()
         self.places: dict[tuple[str, ...], Place] = {}
         self.left_out: set[str] = set()
-        """Fields that have a problem already: that they are missing now is no second one."""
+        """Fields that already have a problem: pydantic's error that they are missing is not a second one."""
 
     def table(self, model: type[BaseModel], tree: Tree, path: tuple[str, ...]) -> dict[str, Any]:
         """Convert one table; fields with a problem are left out."""
         known, canonical = field_specs(model), keys_of(model)
-        self._unknown(tree, canonical, path)
+        self._report_unknown(tree, canonical, path)
         values: dict[str, Any] = {}
-        for name, written in self._chosen(tree, canonical, path):
-            wanted, node, field_path = known[name], tree[written], (*path, name)
+        for name, written in self._choose_keys(tree, canonical, path):
+            spec, node, field_path = known[name], tree[written], (*path, name)
             try:
                 if isinstance(node, Leaf):
-                    values[name] = self._leaf(node, written, wanted, field_path)
+                    values[name] = self._convert_leaf(node, written, spec, field_path)
                 else:
-                    values[name] = self._below(node, wanted, field_path)
+                    values[name] = self._convert_table(node, spec, field_path)
             except ValueError:
-                self._mistyped(node, written, wanted, field_path)
+                self._report_type(node, written, spec, field_path)
         return values
 
-    def _chosen(
+    def _choose_keys(
         self, tree: Tree, canonical: Mapping[str, str], path: tuple[str, ...]
     ) -> Iterator[tuple[str, str]]:
-        """Pair each field with the key that it is written by: the higher layer's, if there are two."""
+        """Pair each field with the key that sets it: that of the higher layer, if two keys do."""
         chosen: dict[str, str] = {}
         for key in tree:
             if key in canonical:
                 other = chosen.get(canonical[key], key)
-                chosen[canonical[key]] = key if other == key else self._higher(tree, other, key, path)
+                chosen[canonical[key]] = key if other == key else self._higher_key(tree, other, key, path)
         yield from chosen.items()
 
-    def _higher(self, tree: Tree, first: str, second: str, path: tuple[str, ...]) -> str:
+    def _higher_key(self, tree: Tree, first: str, second: str, path: tuple[str, ...]) -> str:
         one, two = (next((leaf for _, leaf in leaves({"": tree[key]})), None) for key in (first, second))
         if one is None or two is None or one.origin.layer == two.origin.layer:
             found = f"set together with {first}, which means the same"
@@ -111,59 +119,59 @@ class _Reading:
             return first
         return first if one.origin.layer > two.origin.layer else second
 
-    def _unknown(self, tree: Tree, known: Mapping[str, str], path: tuple[str, ...]) -> None:
+    def _report_unknown(self, tree: Tree, known: Mapping[str, str], path: tuple[str, ...]) -> None:
         unknown = [key for key in tree if key not in known]
         for key in unknown[:MAX_SIMILAR_PROBLEMS]:
             kind = "key" if isinstance(tree[key], Leaf) else "table"
-            remedy = suggest(key, [*known]) or f"known are {', '.join(sorted(set(known.values())))}"
+            remedy = suggest(key, [*known]) or f"known are {comma_list(sorted(set(known.values())))}"
             if isinstance(tree[key], Leaf):
-                remedy = brackets(".".join((*path, key)), tree[key].value) or remedy
+                remedy = bracket_remedy(".".join((*path, key)), tree[key].value) or remedy
             self._report((*path, key), f"unknown {kind}", _origin(tree[key]), remedy)
-        self.problems += rest_of(unknown, ".".join(path), "unknown keys")
+        self.problems += count_rest(unknown, ".".join(path), "unknown keys")
 
-    def _leaf(self, leaf: Leaf, written: str, wanted: FieldSpec, path: tuple[str, ...]) -> Any:
+    def _convert_leaf(self, leaf: Leaf, written: str, spec: FieldSpec, path: tuple[str, ...]) -> Any:
         """Convert one value.
 
         Raises:
-            ValueError: It is of another kind.
+            ValueError: The value is of another kind.
         """
-        self.places[path] = Place(written, leaf, wanted)
+        self.places[path] = Place(written, leaf, spec)
         suffix, key = written.removeprefix(path[-1]), ".".join((*path[:-1], written))
         if suffix in SECONDS:
             return convert(leaf, _BARE_NUMBER) * SECONDS[suffix]
         if suffix == FILE_SUFFIX:
-            read = self.secrets.read_list if wanted.kind is Kind.LIST else self.secrets.read
+            read = self.secrets.read_list if spec.kind is Kind.LIST else self.secrets.read
             return read(leaf.value, leaf, key)
-        value = convert(leaf, wanted)
-        return self.secrets.resolve(value, leaf, key) if wanted.secret else value
+        value = convert(leaf, spec)
+        return self.secrets.resolve(value, leaf, key) if spec.secret else value
 
-    def _below(self, node: Tree, wanted: FieldSpec, path: tuple[str, ...]) -> dict[str, Any]:
-        """Convert a table that is a field: of a model's keys, or of any.
+    def _convert_table(self, node: Tree, spec: FieldSpec, path: tuple[str, ...]) -> dict[str, Any]:
+        """Convert a table that is the value of a field: a nested model, or a mapping with free keys.
 
         Raises:
-            ValueError: The field is no table.
+            ValueError: The field does not accept a table.
         """
-        if wanted.model is not None:
-            return self.table(wanted.model, node, path)
-        if wanted.kind is not Kind.MAPPING:
+        if spec.model is not None:
+            return self.table(spec.model, node, path)
+        if spec.kind is not Kind.MAPPING:
             raise ValueError
         for first in (leaf for _, leaf in leaves(node)):
-            self.places.setdefault(path, Place(path[-1], first, wanted))
-        return {key: self._free(below, wanted, (*path, key)) for key, below in node.items()}
+            self.places.setdefault(path, Place(path[-1], first, spec))
+        return {key: self._convert_free(below, spec, (*path, key)) for key, below in node.items()}
 
-    def _free(self, node: Leaf | Tree, wanted: FieldSpec, path: tuple[str, ...]) -> Any:
+    def _convert_free(self, node: Leaf | Tree, spec: FieldSpec, path: tuple[str, ...]) -> Any:
         if not isinstance(node, Leaf):
-            return self._below(node, wanted, path)
-        self.places[path] = Place(path[-1], node, wanted)
-        return self.secrets.resolve(node.value, node, ".".join(path)) if wanted.secret else node.value
+            return self._convert_table(node, spec, path)
+        self.places[path] = Place(path[-1], node, spec)
+        return self.secrets.resolve(node.value, node, ".".join(path)) if spec.secret else node.value
 
-    def _mistyped(self, node: Leaf | Tree, written: str, wanted: FieldSpec, path: tuple[str, ...]) -> None:
+    def _report_type(self, node: Leaf | Tree, written: str, spec: FieldSpec, path: tuple[str, ...]) -> None:
         key = (*path[:-1], written)
         self.left_out.add(".".join(path))
         bare = written.removeprefix(path[-1]) in SECONDS
-        expected = _BARE_NUMBER.expected if bare else wanted.expected or "another kind of value"
+        expected = _BARE_NUMBER.expected if bare else spec.expected or "another kind of value"
         if isinstance(node, Leaf):
-            self.problems.append(mistyped(".".join(key), expected, Place(written, node, wanted)))
+            self.problems.append(type_problem(".".join(key), expected, Place(written, node, spec)))
         else:
             self._report(key, f"expected {expected}, got a table", _origin(node))
 
@@ -185,37 +193,37 @@ _WORDS = {
     "off": False,
     "0": False,
 }
-#: TOML promises integers of 64 bits; Python's parser reads any, and not everything behind us can.
-_MOST = 2**63
+#: TOML guarantees integers of 64 bits. Python's parser accepts larger ones, which consumers of a setting may not.
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 
 
-def convert(leaf: Leaf, field_spec: FieldSpec) -> Any:
-    """Return the value as ``field_spec`` field_specs it.
+def convert(leaf: Leaf, spec: FieldSpec) -> Any:
+    """Return the value in the type of ``spec``.
 
     Raises:
-        ValueError: It is something else. The message is empty: the caller adds what was expected.
+        ValueError: The value is of another kind. The message is empty: the caller reports what the field expects.
     """
     value = leaf.value
-    match field_spec.kind:
-        case Kind.TRUTH:
-            return _truth(value, is_text=leaf.is_text)
+    match spec.kind:
+        case Kind.BOOLEAN:
+            return _boolean(value, is_text=leaf.is_text)
         case Kind.INTEGER:
             return _integer(value, is_text=leaf.is_text)
         case Kind.NUMBER:
             return _number(value, is_text=leaf.is_text)
         case Kind.PATH if isinstance(value, str) and value.startswith("~"):
-            raise ValueError  # a directory of that name would be made in the working directory
+            raise ValueError  # a directory named "~" would be created in the working directory
         case Kind.LIST if isinstance(value, str):
             return _list(value)
         case Kind.MAPPING if leaf.is_text:
             return _toml(value)
-    if field_spec.kind is Kind.TABLE or (field_spec.kind is Kind.TEXT and not isinstance(value, str)):
+    if spec.kind is Kind.TABLE or (spec.kind is Kind.TEXT and not isinstance(value, str)):
         raise ValueError
     return value
 
 
-def _truth(value: Any, *, is_text: bool) -> bool:
+def _boolean(value: Any, *, is_text: bool) -> bool:
     if is_text:
         value = _WORDS.get(value.lower())
     if isinstance(value, bool):
@@ -226,7 +234,7 @@ def _truth(value: Any, *, is_text: bool) -> bool:
 def _integer(value: Any, *, is_text: bool) -> int:
     if is_text and _INTEGER.fullmatch(value):
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and -_MOST <= value < _MOST:
+    if isinstance(value, int) and not isinstance(value, bool) and _MIN_INTEGER <= value <= _MAX_INTEGER:
         return value
     raise ValueError
 
@@ -241,7 +249,7 @@ def _number(value: Any, *, is_text: bool) -> float:
 
 
 def _list(text: str) -> Any:
-    """Read a TOML list, or a comma list, whose first element may be ``[::1]:7946``."""
+    """Parse a TOML list, or a comma list, whose first element may be ``[::1]:7946``."""
     if text.lstrip().startswith("["):
         try:
             return _toml(text)

@@ -1,4 +1,4 @@
-"""What it costs to load settings, beside the parser alone, dynaconf alone and pydantic-settings.
+"""Measure the time to load settings, beside the parser alone, dynaconf alone and pydantic-settings.
 
 python -m tests.bench.settings
 """
@@ -105,7 +105,7 @@ def main() -> None:
         secrets.write_text(SECRETS + DNS_SECRETS)
         rows += _ours(file)
         parts = _parts(file, secrets)
-        file.write_text(FILE)  # the other two know no tables of providers
+        file.write_text(FILE)  # the other two have no tables of providers
         secrets.write_text(SECRETS)
         rows += _others(file, secrets)
     _print("load", rows)
@@ -116,7 +116,7 @@ def main() -> None:
 
 
 def measure(once: Callable[[], object], rounds: int = ROUNDS) -> Timing:
-    """Return the best and the median in milliseconds, after one round that imports what is imported late."""
+    """Return the best and the median in milliseconds, after one round that does the late imports."""
     once()
     times = []
     for _ in range(rounds):
@@ -184,7 +184,7 @@ def _pydantic_settings(file: Path, secrets: Path) -> Timing:
         def settings_customise_sources(cls, settings_cls: type[BaseSettings], **sources: Any) -> Any:  # type: ignore[override]
             return sources["env_settings"], TomlConfigSettingsSource(settings_cls)
 
-    return measure(Equal)  # type: ignore[arg-type]  # the missing field is what its sources give
+    return measure(Equal)  # type: ignore[arg-type]  # the sources provide the missing field
 
 
 def _parts(file: Path, secrets: Path) -> list[Row]:

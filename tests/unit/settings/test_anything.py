@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engram_discovery.settings.load import try_load
-from engram_discovery.settings.show import explain, rows, wants_of
+from engram_discovery.settings.show import explain, key_specs, rows
 from tests.support.sample_providers import DnsSettings, Installed
 
 MODELS: Any = {"dns": DnsSettings}
-KEYS = sorted(wants_of(MODELS))
+KEYS = sorted(key_specs(MODELS))
 ENABLED = {"cluster": {"enabled": True, "discovery": "dns", "dns": {"service": "x"}}}
 
 TEXTS = st.one_of(

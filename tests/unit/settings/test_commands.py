@@ -54,7 +54,7 @@ def test_show_tells_value_and_origin_of_every_setting() -> None:
 
 
 def test_show_dims_the_defaults() -> None:
-    """What nobody set stands back on a terminal."""
+    """Defaults are dimmed on a terminal."""
     result = CliRunner().invoke(cli, ["config", "show", "--set", "zone=a"], color=True)
 
     lines = {line.split()[0].removeprefix("\x1b[2m"): line for line in result.output.splitlines()}
@@ -63,7 +63,7 @@ def test_show_dims_the_defaults() -> None:
 
 
 def test_show_as_json_is_for_programs() -> None:
-    """The JSON has plain values and says what is a default."""
+    """The JSON has plain values and marks defaults."""
     result = _run("show", "--json", "--set", "health.interval=90s")
 
     found = {row["key"]: row for row in json.loads(result.stdout)}
@@ -154,7 +154,7 @@ def test_explain_tells_all_layers_and_which_won() -> None:
 
 
 def test_explain_works_on_settings_that_cannot_be_used() -> None:
-    """Who looks for a mistake gets the layers and the problem of the key."""
+    """The layers and the problem of a wrong key are shown."""
     _write("[cluster]\nexpected_size = 0\nnme = 1")
 
     result = _run("explain", "cluster.expected_size")
@@ -165,7 +165,7 @@ def test_explain_works_on_settings_that_cannot_be_used() -> None:
 
 
 def test_explain_knows_defaults_and_the_keys_of_installed_providers() -> None:
-    """A key that nobody set is explained too."""
+    """A key that no layer sets is explained too."""
     result = _run("explain", "static.seed_nodes")
 
     assert result.exit_code == 0
@@ -174,11 +174,11 @@ def test_explain_knows_defaults_and_the_keys_of_installed_providers() -> None:
 
 @pytest.mark.parametrize("key", ["network", "cluster.network"])
 def test_explain_names_the_keys_of_a_table(key: str) -> None:
-    """A table is no key, but tells which there are."""
+    """A table is not a key; the error lists its keys."""
     result = _run("explain", key)
 
     assert result.exit_code == 2
-    assert "cluster.network is no key; it is a table of cluster.network.swim_bind, " in " ".join(
+    assert "cluster.network is not a key; it is a table of cluster.network.swim_bind, " in " ".join(
         result.output.split()
     )
     assert "a table of cluster.enabled" in " ".join(_run("explain", "cluster").output.split())
@@ -222,7 +222,7 @@ def test_init_never_overwrites() -> None:
 
 
 def test_init_of_a_provider_that_is_not_installed_names_those_that_are() -> None:
-    """The error says which providers there are."""
+    """The error lists the installed providers."""
     result = _run("init", "nobody")
 
     assert result.exit_code == 2

@@ -54,7 +54,7 @@ def test_a_higher_layer_selects_another_provider(load: Load, toml: str, key: str
 
 
 def test_both_shapes_in_one_layer_may_agree(load: Load) -> None:
-    """Saying the same thing twice is allowed."""
+    """The same value in both forms is allowed."""
     toml = f'{TAGGED}\n[cluster.dns]\nport = 1\nservice = "x"'
 
     assert _dns(load, toml).port == 1

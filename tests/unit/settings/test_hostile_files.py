@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engram_discovery.defaults import MAX_SETTINGS_PARTS
 from engram_discovery.errors import SettingsError
 from engram_discovery.settings import load_settings
 from engram_discovery.settings.load import try_load
-from engram_discovery.settings.toml_file import MAX_PARTS
 from tests.support.sample_providers import Installed
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _refused(path: Path, **more: object) -> str:
         load_settings(path, environ={}, **more)  # type: ignore[arg-type]
     assert (
         time.process_time() - started < 5.0
-    )  # quadratic work takes minutes; tests.bench.settings tells the times
+    )  # quadratic work takes minutes; tests.bench.settings measures the times
     message = str(raised.value)
     assert str(path) in message
     assert CANARY not in message
@@ -130,7 +130,7 @@ def test_a_secrets_file_that_cannot_be_read_is_an_error_too(tmp_path: Path) -> N
         load_settings(tmp_path / "engram.toml", environ={})
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without read permission")
 def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     """A file that we may not read is refused with the reason."""
     path = tmp_path / "engram.toml"
@@ -150,7 +150,7 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
 
 FULL: dict[str, str] = {
     "keys": "[cluster]\n" + "k = 1\n",
-    "keys of somebody else": "[storage]\n" + "k = 1\n",
+    "keys of another program": "[storage]\n" + "k = 1\n",
     "tables": "[cluster]\n" + "[cluster.x]\n",
     "arrays of tables": "[cluster]\n" + "[[cluster.x]]\n",
     "inline tables": "[cluster]\n" + "x = {a = {b = {}}}\n",
@@ -162,12 +162,12 @@ FULL: dict[str, str] = {
 
 @pytest.mark.parametrize("shape", FULL)
 def test_a_large_file_full_of_keys_is_refused_before_it_is_parsed(tmp_path: Path, shape: str) -> None:
-    """A file below the limit of bytes can still hold more than the parser reads in a second: nobody waits for it."""
+    """A file below the limit of bytes can still hold more than the parser reads in a second."""
     head, line = FULL[shape].split("\n", 1)
     path = tmp_path / "engram.toml"
-    path.write_text(f"{head}\n" + line * (MAX_PARTS + 1))
+    path.write_text(f"{head}\n" + line * (MAX_SETTINGS_PARTS + 1))
 
-    assert f"more than {MAX_PARTS} keys, tables and list elements" in _refused(path)
+    assert f"more than {MAX_SETTINGS_PARTS} keys, tables and list elements" in _refused(path)
 
 
 MANY = 4900
@@ -227,13 +227,13 @@ def test_prose_in_comments_and_strings_is_not_counted(tmp_path: Path) -> None:
     assert settings.origins["cluster.name"].line == 10_002
 
 
-@pytest.mark.parametrize("parts", [MAX_PARTS, MAX_PARTS + 1])
+@pytest.mark.parametrize("parts", [MAX_SETTINGS_PARTS, MAX_SETTINGS_PARTS + 1])
 def test_the_limit_of_keys_is_exact(tmp_path: Path, parts: int) -> None:
     """A file with as many elements as are allowed is read."""
     path = tmp_path / "engram.toml"
     path.write_text(f"x = [{','.join(['1'] * (parts - 1))}]")
 
-    assert bool(try_load(path, environ={}).problems) == (parts > MAX_PARTS)
+    assert bool(try_load(path, environ={}).problems) == (parts > MAX_SETTINGS_PARTS)
 
 
 def test_byte_order_mark_and_windows_lines_are_accepted(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ LAYERS = list(Layer)[1:]
 
 
 def _sources(key: str, values: dict[Layer, str]) -> dict[str, Any]:
-    """Say ``key = value`` in each of the layers."""
+    """Set ``key = value`` in each of the layers."""
     table, _, name = key.rpartition(".")
     toml = {layer: f'[{table}]\n{name} = "{value}"\n' for layer, value in values.items()}
     variable = "ENGRAM_" + key.upper().replace(".", "__")
@@ -130,7 +130,7 @@ def test_engram_config_names_the_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("by", ["argument", "ENGRAM_CONFIG"])
 def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path, by: str) -> None:
-    """A node never starts alone because its settings file was not where it was said to be."""
+    """A missing settings file is an error, so that a node never starts alone for it."""
     missing = tmp_path / "engram.toml"
     files = [missing] if by == "argument" else []
     environ = {"ENGRAM_CONFIG": str(missing)} if by != "argument" else {}
@@ -162,7 +162,7 @@ def test_variables_are_read_in_any_case_after_the_prefix(load: Load, name: str) 
 
 
 def test_two_variables_that_differ_in_case_only_must_agree(load: Load) -> None:
-    """Which of two spellings wins is nobody's guess: they disagree, so it is an error."""
+    """Two spellings that disagree are an error: neither takes precedence."""
     with pytest.raises(SettingsError, match="which disagree"):
         load(env={"ENGRAM_CLUSTER__ZONE": "a", "ENGRAM_CLUSTER__zone": "b"})
 
@@ -326,7 +326,7 @@ TREES = st.recursive(
 
 
 def _reference(lower: Any, higher: Any) -> Any:
-    """Say in five lines what merging means."""
+    """Define the merge in five lines."""
     if not (isinstance(lower, dict) and isinstance(higher, dict)):
         return higher
     both = {key: _reference(lower[key], higher[key]) for key in lower if key in higher}
@@ -375,5 +375,5 @@ def test_settings_from_a_mapping_need_no_dynaconf() -> None:
     "name", ["SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_GOSSIP", "PORT", "PORT_7946_TCP_ADDR"]
 )
 def test_what_kubernetes_sets_for_a_service_is_left_alone(load: Load, name: str) -> None:
-    """A service called engram-cluster makes variables that look like ours, in every pod."""
+    """A service called engram-cluster causes variables with the same prefix, in every pod."""
     load(env={f"ENGRAM_CLUSTER_{name}": "10.0.0.1"})

@@ -1,4 +1,4 @@
-"""Everything that is wrong is said at once: key, found, origin, remedy."""
+"""All problems are reported at once: key, found, origin, remedy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEY_2 = base64.b64encode(b"l" * 32).decode()
 
 
 def test_all_problems_of_all_layers_come_in_one_error(load: Load, tmp_path: Path) -> None:
-    """File, secrets file, environment, command line and a provider's table are all looked at."""
+    """File, secrets file, environment, command line and a provider's table are all checked."""
     toml = """
 [cluster]
 enabled = true
@@ -79,7 +79,7 @@ def test_problems_of_a_provider_come_with_those_between_keys(load: Load) -> None
 
 @pytest.mark.parametrize("wrong", ["enabled = 3", "nme = 1", 'expected_size = "many"', "join = 1"])
 def test_a_wrong_key_hides_no_other_problem(load: Load, wrong: str) -> None:
-    """Whatever is wrong in the host's table, the rules between its other keys and the provider are told too."""
+    """With a problem in the host's table, the rules between its other keys and the provider are checked too."""
     toml = f"""
 [cluster]
 {"" if "enabled" in wrong else "enabled = true"}
@@ -189,7 +189,7 @@ def test_what_keeps_the_rules_is_accepted(cluster: dict[str, Any]) -> None:
 def test_gossip_in_the_clear_beyond_this_machine_is_warned_of(
     cluster: dict[str, Any], *, warned: bool
 ) -> None:
-    """The default runs, and says that whoever reaches the port can join."""
+    """The default runs, and warns that any process that reaches it can join."""
     settings = settings_from({"cluster": {"enabled": True, **cluster}})
 
     assert ["cluster.security.keys" in str(warning) for warning in settings.warnings] == [True] * warned
@@ -256,7 +256,7 @@ def test_a_misspelt_table_is_told_once_and_with_its_line(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("table", ["netwrok", "helth", "securty", "statc"])
 def test_a_misspelt_table_of_the_host_or_a_selected_provider_is_an_error(load: Load, table: str) -> None:
-    """A table that was surely meant for somebody is not passed over."""
+    """A table whose name is nearly that of a provider is an error."""
     with pytest.raises(SettingsError, match=f"cluster.{table}: unknown table .* did you mean"):
         load(f"[cluster.{table}]\nx = 1")
 

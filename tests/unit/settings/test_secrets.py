@@ -12,11 +12,12 @@ from urllib.parse import quote
 import pytest
 from pydantic import Field, field_validator
 
+from engram_discovery.defaults import MAX_SECRET_SIZE
 from engram_discovery.errors import SettingsError
 from engram_discovery.settings import Secret, Settings
 from engram_discovery.settings.field_types import Table
 from engram_discovery.settings.load import try_load
-from engram_discovery.settings.secrets import MAX_SECRET_BYTES, read_secret
+from engram_discovery.settings.secrets import read_secret
 from engram_discovery.settings.show import explain, rows
 from tests.support.sample_providers import DnsSettings, Installed
 
@@ -100,7 +101,7 @@ def _make_pipe(path: Path) -> None:
 UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda path: path.unlink(), "no such file"),
     "empty": (lambda path: path.write_bytes(b"\n"), "empty"),
-    "too large": (lambda path: path.write_bytes(b"x" * (MAX_SECRET_BYTES + 1)), "larger than 64 KiB"),
+    "too large": (lambda path: path.write_bytes(b"x" * (MAX_SECRET_SIZE + 1)), "larger than 64 KiB"),
     "not text": (lambda path: path.write_bytes(b"\xff" + CANARY.encode()), "not UTF-8"),
     "a directory": (_make_directory, "a directory"),
     "a pipe": (_make_pipe, "a pipe"),
@@ -135,7 +136,7 @@ def test_a_secret_file_that_others_can_read_is_warned_of(
 
 
 def test_a_secrets_file_that_others_can_read_is_warned_of(load: Load, tmp_path: Path) -> None:
-    """The secrets file is looked at too."""
+    """The secrets file is checked too."""
     load(secrets="[cluster]")
     (tmp_path / ".secrets.toml").chmod(0o644)
 

@@ -1,4 +1,4 @@
-"""Secrets are read again when their file changes, and each consumer is told."""
+"""Secrets are read again when their file changes, and each consumer is notified."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _file(tmp_path: Path, content: bytes) -> Path:
 
 
 class FakeClock:
-    """Time that passes when the test says so."""
+    """Time that passes when the test advances it."""
 
     def __init__(self) -> None:
         self.waiting: asyncio.Queue[tuple[float, asyncio.Event]] = asyncio.Queue()
@@ -47,7 +47,7 @@ async def _until_asleep(clock: FakeClock) -> None:
 
 
 async def test_a_secret_is_read_again_when_its_file_changes(tmp_path: Path) -> None:
-    """Each change is seen at the next look, whether the file is replaced, rewritten or switched by a link."""
+    """Each change is seen at the next read, whether the file is replaced, rewritten or switched by a link."""
     first, second = tmp_path / "v1", tmp_path / "v2"
     first.write_text("one\n")
     second.write_text("two\n")
@@ -75,7 +75,7 @@ async def test_a_secret_is_read_again_when_its_file_changes(tmp_path: Path) -> N
 
 
 async def test_the_last_good_secret_stays_while_the_file_is_gone(tmp_path: Path) -> None:
-    """A failure to read is told, changes nothing, and does not end the watch."""
+    """A failure to read is reported, changes nothing, and does not end the watch."""
     path = _file(tmp_path, b"one")
     secret, clock = Secret("one", path), FakeClock()
     changes, errors = list[str](), list[Exception]()
@@ -103,7 +103,7 @@ async def test_a_secret_without_a_file_is_not_watched() -> None:
 
 
 def test_the_version_tells_each_consumer_of_a_change(tmp_path: Path) -> None:
-    """A program that looks by itself learns of a change also if another one looked before."""
+    """A program that compares versions detects a change also if another consumer read it before."""
     path = _file(tmp_path, b"one")
     secret = Secret("one", path)
 
@@ -126,7 +126,7 @@ def test_a_secret_without_a_file_stays_as_it_is() -> None:
 
 
 async def test_everyone_who_watches_a_shared_secret_is_told(tmp_path: Path) -> None:
-    """A change is told to each watcher once, whoever of them read the file first."""
+    """Each watcher is notified of a change once, whichever of them read the file first."""
     path = _file(tmp_path, b"one")
     secret, clocks, told = Secret("one", path), (FakeClock(), FakeClock()), list[str]()
     first, second = (

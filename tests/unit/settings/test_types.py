@@ -93,7 +93,7 @@ def test_text_becomes_what_the_model_wants(load: Load, key: str, text: str, valu
     ],
 )
 def test_text_of_another_kind_is_refused(load: Load, key: str, text: str) -> None:
-    """What is not exactly what the model field_specs is refused, with the variable that said it."""
+    """A value that is not exactly of the type of its field is an error that names the variable."""
     with pytest.raises(SettingsError, match=f"cluster.dns.{key}.*from ENGRAM_CLUSTER__DNS__{key.upper()}"):
         _provider(load, key, text)
 
@@ -157,7 +157,7 @@ def test_durations_are_written_in_three_ways(load: Load, key: str, value: Any, s
 
 
 def test_two_ways_to_write_one_setting_exclude_each_other_in_a_layer(load: Load) -> None:
-    """Which of two keys for one field wins is nobody's guess."""
+    """Two keys for one field in one layer are an error."""
     with pytest.raises(SettingsError, match="set together with refresh_interval"):
         load("[cluster.dns]\nrefresh_interval = 1\nrefresh_interval_ms = 1", overrides=DNS, host=Installed())
 
@@ -174,7 +174,7 @@ def test_of_two_ways_to_write_one_setting_the_higher_layer_wins(load: Load) -> N
 
 
 def test_a_bad_unit_is_reported_under_the_key_that_was_written(load: Load) -> None:
-    """A problem names ``…_sec`` if that is what the file says."""
+    """A problem names ``…_sec`` if that is the key in the file."""
     with pytest.raises(
         SettingsError, match=r"cluster\.dns\.refresh_interval_sec: expected a duration above zero"
     ):

@@ -137,8 +137,8 @@ def test_an_advertised_address_may_leave_out_the_port(text: str, canonical: str)
 @pytest.mark.parametrize(
     "text", ["0.0.0.0", "::", "[::]:7946", "0.0.0.0:7946", "iface:", "a b", "", "a:0", "a:b:c"]
 )
-def test_what_nobody_can_reach_is_not_advertised(text: str) -> None:
-    """A wildcard or nonsense is refused where peers are told how to reach us."""
+def test_an_unreachable_address_is_not_advertised(text: str) -> None:
+    """A wildcard or an invalid text is not an advertise address."""
     with pytest.raises(ValidationError):
         TypeAdapter(Advertise).validate_python(text)
 

@@ -8,22 +8,22 @@ import pytest
 
 from engram_discovery.settings.export import reference_page
 from engram_discovery.settings.models import ClusterSettings
-from engram_discovery.settings.show import wants_of
+from engram_discovery.settings.show import key_specs
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
 
 
-@pytest.mark.parametrize("key", wants_of({}))
+@pytest.mark.parametrize("key", key_specs({}))
 def test_every_setting_is_documented(key: str) -> None:
     """Each key stands in the page, in the section of its table, and means and takes something."""
-    wanted, description, _ = wants_of({})[key]
+    spec, description, _ = key_specs({})[key]
     table, _, name = key.rpartition(".")
 
     section = PAGE.read_text().partition(f"## `[{table}]`")[2].partition("\n## ")[0]
 
     assert f"| `{name}`" in section
     assert description.endswith(".")
-    assert wanted.expected
+    assert spec.expected
 
 
 def test_the_page_is_what_the_command_writes() -> None:
