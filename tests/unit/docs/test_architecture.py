@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from tests.support.named_parts import part_exists
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "engram_discovery"
@@ -24,24 +25,7 @@ def test_the_walks_name_parts_that_exist() -> None:
     names = set(PARTS.findall(walks))
 
     assert len(names) > 40
-    assert sorted(name for name in names if not exists(name)) == []
-
-
-def exists(name: str) -> bool:
-    """Whether a dotted name is a module or an attribute of one."""
-    full = name if name.startswith("engram_discovery_") else f"engram_discovery.{name}"
-    parts = full.split(".")
-    for end in range(len(parts), 0, -1):
-        try:
-            found: object = importlib.import_module(".".join(parts[:end]))
-        except ModuleNotFoundError:
-            continue
-        for attribute in parts[end:]:
-            if not hasattr(found, attribute):
-                return False
-            found = getattr(found, attribute)
-        return True
-    return False
+    assert sorted(name for name in names if not part_exists(name)) == []
 
 
 def test_the_floors_are_those_of_the_linter() -> None:
