@@ -90,6 +90,22 @@ def fields(body: Any) -> set[str]:
     return set(body).union(*(fields(value) for value in below))
 
 
+def test_install_lines_are_those_of_the_install_page() -> None:
+    """Each page installs by a command of the page on installing, whose commands the job ``packaging`` runs."""
+    install = {line for line in commands((ROOT / "docs/how-to/install.md").read_text()) if "./plugins" in line}
+    pages = {name: page for name, page in zip(NAMES, PAGES, strict=True) if "/adr/" not in name}
+
+    lines = {line for page in pages.values() for line in commands(page.read_text()) if "./plugins" in line}
+
+    assert len(install) == 4
+    assert lines == install
+
+
+def commands(text: str) -> list[str]:
+    """Return the lines that call pip, without the prompt and the comment."""
+    return [match.strip() for match in re.findall(r"^\s*(?:\$ )?(pip install [^#\n]*)", text, re.MULTILINE)]
+
+
 def test_no_page_names_the_machine_it_was_written_on() -> None:
     """No path of a developer's machine and no lock file is part of the project."""
     assert not (ROOT / "uv.lock").exists() or "uv.lock" in (ROOT / ".gitignore").read_text()
