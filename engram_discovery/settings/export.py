@@ -28,7 +28,7 @@ This page is written by `engram-discovery config reference`. Do not edit it.
 
 Every key can be set in `engram.toml`, in `.secrets.toml` beside it, as an environment variable, with `--set`
 and from code; the later of these wins, key by key. Lists are replaced, not joined.
-`engram-discovery config explain KEY` tells which layer won.
+`engram-discovery config explain KEY` shows which layer won.
 
 The environment variable of a key is its name in capitals with two underscores between the parts:
 `cluster.network.swim_bind` is `ENGRAM_CLUSTER__NETWORK__SWIM_BIND`. `ENGRAM_CONFIG` names the settings

@@ -97,7 +97,7 @@ class ReplicationSettings(Table):
 class HealthSettings(Table):
     """What healthy means."""
 
-    interval: Duration = Field(default=10.0, description="Time between looks.")
+    interval: Duration = Field(default=10.0, description="Time between checks.")
     degraded_below: float = Field(
         default=0.8, gt=0, le=1, description="Below this share of alive nodes: degraded."
     )
@@ -115,10 +115,11 @@ class JoinSettings(Table):
 
     timeout: Duration = Field(default=5.0, description="Deadline for joining at start-up.")
     startup_timeout: Duration | None = Field(
-        default=None, description="Fail the start-up if nobody joined by then."
+        default=None, description="Fail the start-up if no member was joined by then."
     )
     heal_interval: Duration = Field(
-        default=60.0, description="Time between looks for peers that we do not know."
+        default=60.0,
+        description="Time between healing rounds, which join known endpoints that are not live members.",
     )
     min_peers: int = Field(default=1, ge=1, description="Contact at least so many peers.")
     rejoin_after_leave: bool = Field(
