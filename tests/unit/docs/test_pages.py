@@ -122,6 +122,26 @@ def test_install_lines_are_those_of_the_install_page() -> None:
     assert lines == install
 
 
+def test_modules_that_pages_name_exist() -> None:
+    """A path of a Python file in a page, or in a comment of pyproject.toml, is in the repository."""
+    files = [
+        path.relative_to(ROOT).as_posix() for path in sorted(ROOT.rglob("*.py")) if ".venv" not in path.parts
+    ]
+    elsewhere = {"dynaconf_hooks.py"}
+
+    named = {
+        (found, page.name)
+        for page in [*PAGES, ROOT / "pyproject.toml"]
+        for found in re.findall(r"(?<![\w./-])((?:\w+/)*[a-z_]+\.py)\b", page.read_text())
+        if found not in elsewhere
+    }
+
+    assert [
+        one for one in sorted(named) if not any(f"/{file}".endswith(f"/{one[0]}") for file in files)
+    ] == []
+    assert len(named) > 20
+
+
 def commands(text: str) -> list[str]:
     """Return the lines that call pip, without the prompt and the comment."""
     return [match.strip() for match in re.findall(r"^\s*(?:\$ )?(pip install [^#\n]*)", text, re.MULTILINE)]
