@@ -97,7 +97,7 @@ def _chapters() -> Iterator[str]:
     yield _table(("name", "is"), ((name, _first(getattr(testing, name))) for name in testing.__all__))
     yield _table(("fixture", "gives"), fixtures().items())
     yield "## Contract suites\n\nIn `engram_discovery.testing.contracts`; subclass them in your tests.\n"
-    yield "### What every suite of a provider is told\n\n" + _text(inspect.getdoc(ProviderContract) or "")
+    yield "### What every suite of a provider needs\n\n" + _text(inspect.getdoc(ProviderContract) or "")
     for name in ("make_backend", "settings"):
         method = getattr(ProviderContract, name)
         yield f"{_signature(name, method)}\n{_text(inspect.getdoc(method) or '')}"

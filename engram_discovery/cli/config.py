@@ -92,7 +92,7 @@ def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
     except KeyError as error:
         raise click.UsageError(f"{full} is not a key; {error.args[0]}".rstrip("; ")) from None
     click.echo(f"{explanation.key}: {explanation.description}")
-    click.echo(f"  takes    {explanation.expected}\n  default  {explanation.default}")
+    click.echo(f"  type     {explanation.expected}\n  default  {explanation.default}")
     for number, (layer, value, origin) in enumerate(explanation.layers, start=1):
         won = "  <- in force" if number == len(explanation.layers) and not explanation.merged else ""
         click.echo(printable(f"  {layer:<12} {value}  ({origin}){won}"))

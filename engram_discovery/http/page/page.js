@@ -305,7 +305,7 @@ function showRegistrations(data) {
   const cards = data.registrations.map((r) => card(r.provider, r.state, kinds[r.state], [
     `for ${span(r.age)}`,
     r.lease_left !== null && `${span(r.lease_left)} of the lease left`,
-    `renewals: ${r.renewals}, made again: ${r.repairs}`,
+    `renewals: ${r.renewals}, registered again: ${r.repairs}`,
     r.error,
   ]));
   fill($("registrations"), cards.length ? cards : [make("li", "None: no provider in use registers nodes.", { class: "soft" })]);

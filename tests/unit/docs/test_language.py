@@ -1,4 +1,4 @@
-"""Docstrings and comments use the field's plain terms: words of private idiom stay rare."""
+"""Docstrings, comments and pages use the field's plain terms: words of private idiom stay rare."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[3]
-#: Words per 1,000 of docstrings and comments; structlog, httpx and Prometheus stay below these.
+#: Words per 1,000; the docstrings, comments and pages of structlog, httpx and Prometheus stay below these.
 LIMITS = {
     "parts that tell or say": (r"\b(tell|tells|told|telling|say|says|said|saying)\b", 1.0),
     "persons without a noun": (r"\b(nobody|somebody|whoever|everybody|whom)\b", 0.2),
@@ -34,11 +34,19 @@ def prose() -> Iterator[str]:
             yield from (token.string for token in tokens if token.type == tokenize.COMMENT)
 
 
+def pages() -> Iterator[str]:
+    """Yield every page, without its examples."""
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("plugins/*/README.md")]:
+        if "_build" not in page.parts:
+            yield re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+
+
 @pytest.mark.parametrize("idiom", LIMITS)
-def test_idiom_is_rare(idiom: str) -> None:
+@pytest.mark.parametrize("source", [prose, pages], ids=["code", "pages"])
+def test_idiom_is_rare(source: Callable[[], Iterator[str]], idiom: str) -> None:
     """Per thousand words, as measured on the models of the field."""
     pattern, limit = LIMITS[idiom]
-    text = "\n".join(prose())
+    text = "\n".join(source())
 
     rate = 1000 * len(re.findall(pattern, text, re.IGNORECASE)) / len(re.findall(r"[A-Za-z']+", text))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import tomllib
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 
 import engram_discovery
 from engram_discovery.cli.reference import reference_page
+from engram_discovery.errors import Problem, SettingsError
 from engram_discovery.http.bodies import Bodies
 from engram_discovery.http.routes import cluster_routes
 from engram_discovery.settings import settings_from
@@ -20,8 +22,13 @@ from engram_discovery.types import CheckResult, CheckStatus, Endpoint, Found, No
 from tests.support.in_memory_node import Check, Registry, make_node
 
 ROOT = Path(__file__).parents[3]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    ROOT / "changelog.d" / "README.md",
+    *(page for page in sorted((ROOT / "docs").rglob("*.md")) if "_build" not in page.parts),
+]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+INSTALLED = engram_discovery.PluginHost()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -34,14 +41,26 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_settings_in_examples_are_settings(page: Path) -> None:
-    """Every TOML example with a [cluster] table is accepted, apart from what stands for a secret."""
-    for example in re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL):
-        tree = tomllib.loads(example)
-        if "cluster" in tree:
-            tree["cluster"].get("security", {}).pop("keys", None)
-            tree["cluster"].pop("enabled", None)  # so that providers need not be installed here
+    """Every TOML example with a [cluster] table is accepted, with the tables of its providers.
 
-            assert settings_from(tree).cluster.name
+    Only the files of secrets and certificates that an example names are missing here.
+    """
+    for example in re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL):
+        tree = tomllib.loads(example.replace("…", base64.b64encode(bytes(32)).decode()))
+        if "cluster" in tree:
+            tables = [name for name in INSTALLED.known_providers() if name in tree["cluster"]]
+            tree["cluster"] = {"discovery": tables or ["static"], **tree["cluster"], "enabled": True}
+
+            assert [problem for problem in problems(tree) if "no such file" not in problem.found] == []
+
+
+def problems(tree: dict[str, Any]) -> tuple[Problem, ...]:
+    """Return what is wrong with settings."""
+    try:
+        settings_from(tree, host=INSTALLED)
+    except SettingsError as error:
+        return error.problems
+    return ()
 
 
 def test_the_page_of_commands_is_what_the_commands_write() -> None:
@@ -88,6 +107,44 @@ def fields(body: Any) -> set[str]:
         return set()
     below = [value for key, value in body.items() if key not in {"attempts", "errors", "partial", "rejected"}]
     return set(body).union(*(fields(value) for value in below))
+
+
+def test_install_lines_are_those_of_the_install_page() -> None:
+    """Each page installs by a command of the page on installing, whose commands the job ``packaging`` runs."""
+    install = {
+        line for line in commands((ROOT / "docs/how-to/install.md").read_text()) if "./plugins" in line
+    }
+    pages = {name: page for name, page in zip(NAMES, PAGES, strict=True) if "/adr/" not in name}
+
+    lines = {line for page in pages.values() for line in commands(page.read_text()) if "./plugins" in line}
+
+    assert len(install) == 4
+    assert lines == install
+
+
+def test_modules_that_pages_name_exist() -> None:
+    """A path of a Python file in a page, or in a comment of pyproject.toml, is in the repository."""
+    files = [
+        path.relative_to(ROOT).as_posix() for path in sorted(ROOT.rglob("*.py")) if ".venv" not in path.parts
+    ]
+    elsewhere = {"dynaconf_hooks.py"}
+
+    named = {
+        (found, page.name)
+        for page in [*PAGES, ROOT / "pyproject.toml"]
+        for found in re.findall(r"(?<![\w./-])((?:\w+/)*[a-z_]+\.py)\b", page.read_text())
+        if found not in elsewhere
+    }
+
+    assert [
+        one for one in sorted(named) if not any(f"/{file}".endswith(f"/{one[0]}") for file in files)
+    ] == []
+    assert len(named) > 20
+
+
+def commands(text: str) -> list[str]:
+    """Return the lines that call pip, without the prompt and the comment."""
+    return [match.strip() for match in re.findall(r"^\s*(?:\$ )?(pip install [^#\n]*)", text, re.MULTILINE)]
 
 
 def test_no_page_names_the_machine_it_was_written_on() -> None:

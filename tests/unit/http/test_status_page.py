@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from importlib.resources import files
 from typing import Any
 
 import httpx
@@ -142,3 +143,18 @@ def test_every_colour_can_be_read(scheme: int) -> None:
     weak = {pair: round(_contrast(*(colours[name] for name in pair)), 2) for pair in pairs}
 
     assert {pair: ratio for pair, ratio in weak.items() if ratio < 4.5} == {}
+
+
+def test_style_and_script_name_elements_that_exist() -> None:
+    """An element that is renamed keeps its style and its contents."""
+    page = files("engram_discovery") / "http" / "page"
+    elements = set(re.findall(r'\bid="([\w-]+)"', (page / "page.html").read_text()))
+
+    rules = re.sub(r"\{[^{}]*\}", "", (page / "page.css").read_text())  # what is left are selectors
+    styled = set(re.findall(r"#([a-z][\w-]*)", rules))
+    filled = set(re.findall(r'\$\("([\w-]+)"\)', (page / "page.js").read_text()))
+
+    assert styled - elements == set()
+    assert filled - elements == set()
+    assert len(styled) > 5
+    assert len(filled) > 5

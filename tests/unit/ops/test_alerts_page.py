@@ -1,4 +1,4 @@
-"""The page for whoever is called: it knows every alert and every panel, and no other."""
+"""The page on alerts lists every alert and every panel, and no other."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def rows(heading: str) -> dict[str, list[str]]:
 
 
 def test_each_alert_says_what_to_do() -> None:
-    """When it fires, and what whoever is called does then."""
+    """When it fires, and what an operator does then."""
     groups = yaml.safe_load((ROOT / "ops/prometheus/alerts.yml").read_text())["groups"]
     alerts = [rule["alert"] for group in groups for rule in group["rules"]]
 
-    told = rows("Be called")
+    told = rows("Alert")
 
     assert sorted(told) == sorted(alerts)
     assert all(len(cells) == 2 and all(cells) for cells in told.values())
@@ -35,7 +35,7 @@ def test_each_panel_says_what_it_tells() -> None:
     dashboard = json.loads((ROOT / "ops/grafana/engram.json").read_text())
     panels = [panel["title"] for panel in dashboard["panels"] if panel["type"] != "row"]
 
-    told = rows("Look at the dashboard")
+    told = rows("Use the dashboard")
 
     assert list(told) == panels
     assert all(len(cells) == 1 and all(cells) for cells in told.values())
