@@ -77,10 +77,9 @@ def run(files: tuple[str, ...], overrides: tuple[str, ...], join: tuple[str, ...
 
 
 async def _serve(settings: Settings, host: PluginHost, join: tuple[str, ...]) -> int:
-    from prometheus_client import CollectorRegistry
-
     from engram_discovery.http.routes import cluster_app
     from engram_discovery.http.server import HttpServer, bind_socket
+    from engram_discovery.metrics import CollectorRegistry
     from engram_discovery.node.startup import initialize_cluster
     from engram_discovery.runtime.log import get_logger
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from engram_discovery._version import __version__
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from engram_discovery.sources import Discovery, SourceStatus
     from engram_discovery.types import NodeIdentity
 
-__all__ = ["MeasuredNode", "NodeCollector", "register"]
+__all__ = ["MeasuredNode", "NodeCollector", "expose", "register"]
 
 #: The engine's statistic that is not a counter.
 _LOCAL_HEALTH = "local_health"
@@ -86,6 +87,20 @@ def register(registry: CollectorRegistry, node: MeasuredNode) -> NodeCollector:
     collector = NodeCollector(node)
     registry.register(collector)
     return collector
+
+
+def expose(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """Collect all metrics of a registry once, as text. Never blocks.
+
+    Args:
+        registry: The registry to expose.
+        accept: The ``Accept`` header of the scrape: decides between Prometheus text and OpenMetrics.
+
+    Returns:
+        The text and its content type.
+    """
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
 
 
 def _cluster(node: MeasuredNode) -> Iterator[Metric]:

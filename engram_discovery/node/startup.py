@@ -47,9 +47,8 @@ from engram_discovery.types import NodeRecord
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from prometheus_client import CollectorRegistry
-
     from engram_discovery.host import PluginHost
+    from engram_discovery.metrics import CollectorRegistry
     from engram_discovery.node.advertise import InterfaceAddress
     from engram_discovery.protocols import Membership
     from engram_discovery.runtime.clock import Clock
