@@ -147,7 +147,7 @@ def test_a_killed_node_is_shown_without_reloading_and_so_is_its_return(
     assert (health[1]["status"], health[1]["dead_nodes"]) == ("degraded", 1)
     assert 'engram_cluster_nodes{state="dead"} 1.0' in metrics[1]
     assert "n2 is dead." in announced
-    assert "n2 is dead" in page.text("#member_events")
+    assert "n2 declared dead" in page.text("#member-events")
     assert "degraded for" in page.text("#history-words")
     assert page.run("window.notReloaded") is True
 
@@ -166,7 +166,7 @@ def test_a_node_that_is_gone_is_told_and_found_again(page: Page, nodes: list[Nod
     page.wait("document.querySelector('#banner').dataset.status === 'healthy'", 30)
 
     assert title.startswith("? no answer")
-    assert "does not answer. Below is its state at" in told
+    assert "does not answer. The data below is from" in told
 
 
 def test_a_source_that_fails_is_shown_with_its_reason(page: Page, nodes: list[Node], tmp_path: Path) -> None:
@@ -185,8 +185,8 @@ def test_a_source_that_fails_is_shown_with_its_reason(page: Page, nodes: list[No
     page.wait("document.querySelector('#registrations').innerText.includes('registered')", 60)
     page.wait("document.querySelector('#warnings').innerText === ''")
 
-    assert "file_registry fails: we go by its last answer" in warned
-    assert "file_registry does not list this node: lost" in warned
+    assert "file_registry fails: its last-known-good endpoints are used" in warned
+    assert "file_registry: this node is not registered (lost)" in warned
 
 
 def test_checks_of_plugins_are_shown_whatever_their_names(page: Page) -> None:
@@ -239,7 +239,7 @@ def test_a_screen_reader_is_told_all_of_it(page: Page, nodes: list[Node]) -> Non
     assert any(role == "image" and "ealthy since" in name for role, name in told)
     assert "status" in {role for role, _ in told}
     headings = {name for role, name in told if role == "heading"}
-    assert {"Healthy", "In words", "Members", "Sources", "Our registration", "What happened"} <= headings
+    assert {"Healthy", "Explanation", "Members", "Discovery", "Registration", "Member events"} <= headings
 
 
 @pytest.mark.parametrize("width", [320, 390])
@@ -300,7 +300,7 @@ def test_a_thousand_members_are_one_picture(page: Page, tmp_path: Path) -> None:
         page.look(PHONE, dark=True)
         keep(page, tmp_path, "status-thousand-phone-dark")
         spent = page.run(
-            "(() => { const t = performance.now(); show(before); return performance.now() - t })()"
+            "(() => { const t = performance.now(); show(latest); return performance.now() - t })()"
         )
 
     assert page.run("document.documentElement.scrollWidth") <= PHONE[0]
