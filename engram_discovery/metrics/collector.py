@@ -73,9 +73,9 @@ class NodeCollector(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """Yield every metric without values, so that the registry refuses a second node."""
-        for families in metric.GROUPS.values():
-            for family in families:
-                yield family.series({})
+        for definitions in metric.GROUPS.values():
+            for definition in definitions:
+                yield definition.series({})
 
 
 def register(registry: CollectorRegistry, node: MeasuredNode) -> NodeCollector:
@@ -137,7 +137,7 @@ def _health(health: ClusterHealth) -> Iterator[Metric]:
 
 
 def _discovery(node: MeasuredNode) -> Iterator[Metric]:
-    """Yield the metrics of all sources; a source that is gone has no series any more."""
+    """Yield the metrics of all sources; a removed source has no series."""
     sources = node.discovery.status()
     now = node.clock.time()
     outcomes = (Outcome.FOUND, Outcome.EMPTY, Outcome.FAILED)

@@ -9,8 +9,8 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from engram_discovery.cli.checkup import _REMEDIES
 from engram_discovery.cli.doctor import doctor
+from engram_discovery.cli.doctor_checks import _REMEDIES
 from engram_discovery.cli.overwritten import find_overwritten
 from engram_discovery.errors import FailureKind
 

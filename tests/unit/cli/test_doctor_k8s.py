@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner
 
 from engram_discovery.cli.doctor import doctor
-from engram_discovery.cli.k8s_rules import Manifests, lint
+from engram_discovery.cli.manifest_rules import Manifests, lint
 from engram_discovery.cli.options import load
 
 ROOT = Path(__file__).parents[3]
@@ -32,7 +32,7 @@ def test_the_example_is_clean() -> None:
     """What we tell people to use has no fault, and the command says so."""
     result = CliRunner().invoke(doctor, ["k8s", str(EXAMPLE)])
 
-    assert (result.exit_code, result.output) == (0, "nothing found\n")
+    assert (result.exit_code, result.output) == (0, "no faults found\n")
 
 
 def test_the_settings_of_the_example_load(documents: list[Any], tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ FAULTS = {
     "not headless": ((0, "spec", "clusterIP"), "10.0.0.1", "no headless Service"),
     "other pods": ((0, "spec", "selector"), {"app": "other"}, "no headless Service"),
     "unnamed port": ((0, "spec", "ports"), [{"port": 7946}], "no named port 7946"),
-    "no names": ((2, "spec", "serviceName"), "other", "serviceName 'other' is no Service"),
+    "no names": ((2, "spec", "serviceName"), "other", "serviceName 'other' is not a Service"),
     "one by one": ((2, "spec", "podManagementPolicy"), "OrderedReady", "podManagementPolicy: Parallel"),
     "no UDP": ((*POD, "ports", 1, "protocol"), "TCP", "no containerPort 7946 for UDP"),
     "liveness": ((*POD, "livenessProbe", "httpGet", "path"), "/readyz", "use /livez"),

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from engram_discovery.cli.tables import members_table
-from engram_discovery.cli.watching import _worst_first
+from engram_discovery.cli.watch import _worst_first
 
 
 def node(node_id: str, state: str = "alive", **more: Any) -> dict[str, Any]:
