@@ -103,10 +103,10 @@ async def _serve(settings: Settings, host: PluginHost, join: tuple[str, ...]) ->
         return 0
     server = HttpServer(cluster_app(context, registry=registry, logger=logger), listener, logger=logger)
     server.start()
-    logger.info("node.ready", api=str(api))
+    logger.info("node.ready", api_addr=str(api))
     status = await _until_stopped(context, signals)
     await _close(context, server, signals)
-    logger.info("node.stopped", status=status)
+    logger.info("node.stopped", exit_status=status)
     return status
 
 

@@ -152,7 +152,7 @@ class _Startup:
             node_id=identity.node_id,
             cluster=identity.cluster,
             addr=format_address(membership.local.addr),
-            members=len(membership.members()),
+            total=len(membership.members()),
         )
         context = Distributed(
             node_id=identity.node_id,
