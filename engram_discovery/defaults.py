@@ -237,8 +237,26 @@ MAX_CONNECTIONS = 200
 
 #: Pending connections of the listening socket, seconds that an idle connection is kept (less than CONNECTION_TIMEOUT,
 #: so that it ends with a response), and seconds for clients to read responses at close.
-HTTP_BACKLOG = 128
-HTTP_KEEP_ALIVE = 5
+MAX_HTTP_BACKLOG = 128
+HTTP_KEEP_ALIVE_TIMEOUT = 5
 HTTP_CLOSE_TIMEOUT = 2
 
 # --- cli -----------------------------------------------------------------------------------------------------
+
+#: Seconds for a running node to respond to a command, and bytes that are read of its response: a body of 1,000 nodes
+#: takes 0.3 MB, and a wrong address must not fill the memory.
+NODE_REQUEST_TIMEOUT = 5.0
+MAX_NODE_BODY_SIZE = 8 * 1024 * 1024
+
+#: Seconds between two requests of ``--watch``: as often as the status page.
+NODE_POLL_INTERVAL = 1.0
+
+#: Seconds until ``run`` cancels a close again after a second signal; one cancellation skips one wait only.
+CANCEL_RETRY_INTERVAL = 0.25
+
+#: The demo: seconds between two requests to each node, for the nodes to form a cluster, for each step of the failure
+#: detection, and for a process to stop. They are generous: a busy laptop must not make the demo fail.
+DEMO_POLL_INTERVAL = 0.1
+DEMO_FORMING_TIMEOUT = 30.0
+DEMO_DETECTION_TIMEOUT = 60.0
+DEMO_STOP_TIMEOUT = 10.0

@@ -16,6 +16,7 @@ from rich.live import Live
 
 from engram_discovery.cli.demo_nodes import DemoNode, start_nodes
 from engram_discovery.cli.tables import STATE_STYLES, console, health_line, members_table, plain, table
+from engram_discovery.defaults import DEMO_DETECTION_TIMEOUT, DEMO_FORMING_TIMEOUT, DEMO_POLL_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-_POLL = 0.1
-_FORMING_TIMEOUT = 30.0
-_DETECTION_TIMEOUT = 60.0
-
+#: The bodies of ``/cluster/nodes`` and ``/cluster/health``.
 View = tuple[list[dict[str, Any]], dict[str, Any]]
 
 
@@ -49,28 +47,28 @@ def demo(nodes: int, *, leave: bool) -> None:
         processes = start_nodes(nodes, Path(folder))
         for process in processes:
             stack.callback(process.stop)
-        stage = stack.enter_context(Stage(processes))
-        seen = _play(stage, processes, started)
+        progress = stack.enter_context(Progress(processes))
+        seen = _run_steps(progress, processes, started)
         if seen and not leave:
-            stage.print("the survivors continue: press Ctrl-C to end")
+            progress.print("the other nodes continue: press Ctrl-C to end")
             with suppress(KeyboardInterrupt):
-                stage.wait(lambda _: False, math.inf)
+                progress.wait(lambda _: False, math.inf)
     sys.exit(0 if seen else 1)
 
 
-def _play(stage: Stage, processes: list[DemoNode], started: float) -> bool:
+def _run_steps(progress: Progress, processes: list[DemoNode], started: float) -> bool:
     count = len(processes)
-    stage.print(f"{count} processes started, each knows the same {count} seed addresses")
-    if not stage.wait(lambda views: _all_see_all_alive(views, count), _FORMING_TIMEOUT):
-        return stage.fail("the nodes did not find each other")
-    stage.print(f"in a browser: {processes[0].url}/cluster/")
-    stage.print(
+    progress.print(f"{count} processes started, each knows the same {count} seed addresses")
+    if not progress.wait(lambda views: _all_see_all_alive(views, count), DEMO_FORMING_TIMEOUT):
+        return progress.fail("the nodes did not find each other")
+    progress.print(f"in a browser: {processes[0].url}/cluster/")
+    progress.print(
         f"all {count} nodes see {count} alive, {time.monotonic() - started:.1f} s after the first process started"
     )
     victim, survivors = processes[-1], processes[:-1]
     victim.kill()
     killed = time.monotonic()
-    stage.print(f"{victim.node_id} killed with SIGKILL")
+    progress.print(f"{victim.node_id} killed with SIGKILL")
     steps: list[tuple[str, Callable[[dict[str, View]], bool]]] = [
         (f"{victim.node_id} is suspect", lambda views: _some_see(views, survivors, victim, "suspect")),
         (
@@ -79,14 +77,14 @@ def _play(stage: Stage, processes: list[DemoNode], started: float) -> bool:
         ),
         ("the health is no longer healthy", lambda views: _all_unhealthy(views, survivors)),
     ]
-    for what, happened in steps:
-        if not stage.wait(happened, _DETECTION_TIMEOUT):
-            return stage.fail(f"not seen: {what}")
-        stage.print(f"{what}, {time.monotonic() - killed:.1f} s after the kill")
+    for step, happened in steps:
+        if not progress.wait(happened, DEMO_DETECTION_TIMEOUT):
+            return progress.fail(f"not seen: {step}")
+        progress.print(f"{step}, {time.monotonic() - killed:.1f} s after the kill")
     return True
 
 
-class Stage:
+class Progress:
     """Shows the steps: a live table on a terminal, otherwise one line per step."""
 
     def __init__(self, processes: list[DemoNode]) -> None:
@@ -105,7 +103,7 @@ class Stage:
         if self._live:
             self._live.stop()
         else:
-            self._console.print(self._picture())
+            self._console.print(self._render())
 
     def print(self, text: str) -> None:
         """Print one step, with the time since the start."""
@@ -125,19 +123,19 @@ class Stage:
         """Poll every node until a condition holds; False after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            self._look()
+            self._poll()
             if happened(self._views):
                 return True
-            time.sleep(_POLL)
+            time.sleep(DEMO_POLL_INTERVAL)
         return False
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         views = {process.node_id: process.view() for process in self._processes if process.running}
         self._views = {node_id: view for node_id, view in views.items() if view is not None}
         if self._live:
-            self._live.update(self._picture(), refresh=True)
+            self._live.update(self._render(), refresh=True)
 
-    def _picture(self) -> RenderableType:
+    def _render(self) -> RenderableType:
         rows = [(plain(process.node_id), *self._row(process)) for process in self._processes]
         parts: list[RenderableType] = ["", table(("PROCESS", "PID", "API", "STATUS"), rows)]
         for node_id, (members, _) in list(self._views.items())[:1]:

@@ -9,14 +9,14 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engram_discovery._text import comma_list
 from engram_discovery.cli.node_client import NodeUnreachableError, fetch
+from engram_discovery.defaults import DEMO_STOP_TIMEOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["DemoNode", "start_nodes"]
-
-_STOP_TIMEOUT = 10.0
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class DemoNode:
 
     @property
     def running(self) -> bool:
-        """Whether the process lives."""
+        """Whether the process runs."""
         return self.process.poll() is None
 
     def kill(self) -> None:
@@ -55,12 +55,12 @@ class DemoNode:
         self.process.wait()
 
     def stop(self) -> None:
-        """Ask it to leave; end it if it does not within 10 s."""
+        """Send SIGTERM, then SIGKILL if it has not stopped within 10 s. Blocks until it has."""
         if not self.running:
             return
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(_STOP_TIMEOUT)
+            self.process.wait(DEMO_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -71,7 +71,7 @@ def start_nodes(count: int, folder: Path) -> list[DemoNode]:
     gossip = [f"127.0.0.1:{port}" for port in ports[:count]]
     api = [f"127.0.0.1:{port}" for port in ports[count:]]
     settings = folder / "engram.toml"
-    seeds = ", ".join(f'"{address}"' for address in gossip)
+    seeds = comma_list(f'"{address}"' for address in gossip)
     settings.write_text(
         f'[cluster]\nenabled = true\nname = "demo"\n\n[cluster.static]\nseed_nodes = [{seeds}]\n',
         encoding="utf-8",

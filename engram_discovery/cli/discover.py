@@ -6,12 +6,12 @@ import asyncio
 import json
 import sys
 from contextlib import asynccontextmanager, suppress
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from engram_discovery.cli.options import json_option, load, settings_options
+from engram_discovery._text import printable
+from engram_discovery.cli.options import json_option, load, make_providers, settings_options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -52,18 +52,18 @@ def discover(
         with suppress(KeyboardInterrupt):
             asyncio.run(_watch(settings, host, as_json=as_json))
         return
-    answer = asyncio.run(_ask(settings, host))
+    result = asyncio.run(_call_once(settings, host))
     if as_json:
-        click.echo(json.dumps(answer, indent=2))
+        click.echo(json.dumps(result, indent=2))
     else:
-        _print(answer)
-    sys.exit(1 if answer["outcome"] == "failed" else 0)
+        _print(result)
+    sys.exit(1 if result["outcome"] == "failed" else 0)
 
 
-async def _ask(settings: Settings, host: PluginHost) -> dict[str, Any]:
+async def _call_once(settings: Settings, host: PluginHost) -> dict[str, Any]:
     async with _discovery(settings, host) as discovery:
         snapshot = await discovery.discover()
-        return _answer(snapshot, discovery.status())
+        return _result(snapshot, discovery.status())
 
 
 async def _watch(settings: Settings, host: PluginHost, *, as_json: bool) -> None:
@@ -83,29 +83,18 @@ async def _watch(settings: Settings, host: PluginHost, *, as_json: bool) -> None
 
 @asynccontextmanager
 async def _discovery(settings: Settings, host: PluginHost) -> AsyncIterator[Discovery]:
-    from engram_discovery.node.provider_factory import ProviderFactory
-    from engram_discovery.runtime.clock import SystemClock
-    from engram_discovery.runtime.log import get_logger
-
-    providers = ProviderFactory(
-        settings=settings,
-        host=host,
-        identity=None,
-        clock=SystemClock(),
-        logger=get_logger("engram_discovery"),
-        random=Random(),  # noqa: S311  it spreads retries, nothing secret
-    )
+    providers = make_providers(settings, host)
     discovery = providers.discovery()
     try:
         yield discovery
     finally:
         await discovery.aclose()
-        complaints = await providers.end_leaked_tasks()
-    if complaints and host.strict:
-        raise complaints[0]
+        leaks = await providers.end_leaked_tasks()
+    if leaks and host.strict:
+        raise leaks[0]
 
 
-def _answer(snapshot: Snapshot, statuses: Sequence[SourceStatus]) -> dict[str, Any]:
+def _result(snapshot: Snapshot, statuses: Sequence[SourceStatus]) -> dict[str, Any]:
     outcome = "found" if snapshot.endpoints else "empty"
     if not snapshot.endpoints and any(status.outcome == "failed" for status in statuses):
         outcome = "failed"
@@ -129,13 +118,13 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _print(answer: dict[str, Any]) -> None:
+def _print(result: dict[str, Any]) -> None:
     from engram_discovery.cli.tables import print_table
 
     columns = ("target", "host", "port", "priority", "weight", "ttl", "source")
-    endpoints = answer["endpoints"]
+    endpoints = result["endpoints"]
     shown = [name for name in columns if any(endpoint[name] is not None for endpoint in endpoints)]
     if endpoints:
         print_table([name.upper() for name in shown], [[e[name] for name in shown] for e in endpoints])
-    for sentence in answer["sources"].values():
-        click.echo(sentence, err=True)
+    for sentence in result["sources"].values():
+        click.echo(printable(sentence), err=True)

@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from engram_discovery._text import printable
-from engram_discovery.cli.checkup import Severity, examine, make, probe
-from engram_discovery.cli.k8s_rules import Manifests, lint
+from engram_discovery.cli.doctor_checks import Severity, examine, make, probe
+from engram_discovery.cli.manifest_rules import Manifests, lint
 from engram_discovery.cli.options import json_option, settings_options
 from engram_discovery.network.address import DEFAULT_GOSSIP_PORT
 
@@ -68,14 +68,14 @@ def doctor(
 def k8s(files: tuple[Path, ...], port: int) -> None:
     """Check that pods of these manifests can find and reach each other. All files are checked together.
 
-    Exit status: 0 nothing found, 1 something found, 2 a file cannot be read.
+    Exit status: 0 no faults, 1 faults found, 2 a file cannot be read.
     """
-    findings = lint(Manifests([document for path in files for document in _read(path)]), port)
-    for finding in findings:
-        click.echo(str(finding))
-    if not findings:
-        click.echo("nothing found")
-    sys.exit(bool(findings))
+    faults = lint(Manifests([document for path in files for document in _read(path)]), port)
+    for fault in faults:
+        click.echo(printable(str(fault)))
+    if not faults:
+        click.echo("no faults found")
+    sys.exit(bool(faults))
 
 
 def _read(path: Path) -> list[Any]:

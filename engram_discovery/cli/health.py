@@ -10,7 +10,7 @@ import click
 
 from engram_discovery.cli.node_client import NodeUnreachableError, fetch
 from engram_discovery.cli.options import json_option, url_option
-from engram_discovery.cli.watching import watch, watch_option
+from engram_discovery.cli.watch import watch, watch_option
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,7 +28,7 @@ def health(url: str, *, as_json: bool, watching: bool) -> None:
     Exit status: 0 healthy or degraded, or watching ended; 1 critical or the node cannot be reached; 2 wrong usage.
     """
     if watching:
-        watch(url, "/cluster/health", _picture, as_json=as_json)
+        watch(url, "/cluster/health", _render, as_json=as_json)
         return
     try:
         report = fetch(url, "/cluster/health")
@@ -42,11 +42,11 @@ def health(url: str, *, as_json: bool, watching: bool) -> None:
     else:
         from engram_discovery.cli.tables import console
 
-        console().print(_picture(report))
+        console().print(_render(report))
     sys.exit(1 if report["status"] == "critical" else 0)
 
 
-def _picture(report: dict[str, Any]) -> RenderableType:
+def _render(report: dict[str, Any]) -> RenderableType:
     from rich.console import Group
 
     from engram_discovery.cli.tables import STATE_STYLES, health_line, plain, table

@@ -19,5 +19,5 @@ def keygen() -> None:
     \b
       [cluster.security]
       keys = ["…"]
-    """  # noqa: D301  click field_specs the character \b, not a backslash
+    """  # noqa: D301  click needs the character \b, not a backslash
     click.echo(base64.b64encode(secrets.token_bytes(32)).decode("ascii"))

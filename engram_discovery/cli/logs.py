@@ -22,9 +22,9 @@ _COLOURS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 
 
 def configure_logging(level: str) -> None:
-    """Send our events from ``level`` on, and warnings of the libraries, to standard error."""
+    """Send events of this package from ``level`` on, and warnings of libraries, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(PeopleFormatter() if sys.stderr.isatty() else JsonFormatter())
+    handler.setFormatter(ConsoleFormatter() if sys.stderr.isatty() else JsonFormatter())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
@@ -33,7 +33,9 @@ def configure_logging(level: str) -> None:
         logging.ERROR
     )  # it warns of every malformed request, unbounded
     logging.raiseExceptions = False  # a closed standard error must not stop the node
-    kinship.log_to_python(LEVELS["error"])  # its warnings repeat ours, without the setting to change
+    kinship.log_to_python(
+        LEVELS["error"]
+    )  # its warnings repeat events of this package, without the setting to change
 
 
 class JsonFormatter(logging.Formatter):
@@ -42,7 +44,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Write a record."""
         line = {
-            "timestamp": _moment(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "timestamp": _created(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "event": getattr(record, "event", record.name),
             **getattr(record, "facts", {"message": record.getMessage()}),
@@ -52,15 +54,15 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-class PeopleFormatter(logging.Formatter):
+class ConsoleFormatter(logging.Formatter):
     """One line an event: time of day, level, event, facts."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record."""
         level = click.style(f"{record.levelname.lower():<8}", fg=_COLOURS.get(record.levelname, "cyan"))
-        line = f"{_moment(record).astimezone():%H:%M:%S} {level} {record.getMessage()}"
+        line = f"{_created(record).astimezone():%H:%M:%S} {level} {record.getMessage()}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-def _moment(record: logging.LogRecord) -> datetime:
+def _created(record: logging.LogRecord) -> datetime:
     return datetime.fromtimestamp(record.created, UTC)

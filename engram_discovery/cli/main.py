@@ -33,7 +33,7 @@ COMMANDS = {
 
 
 class CommandGroup(click.Group):
-    """A group whose commands are imported on demand, in the order in which a newcomer meets them."""
+    """A group whose commands are imported on demand, in the order of a first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order of ``COMMANDS``."""
@@ -57,7 +57,7 @@ class CommandGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="engram-discovery")
 def cli() -> None:
-    """Let the processes of a service find each other, form a cluster, and know who is healthy.
+    """Discover the processes of a service, form a cluster of them, and show its health.
 
     Settings come from engram.toml, .secrets.toml, environment variables ENGRAM_… and --set, in rising precedence.
     """

@@ -9,7 +9,7 @@ import click
 
 from engram_discovery.cli.node_client import fetch
 from engram_discovery.cli.options import json_option, url_option
-from engram_discovery.cli.watching import watch, watch_option
+from engram_discovery.cli.watch import watch, watch_option
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,7 +27,7 @@ def members(url: str, *, as_json: bool, watching: bool) -> None:
     Exit status: 0 shown, 1 the node cannot be reached.
     """
     if watching:
-        watch(url, "/cluster/nodes", _picture, as_json=as_json)
+        watch(url, "/cluster/nodes", _render, as_json=as_json)
         return
     nodes = fetch(url, "/cluster/nodes")
     if as_json:
@@ -35,10 +35,10 @@ def members(url: str, *, as_json: bool, watching: bool) -> None:
         return
     from engram_discovery.cli.tables import console
 
-    console().print(_picture(nodes))
+    console().print(_render(nodes))
 
 
-def _picture(nodes: list[dict[str, Any]]) -> RenderableType:
+def _render(nodes: list[dict[str, Any]]) -> RenderableType:
     from engram_discovery.cli.tables import members_table
 
     return members_table(nodes)

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options and set-up that several commands share."""
 
 from __future__ import annotations
 
@@ -11,9 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engram_discovery.host import PluginHost
+    from engram_discovery.node.provider_factory import ProviderFactory
     from engram_discovery.settings import Settings
 
-__all__ = ["DEFAULT_URL", "STRICT_PLUGINS", "json_option", "load", "settings_options", "url_option"]
+__all__ = [
+    "DEFAULT_URL",
+    "STRICT_PLUGINS",
+    "json_option",
+    "load",
+    "make_providers",
+    "settings_options",
+    "url_option",
+]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -36,7 +45,7 @@ def settings_options(command: _Command) -> _Command:
         "--strict-plugins",
         is_flag=True,
         is_eager=True,  # it is known when --set is parsed
-        help="Take any broken plugin for an error; the same as --set plugins.strict=true.",
+        help="Treat any broken plugin as an error; same as --set plugins.strict=true.",
     )(command)
     command = click.option(
         "--set",
@@ -65,7 +74,7 @@ def json_option(command: _Command) -> _Command:
 def url_option(command: _Command) -> _Command:
     """Add ``--url``."""
     return click.option(
-        "--url", default=DEFAULT_URL, show_default=True, metavar="URL", help="API address of the node to ask."
+        "--url", default=DEFAULT_URL, show_default=True, metavar="URL", help="API address of the node."
     )(command)
 
 
@@ -81,3 +90,21 @@ def load(files: tuple[str, ...], overrides: tuple[str, ...]) -> tuple[Settings, 
     one_host = functools.cache(make_host)  # finding plugins reads the metadata of all installed distributions
     settings = load_settings(*files, cli_overrides=overrides, host=one_host)
     return settings, one_host(settings.cluster.plugins)
+
+
+def make_providers(settings: Settings, host: PluginHost) -> ProviderFactory:
+    """Return the factory of the selected providers, for a command that starts no node."""
+    from random import Random
+
+    from engram_discovery.node.provider_factory import ProviderFactory
+    from engram_discovery.runtime.clock import SystemClock
+    from engram_discovery.runtime.log import get_logger
+
+    return ProviderFactory(
+        settings=settings,
+        host=host,
+        identity=None,
+        clock=SystemClock(),
+        logger=get_logger("engram_discovery"),
+        random=Random(),  # noqa: S311  it spreads retries, nothing secret
+    )

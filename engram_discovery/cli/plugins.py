@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engram_discovery._text import printable
+from engram_discovery._text import comma_list, printable
 from engram_discovery.cli.options import json_option, settings_options
 from engram_discovery.errors import PluginError, ProviderNotFoundError
 from engram_discovery.host import PluginHost
@@ -22,7 +22,7 @@ __all__ = ["plugins_group"]
 
 
 @click.group("plugins", invoke_without_command=True, subcommand_metavar="[COMMAND] [ARGS]...")
-@click.option("--all", "load_all", is_flag=True, help="Import every enabled plugin, to see whether it works.")
+@click.option("--all", "load_all", is_flag=True, help="Import every enabled plugin and check it.")
 @settings_options
 @json_option
 @click.pass_context
@@ -46,7 +46,7 @@ def plugins_group(
         return
     records = host.load_all() if load_all or host.strict else host.records()
     if as_json:
-        click.echo(json.dumps([_plain(record) for record in records], indent=2))
+        click.echo(json.dumps([_record_body(record) for record in records], indent=2))
     else:
         _print_table(records)
     if host.strict and any(record.error for record in records):
@@ -58,7 +58,7 @@ def plugins_group(
 @json_option
 @click.pass_obj
 def show(host: PluginHost, name: str, *, as_json: bool) -> None:
-    """Show what the provider NAME is and every key of its table in the settings."""
+    """Show the provider NAME, and every key of its table in the settings."""
     try:
         info = host.provider(name)
     except ProviderNotFoundError as error:
@@ -66,10 +66,10 @@ def show(host: PluginHost, name: str, *, as_json: bool) -> None:
     except PluginError as error:
         raise click.ClickException(str(error)) from error
     record = next(record for record in host.records() if name in record.providers)
-    keys = _keys(info)
+    keys = _describe_keys(info)
     if as_json:
         about = {"summary": info.summary, "docs_url": info.docs_url, "settings": keys}
-        click.echo(json.dumps({**_plain(record), "provider": name, **about}, indent=2))
+        click.echo(json.dumps({**_record_body(record), "provider": name, **about}, indent=2))
     else:
         _print_provider(info, record, keys)
 
@@ -83,7 +83,7 @@ def _host(files: tuple[str, ...], overrides: tuple[str, ...]) -> PluginHost:
     return make_host(load_settings(*files, cli_overrides=overrides).cluster.plugins, SilentLogger())
 
 
-def _plain(record: PluginRecord) -> dict[str, Any]:
+def _record_body(record: PluginRecord) -> dict[str, Any]:
     return {
         "name": record.name,
         "distribution": record.distribution,
@@ -97,20 +97,20 @@ def _plain(record: PluginRecord) -> dict[str, Any]:
     }
 
 
-def _keys(info: ProviderInfo) -> list[dict[str, Any]]:
+def _describe_keys(info: ProviderInfo) -> list[dict[str, Any]]:
     """Describe the keys of the provider's table, as ``config explain`` does."""
     from engram_discovery.settings.field_info import field_specs
 
     try:
         schema: dict[str, Any] = info.settings_model.model_json_schema()  # type: ignore[attr-defined]
-        specs = field_specs(info.settings_model)
+        wanted = field_specs(info.settings_model)
     except Exception as error:
         raise click.ClickException(f'the settings of "{info.name}" cannot be described: {error}') from error
     return [
         {
             "key": f"cluster.{info.name}.{key}",
             "environment": f"ENGRAM_CLUSTER__{info.name}__{key}".upper(),
-            "takes": specs[key].expected or str(field.get("type", "any")),
+            "type": wanted[key].expected or str(field.get("type", "any")),
             "default": None if field.get("writeOnly") else field.get("default"),
             "required": key in schema.get("required", ()),
             "description": field.get("description", ""),
@@ -136,7 +136,7 @@ def _print_table(records: Sequence[PluginRecord]) -> None:
         columns, rows = columns[:4], [row[:4] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     for row in (columns, *rows):
-        # no table of rich's: it would cut a name off on a narrow terminal
+        # not a table of rich, which cuts names on a narrow terminal
         click.echo(printable("  ".join(map(str.ljust, row, widths)).rstrip()))
     for record in records:
         for text in filter(None, (record.error, *record.warnings)):
@@ -148,14 +148,14 @@ def _print_provider(info: ProviderInfo, record: PluginRecord, keys: Sequence[dic
 
     origin = f"{record.distribution} {record.version}" if record.distribution else "this program"
     click.echo(printable(f"{info.name}: {info.summary}"))
-    click.echo(printable(f"from {origin}; can {', '.join(sorted(info.capabilities))}"))
+    click.echo(printable(f"from {origin}; can {comma_list(sorted(info.capabilities))}"))
     if info.docs_url:
         click.echo(printable(f"see {info.docs_url}"))
     click.echo(f"[cluster.{info.name}]")
     rows = [
         (
             key["key"].rpartition(".")[2],
-            key["takes"],
+            key["type"],
             "required" if key["required"] else json.dumps(key["default"]),
             key["description"],
         )

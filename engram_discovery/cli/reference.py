@@ -21,12 +21,12 @@ _INTRODUCTION = """\
 
 This page is written by `python -m engram_discovery.cli.reference`. Do not edit it.
 
-Tables are for people, `--json` is for programs, logs go to standard error: lines on a terminal, JSON otherwise. Exit
+Commands print tables, or JSON with `--json`. Logs go to standard error: lines on a terminal, JSON otherwise. Exit
 status 2 also means wrong usage.
 
-Commands that read settings take `--strict-plugins`, too: any plugin that is installed and enabled but broken, selected
-or not, is then an error, which is named and ends the command with 2. It is the same as `plugins.strict = true` in the
-settings; good in CI and at a deployment, where a plugin should fail at once or not at all.
+Commands that read settings also take `--strict-plugins`: any installed and enabled plugin that is broken, selected or
+not, is then an error and the exit status is 2. It is the same as `plugins.strict = true` in the settings. Use it in CI
+and at deployments, where a broken plugin should fail early.
 """
 _VERBATIM = "\b\n"
 _COMMON = {"help", "version"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from engram_discovery.cli.options import load, settings_options
+from engram_discovery.defaults import CANCEL_RETRY_INTERVAL
 from engram_discovery.network.address import DEFAULT_GOSSIP_PORT, parse_address
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _T = TypeVar("_T")
-_HURRY = 0.25
 
 
 def _addresses(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ def run(files: tuple[str, ...], overrides: tuple[str, ...], join: tuple[str, ...
     \b
     Example:
       engram-discovery run --config engram.toml --set cluster.node_id=n1
-    """  # noqa: D301  click field_specs the character \b, not a backslash
+    """  # noqa: D301  click needs the character \b, not a backslash
     from engram_discovery.cli.logs import configure_logging
 
     gc.disable()  # hardly any of the imported objects is garbage; collecting it would take a tenth of the start
@@ -77,10 +77,9 @@ def run(files: tuple[str, ...], overrides: tuple[str, ...], join: tuple[str, ...
 
 
 async def _serve(settings: Settings, host: PluginHost, join: tuple[str, ...]) -> int:
-    from prometheus_client import CollectorRegistry
-
     from engram_discovery.http.routes import cluster_app
     from engram_discovery.http.server import HttpServer, bind_socket
+    from engram_discovery.metrics import CollectorRegistry
     from engram_discovery.node.startup import initialize_cluster
     from engram_discovery.runtime.log import get_logger
 
@@ -104,10 +103,10 @@ async def _serve(settings: Settings, host: PluginHost, join: tuple[str, ...]) ->
         return 0
     server = HttpServer(cluster_app(context, registry=registry, logger=logger), listener, logger=logger)
     server.start()
-    logger.info("node.ready", api=str(api))
+    logger.info("node.ready", api_addr=str(api))
     status = await _until_stopped(context, signals)
     await _close(context, server, signals)
-    logger.info("node.stopped", status=status)
+    logger.info("node.stopped", exit_status=status)
     return status
 
 
@@ -135,13 +134,13 @@ async def _close(context: ClusterContext, server: HttpServer, signals: _Signals)
             await server.aclose()
 
     closing = asyncio.ensure_future(close())
-    hurry = asyncio.ensure_future(signals.hurry.wait())
-    both: set[asyncio.Future[Any]] = {closing, hurry}
+    skip_waits = asyncio.ensure_future(signals.skip_waits.wait())
+    both: set[asyncio.Future[Any]] = {closing, skip_waits}
     await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-    hurry.cancel()
+    skip_waits.cancel()
     while not closing.done():
         closing.cancel()
-        await asyncio.wait({closing}, timeout=_HURRY)
+        await asyncio.wait({closing}, timeout=CANCEL_RETRY_INTERVAL)
     if not closing.cancelled():
         closing.result()
 
@@ -151,7 +150,7 @@ class _Signals:
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
-        self.hurry = asyncio.Event()
+        self.skip_waits = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._received)
@@ -169,4 +168,4 @@ class _Signals:
         return None if task.cancelled() else task.result()
 
     def _received(self) -> None:
-        (self.hurry if self.stop.is_set() else self.stop).set()
+        (self.skip_waits if self.stop.is_set() else self.stop).set()

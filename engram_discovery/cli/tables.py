@@ -1,4 +1,4 @@
-"""Tables for people. Text from the network is shown as plain text, never as markup or control characters."""
+"""Tables on standard output. Text from the network is shown as plain text, never as markup or control characters."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from engram_discovery._text import comma_list, printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["STATE_STYLES", "console", "health_line", "members_table", "plain", "print_table", "table"]
 
-_WIDE = 240
+_PIPE_WIDTH = 240
 
 #: Colours of states and statuses.
 STATE_STYLES = {
@@ -29,14 +31,12 @@ STATE_STYLES = {
 
 
 def plain(value: object, style: str = "") -> Text:
-    """Make a cell of text as it is, with control characters escaped."""
-    text = "-" if value is None else str(value)
-    shown = text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
-    return Text(shown, style=style)
+    """Return a table cell: the text as it is, with control characters escaped."""
+    return Text("-" if value is None else printable(value), style=style)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
-    """Make a table; cells that are ``Text`` keep their style."""
+    """Return a table; cells that are ``Text`` keep their style."""
     made = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
@@ -44,9 +44,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str |
 
 
 def console() -> Console:
-    """Make a console for standard output, wide enough for whole rows where that is no terminal."""
+    """Return a console for standard output, wide enough for whole rows where that is not a terminal."""
     made = Console()
-    return made if made.is_terminal else Console(width=_WIDE)
+    return made if made.is_terminal else Console(width=_PIPE_WIDTH)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
@@ -55,7 +55,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
 
 
 def members_table(members: Sequence[Mapping[str, object]]) -> Table:
-    """Show the body of ``/cluster/nodes``."""
+    """Return the body of ``/cluster/nodes`` as a table."""
     columns: dict[str, Callable[[Mapping[str, object]], object]] = {
         "NODE": lambda m: m["id"],
         "STATE": lambda m: plain(m["state"], STATE_STYLES.get(str(m["state"]), "")),
@@ -107,6 +107,6 @@ def _started(generation: object) -> str:
 
 def _spaces(member: Mapping[str, object]) -> str:
     spaces = member.get("spaces")
-    shown = ", ".join(map(str, spaces)) if isinstance(spaces, list) else ""
+    shown = comma_list(spaces) if isinstance(spaces, list) else ""
     omitted = member.get("spaces_omitted")
     return f"{shown} and {omitted} more" if omitted else shown or "-"

@@ -155,7 +155,7 @@ class Catalogue:
             raise
         entry.state = PluginState.LOADED
         for warning in entry.warnings:
-            self._log.warning("plugin.deprecated", plugin=entry.name, warning=warning)
+            self._log.warning("plugin.deprecated", plugin=entry.name, error=warning)
 
     def _declared(self, entry: PluginEntry) -> tuple[ProviderInfo, ...]:
         declared = self._calls.declared_providers(entry)

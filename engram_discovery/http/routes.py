@@ -30,9 +30,9 @@ from engram_discovery.runtime.log import get_logger
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from prometheus_client import CollectorRegistry
     from starlette.requests import Request
 
+    from engram_discovery.metrics import CollectorRegistry
     from engram_discovery.node.node import ClusterContext
     from engram_discovery.runtime.clock import Clock
     from engram_discovery.runtime.log import Logger
@@ -125,10 +125,10 @@ def _page(page: StatusPage) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _metrics(registry: CollectorRegistry) -> Callable[[Request], Awaitable[Response]]:
-    from prometheus_client.exposition import choose_encoder
+    from engram_discovery.metrics import expose  # imports prometheus_client, only where a registry is given
 
     async def endpoint(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), media_type=content_type, headers=_HEADERS)
+        body, content_type = expose(registry, request.headers.get("accept", ""))
+        return Response(body, media_type=content_type, headers=_HEADERS)
 
     return endpoint

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from engram_discovery._text import error_text
-from engram_discovery.defaults import HTTP_BACKLOG, HTTP_CLOSE_TIMEOUT, HTTP_KEEP_ALIVE
+from engram_discovery.defaults import HTTP_CLOSE_TIMEOUT, HTTP_KEEP_ALIVE_TIMEOUT, MAX_HTTP_BACKLOG
 from engram_discovery.errors import BindError
 from engram_discovery.http.middleware import BoundedConnection, ConnectionLimits
 from engram_discovery.network.address import Address, format_address
@@ -41,7 +41,7 @@ def bind_socket(address: Address, setting: str) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(tuple(address))
-        listener.listen(HTTP_BACKLOG)
+        listener.listen(MAX_HTTP_BACKLOG)
         listener.setblocking(False)  # noqa: FBT003  the socket module's own signature
     except OSError as error:
         listener.close()
@@ -79,8 +79,8 @@ class HttpServer:
                 ws="none",
                 loop="none",
                 server_header=False,
-                backlog=HTTP_BACKLOG,
-                timeout_keep_alive=HTTP_KEEP_ALIVE,
+                backlog=MAX_HTTP_BACKLOG,
+                timeout_keep_alive=HTTP_KEEP_ALIVE_TIMEOUT,
                 timeout_graceful_shutdown=2 * HTTP_CLOSE_TIMEOUT,
             )
         )

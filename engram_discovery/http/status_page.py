@@ -1,7 +1,7 @@
 """The status page: one HTML document that loads nothing and runs no script but its own (ADR 82).
 
-Names come from the network and may hold anything. The script inserts them as text only; the content security policy is
-a second guard: the hash of the script is the only one allowed, and Trusted Types refuse markup.
+Names come from the network and may hold anything. The scripts insert them as text only; the content security policy is
+a second guard: only scripts with the hashes of these files run, and Trusted Types refuse markup.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["StatusPage", "load_page"]
 
+#: In the order in which the browser runs them; each uses those before it.
+_SCRIPTS = ("text.js", "members.js", "sections.js", "live.js")
+
 
 @dataclass(frozen=True, slots=True)
 class StatusPage:
@@ -27,13 +30,14 @@ class StatusPage:
 
 
 def load_page() -> StatusPage:
-    """Compose the page from its three files. Reads them from disk: call once."""
-    parts = files("engram_discovery.http") / "page"
-    markup, style, script = (
-        (parts / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")
+    """Compose the page from the files in ``page/``. Reads them from disk: call once."""
+    folder = files("engram_discovery.http") / "page"
+    markup, style, *scripts = (
+        (folder / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", *_SCRIPTS)
     )
+    hashes = " ".join(f"'{_hash(script)}'" for script in scripts)
     policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; connect-src 'self';"
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src {hashes}; connect-src 'self';"
         " img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
         " require-trusted-types-for 'script'; trusted-types 'none'"
     )
@@ -42,7 +46,8 @@ def load_page() -> StatusPage:
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "no-referrer",
     }
-    return StatusPage(markup.replace("{{style}}", style).replace("{{script}}", script), headers)
+    tags = "\n".join(f"<script>{script}</script>" for script in scripts)
+    return StatusPage(markup.replace("{{style}}", style).replace("{{scripts}}", tags), headers)
 
 
 def _hash(text: str) -> str:

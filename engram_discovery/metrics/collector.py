@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from engram_discovery._version import __version__
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from engram_discovery.sources import Discovery, SourceStatus
     from engram_discovery.types import NodeIdentity
 
-__all__ = ["MeasuredNode", "NodeCollector", "register"]
+__all__ = ["MeasuredNode", "NodeCollector", "expose", "register"]
 
 #: The engine's statistic that is not a counter.
 _LOCAL_HEALTH = "local_health"
@@ -72,9 +73,9 @@ class NodeCollector(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """Yield every metric without values, so that the registry refuses a second node."""
-        for families in metric.GROUPS.values():
-            for family in families:
-                yield family.series({})
+        for definitions in metric.GROUPS.values():
+            for definition in definitions:
+                yield definition.series({})
 
 
 def register(registry: CollectorRegistry, node: MeasuredNode) -> NodeCollector:
@@ -86,6 +87,20 @@ def register(registry: CollectorRegistry, node: MeasuredNode) -> NodeCollector:
     collector = NodeCollector(node)
     registry.register(collector)
     return collector
+
+
+def expose(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """Collect all metrics of a registry once, as text. Never blocks.
+
+    Args:
+        registry: The registry to expose.
+        accept: The ``Accept`` header of the scrape: decides between Prometheus text and OpenMetrics.
+
+    Returns:
+        The text and its content type.
+    """
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
 
 
 def _cluster(node: MeasuredNode) -> Iterator[Metric]:
@@ -122,7 +137,7 @@ def _health(health: ClusterHealth) -> Iterator[Metric]:
 
 
 def _discovery(node: MeasuredNode) -> Iterator[Metric]:
-    """Yield the metrics of all sources; a source that is gone has no series any more."""
+    """Yield the metrics of all sources; a removed source has no series."""
     sources = node.discovery.status()
     now = node.clock.time()
     outcomes = (Outcome.FOUND, Outcome.EMPTY, Outcome.FAILED)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from engram_discovery.sources.status import Durations
 
-__all__ = ["GROUPS", "Family", "Labels", "MetricType"]
+__all__ = ["GROUPS", "Labels", "MetricDefinition", "MetricType"]
 
-#: Label values of a series, in the order of the family's label names.
+#: Label values of a series, in the order of the label names.
 Labels = tuple[str, ...]
 
 
@@ -31,7 +31,7 @@ class MetricType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class MetricDefinition:
     """A metric and its labels.
 
     Attributes:
@@ -47,7 +47,7 @@ class Family:
     labels: tuple[str, ...] = ()
 
     def single(self, value: float) -> Metric:
-        """Build the metric of a family without labels."""
+        """Build the metric without labels."""
         return self.series({(): value})
 
     def series(self, values: Mapping[Labels, float]) -> Metric:
@@ -59,7 +59,7 @@ class Family:
         return metric
 
     def durations(self, values: Mapping[Labels, Durations]) -> Metric:
-        """Build the metric of a histogram."""
+        """Build the metric of a histogram, with its buckets."""
         metric = HistogramMetricFamily(self.name, self.help, labels=self.labels)
         for labels, durations in values.items():
             buckets = [(_bound(bound), count) for bound, count in durations.cumulative()]
@@ -71,25 +71,25 @@ def _bound(seconds: float) -> str:
     return "+Inf" if seconds == float("inf") else str(seconds)
 
 
-def _gauge(name: str, text: str, *labels: str) -> Family:
+def _gauge(name: str, text: str, *labels: str) -> MetricDefinition:
     """Declare a gauge."""
-    return Family(name, MetricType.GAUGE, text, labels)
+    return MetricDefinition(name, MetricType.GAUGE, text, labels)
 
 
-def _counter(name: str, text: str, *labels: str) -> Family:
+def _counter(name: str, text: str, *labels: str) -> MetricDefinition:
     """Declare a counter; its name ends in ``_total``."""
-    return Family(name, MetricType.COUNTER, text, labels)
+    return MetricDefinition(name, MetricType.COUNTER, text, labels)
 
 
-def _histogram(name: str, text: str, *labels: str) -> Family:
+def _histogram(name: str, text: str, *labels: str) -> MetricDefinition:
     """Declare a histogram."""
-    return Family(name, MetricType.HISTOGRAM, text, labels)
+    return MetricDefinition(name, MetricType.HISTOGRAM, text, labels)
 
 
 # --- cluster -------------------------------------------------------------------------------------------------
 
 WARNINGS = _gauge(
-    "engram_settings_warnings", "Settings that work but are risky; each was logged at the start."
+    "engram_settings_warnings", "Settings that are valid but risky; each is logged at start-up."
 )
 ENCRYPTED = _gauge("engram_gossip_encrypted", "1 if a key encrypts and authenticates gossip, else 0.")
 INFO = _gauge("engram_info", "Always 1; cluster name and version of this node.", "cluster", "version")
@@ -104,24 +104,25 @@ STATUS = _gauge(
     "1 for the current status of the cluster, else 0: healthy, degraded, critical.",
     "status",
 )
-RATIO = _gauge("engram_cluster_alive_ratio", "Share of alive members, 0 to 1, that decides the status.")
+RATIO = _gauge("engram_cluster_alive_ratio", "Ratio of alive members, 0 to 1, that decides the status.")
 PHASE = _gauge(
     "engram_cluster_phase",
     "1 for the current phase of joining, else 0: formed, forming, split, alone, resolving.",
     "phase",
 )
 TRANSITIONS = _counter(
-    "engram_health_transitions_total", "Changes to each status, as logged: flapping is damped.", "status"
+    "engram_health_transitions_total", "Transitions to each status, as logged: flapping is damped.", "status"
 )
 CHECKS = _gauge(
     "engram_health_check",
-    "1 for the last result of a provider's check, else 0: passing, warning, critical.",
+    "1 for the last status of a health check, else 0: passing, warning, critical.",
     "check",
     "status",
 )
 READY = _gauge("engram_ready", "1 if this node may receive traffic, else 0.")
 LOOP_LAG = _counter(
-    "engram_event_loop_lag_seconds_total", "Sum of the delays of health checks: the event-loop lag."
+    "engram_event_loop_lag_seconds_total",
+    "Event-loop lag: sum of the seconds by which the health loop woke up late.",
 )
 
 # --- discovery -----------------------------------------------------------------------------------------------
@@ -134,13 +135,15 @@ ROUNDS = _counter(
 )
 ROUND_FAILURES = _counter(
     "engram_discovery_errors_total",
-    "Failed rounds by kind of failure, from the first on.",
+    "Failed rounds by kind of failure; no series before the first.",
     "provider",
     "kind",
 )
 ROUND_DURATION = _histogram("engram_discovery_duration_seconds", "Duration of discovery rounds.", "provider")
 ENDPOINTS = _gauge(
-    "engram_discovery_endpoints", "Known endpoints; the last good ones while the source fails.", "provider"
+    "engram_discovery_endpoints",
+    "Known endpoints; the last-known-good ones while the provider fails.",
+    "provider",
 )
 ENDPOINT_CHANGES = _counter("engram_discovery_changes_total", "Changes of the known endpoints.", "provider")
 LAST_SUCCESS = _gauge(
@@ -150,7 +153,7 @@ LAST_SUCCESS = _gauge(
 )
 STALE = _gauge(
     "engram_discovery_stale_seconds",
-    "Seconds since the first failure after the last answer; 0 while the source works or is idle.",
+    "Seconds since the first failure after the last answer; 0 while the provider works or is idle.",
     "provider",
 )
 WATCHING = _gauge("engram_discovery_watching", "1 while a watch is open, else 0.", "provider")
@@ -182,12 +185,12 @@ RECORD_STATE = _gauge(
     "state",
 )
 RECORD_STATE_AGE = _gauge(
-    "engram_registration_state_age_seconds", "Seconds since the last change of that state.", "provider"
+    "engram_registration_state_age_seconds", "Seconds since the record entered its current state.", "provider"
 )
 RENEWALS = _counter("engram_registration_renewals_total", "Renewals of the lease.", "provider")
 RECORD_REPAIRS = _counter(
     "engram_registration_repairs_total",
-    "Repeated registrations of a lost record, by kind of loss.",
+    "Re-registrations of a lost record, by kind of loss.",
     "provider",
     "kind",
 )
@@ -224,8 +227,8 @@ LOCAL_HEALTH = _gauge(
     "engram_gossip_local_health", "Lifeguard local health score, 0 is best (Lifeguard, section 4)."
 )
 
-#: All families by their titles on the reference page.
-GROUPS: Mapping[str, tuple[Family, ...]] = MappingProxyType(
+#: All definitions by their titles on the reference page.
+GROUPS: Mapping[str, tuple[MetricDefinition, ...]] = MappingProxyType(
     {
         "Cluster": (
             WARNINGS,

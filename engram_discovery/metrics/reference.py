@@ -16,10 +16,10 @@ _INTRODUCTION = """\
 
 This page is written by `python -m engram_discovery.metrics.reference`. Do not edit it.
 
-`engram-discovery run` shows them at `/metrics`. A program that embeds a node gives a registry of its own:
-`initialize_cluster(settings, registry=registry)`; without one there are no metrics, and prometheus_client is not
-imported. Every value is read at the scrape. No address and no node id is a label: a cluster of a thousand nodes has as
-many series on each node as a cluster of three.
+`engram-discovery run` exposes all metrics at `/metrics`. A program that embeds a node passes a registry of its own:
+`initialize_cluster(settings, registry=registry)`; without a registry there are no metrics, and prometheus_client is not
+imported. Every value is read at the scrape. No address and no node id is a label: a node of a cluster of a thousand has
+as many series as a node of a cluster of three.
 
 [How to scrape and alert](../how-to/alerts.md)
 """
@@ -28,11 +28,11 @@ many series on each node as a cluster of three.
 def reference_page() -> str:
     """Return the reference of all metrics in Markdown."""
     lines = [_INTRODUCTION]
-    for title, families in GROUPS.items():
+    for title, definitions in GROUPS.items():
         lines += [f"## {title}", "", "| metric | type | labels | meaning |", "| --- | --- | --- | --- |"]
-        for family in families:
-            labels = ", ".join(f"`{label}`" for label in family.labels)
-            lines.append(f"| `{family.name}` | {family.type} | {labels} | {family.help} |")
+        for definition in definitions:
+            labels = ", ".join(f"`{label}`" for label in definition.labels)
+            lines.append(f"| `{definition.name}` | {definition.type} | {labels} | {definition.help} |")
         lines.append("")
     return "\n".join(lines)
 

@@ -47,9 +47,8 @@ from engram_discovery.types import NodeRecord
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from prometheus_client import CollectorRegistry
-
     from engram_discovery.host import PluginHost
+    from engram_discovery.metrics import CollectorRegistry
     from engram_discovery.node.advertise import InterfaceAddress
     from engram_discovery.protocols import Membership
     from engram_discovery.runtime.clock import Clock
@@ -153,7 +152,7 @@ class _Startup:
             node_id=identity.node_id,
             cluster=identity.cluster,
             addr=format_address(membership.local.addr),
-            members=len(membership.members()),
+            total=len(membership.members()),
         )
         context = Distributed(
             node_id=identity.node_id,

@@ -135,7 +135,7 @@ class PluginCall:
                 abandoned.discard(task)
                 return
         self._logger.error(
-            "plugin.ignores_cancellation", provider=self.name, duration_seconds=2 * CANCEL_TIMEOUT
+            "plugin.cancellation_ignored", provider=self.name, duration_seconds=2 * CANCEL_TIMEOUT
         )
 
 

@@ -240,9 +240,7 @@ class Source:
             await self.refresh()
             if watched and self._watching and before != frozenset(self.snapshot()):
                 self._repairs += 1
-                self._logger.warning(
-                    "discovery.watch_missed_changes", provider=self.name, repairs=self._repairs
-                )
+                self._logger.warning("discovery.changes_missed", provider=self.name, repairs=self._repairs)
 
     def _until_full_read(self) -> float:
         """Return the wait to the next full read; short after one that failed while the watch works."""

@@ -1,7 +1,7 @@
-# ruff: noqa: INP001  a script beside what it writes, no package
+# ruff: noqa: INP001  a script beside its output, not in a package
 """Write the Grafana dashboard: ``python ops/grafana/dashboard.py`` writes engram.json beside this file.
 
-Import engram.json in Grafana and choose the Prometheus that scrapes the nodes as ops/prometheus/prometheus.yml says.
+Import engram.json in Grafana and choose the Prometheus that scrapes the nodes (ops/prometheus/prometheus.yml).
 Needs grafana-foundation-sdk.
 """
 
@@ -22,7 +22,7 @@ FILE = Path(__file__).with_name("engram.json")
 _SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 _STATES = {"alive": "green", "suspect": "yellow", "dead": "red", "left": "text"}
 _STATUSES = {"0": ("healthy", "green"), "1": ("degraded", "yellow"), "2": ("critical", "red")}
-#: The status as a number, the worst the highest; ``$S`` stands for what selects the cluster.
+#: The status as a number, worst is highest; ``$S`` stands for the selector of the cluster.
 _STATUS = (
     '2 * engram_cluster_health{status="critical",$S}'
     ' + ignoring (status) engram_cluster_health{status="degraded",$S}'
@@ -34,11 +34,11 @@ class Graph:
     """A panel with one query.
 
     Attributes:
-        title: What it shows.
-        expression: The query; ``$S`` stands for what selects the cluster.
-        legend: How its series are called.
+        title: The title.
+        expression: The query; ``$S`` stands for the selector of the cluster.
+        legend: Grafana's template of the names of its series.
         unit: Grafana's name of the unit.
-        stacked: Whether series lie upon each other, in the colours of the members' states.
+        stacked: Whether series are stacked, in the colours of the member states.
     """
 
     title: str
@@ -48,7 +48,7 @@ class Graph:
     stacked: bool = False
 
     def build(self) -> timeseries.Panel:
-        """Make the panel."""
+        """Return the panel."""
         panel = (
             timeseries.Panel().title(self.title).datasource(_SOURCE).unit(self.unit).min(0).height(8).span(8)
         )
@@ -65,60 +65,61 @@ _RATE = "[$__rate_interval]"
 _ROWS = {
     "Members": [
         Graph(
-            "Members by state, by the worst view",
+            "Members by state (worst node)",
             'min by (state) (engram_cluster_nodes{state="alive",$S})'
             ' or max by (state) (engram_cluster_nodes{state!="alive",$S})',
             "{{state}}",
             stacked=True,
         ),
+        Graph("Alive members by node", 'engram_cluster_nodes{state="alive",$S}', "{{engram_node}}"),
         Graph(
-            "Members alive, as each node sees it", 'engram_cluster_nodes{state="alive",$S}', "{{engram_node}}"
-        ),
-        Graph(
-            "Changes of status",
+            "Status transitions",
             f"sum by (status) (increase(engram_health_transitions_total{{$S}}{_RATE}))",
             "{{status}}",
         ),
     ],
     "Discovery": [
-        Graph("Endpoints held", "max by (provider) (engram_discovery_endpoints{$S})", "{{provider}}"),
+        Graph("Endpoints by provider", "max by (provider) (engram_discovery_endpoints{$S})", "{{provider}}"),
         Graph(
-            "Failing for", "max by (provider) (engram_discovery_stale_seconds{$S})", "{{provider}}", unit="s"
+            "Discovery staleness",
+            "max by (provider) (engram_discovery_stale_seconds{$S})",
+            "{{provider}}",
+            unit="s",
         ),
         Graph(
-            "Rounds",
+            "Discovery attempts by outcome",
             f"sum by (provider, outcome) (rate(engram_discovery_attempts_total{{$S}}{_RATE}))",
             "{{provider}} {{outcome}}",
             unit="ops",
         ),
         Graph(
-            "Nine of ten rounds take less than",
+            "Discovery duration (p90)",
             "histogram_quantile(0.9, sum by (provider, le)"
             f" (rate(engram_discovery_duration_seconds_bucket{{$S}}{_RATE})))",
             "{{provider}}",
             unit="s",
         ),
-        Graph("Circuit breaker open", "sum by (provider) (engram_plugin_circuit_open{$S})", "{{provider}}"),
+        Graph("Open circuit breakers", "sum by (provider) (engram_plugin_circuit_open{$S})", "{{provider}}"),
         Graph(
-            "Joins by outcome",
+            "Join attempts by outcome",
             f"sum by (outcome) (increase(engram_join_attempts_total{{$S}}{_RATE}))",
             "{{outcome}}",
         ),
     ],
     "Registration": [
         Graph(
-            "Records by state",
+            "Registrations by state",
             "sum by (provider, state) (engram_registration_state{$S})",
             "{{provider}} {{state}}",
         ),
         Graph(
-            "Lease left, the shortest",
+            "Lease remaining (shortest)",
             "min by (provider) (engram_registration_lease_seconds{$S})",
             "{{provider}}",
             unit="s",
         ),
         Graph(
-            "Renewals",
+            "Lease renewals",
             f"sum by (provider) (rate(engram_registration_renewals_total{{$S}}{_RATE}))",
             "{{provider}}",
             unit="ops",
@@ -126,14 +127,14 @@ _ROWS = {
     ],
     "Nodes": [
         Graph(
-            "Probes failed",
+            "Failed probes",
             f'rate(engram_gossip_events_total{{event="probes_failed",$S}}{_RATE})',
             "{{engram_node}}",
             unit="ops",
         ),
         Graph("Lifeguard local health score", "engram_gossip_local_health{$S}", "{{engram_node}}"),
         Graph(
-            "Event loop late, a second",
+            "Event-loop lag",
             f"rate(engram_event_loop_lag_seconds_total{{$S}}{_RATE})",
             "{{engram_node}}",
             unit="percentunit",
@@ -181,17 +182,17 @@ def _cluster_variable() -> dashboard.QueryVariable:
 
 
 def _status_now() -> single.Panel:
-    panel = single.Panel().title("Status, by the worst view").height(6).span(6)
+    panel = single.Panel().title("Cluster status (worst node)").height(6).span(6)
     return _with_statuses(panel).with_target(_query(f"max({_STATUS})", "status"))
 
 
 def _status_over_time() -> statetimeline.Panel:
-    panel = statetimeline.Panel().title("Status, as each node sees it").height(6).span(18)
+    panel = statetimeline.Panel().title("Cluster status by node").height(6).span(18)
     return _with_statuses(panel).with_target(_query(_STATUS, "{{engram_node}}"))
 
 
 def _with_statuses(panel: Any) -> Any:
-    """Show numbers by the name and colour of their status."""
+    """Map the numbers to names and colours of the status."""
     names = {
         number: models.ValueMappingResult(text=text, color=colour)
         for number, (text, colour) in _STATUSES.items()

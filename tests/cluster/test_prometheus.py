@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes real nodes, and each of our alerts fires for its fault and resolves after it."""
+"""A real Prometheus scrapes real nodes, and each alert fires for its fault and resolves after it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALIVE = {"n0": "alive", "n1": "alive", "n2": "alive"}
 
 @dataclass
 class Rig:
-    """Three nodes that share one registry, and a Prometheus that was told of two of them."""
+    """Three nodes that share one registry, and a Prometheus that is configured with two of them."""
 
     nodes: list[Node]
     registry: Path
@@ -34,7 +34,7 @@ class Rig:
         wait_until(lambda: alert in self.prometheus.firing(), 60, f"{alert} fires")
 
     def sees(self, expression: str, values: list[float]) -> None:
-        """Wait until Prometheus has scraped what the nodes say: that is within a health interval."""
+        """Wait until Prometheus has scraped these values: that is within a health interval."""
         wait_until(
             lambda: sorted(self.prometheus.values(expression)) == values, 10, f"{expression} is {values}"
         )
@@ -51,14 +51,14 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 @pytest.fixture
 def quiet(rig: Rig) -> Iterator[Rig]:
-    """The same nodes for each test, at peace before it and after it."""
+    """The same nodes for each test, without alerts before and after it."""
     rig.becomes_quiet()
     yield rig
     rig.becomes_quiet()
 
 
-def test_the_rules_are_valid_and_wait_as_long_as_they_say() -> None:
-    """``promtool`` runs every alert through its minutes."""
+def test_the_rules_are_valid_and_have_their_durations() -> None:
+    """``promtool`` tests every alert with its minutes."""
     ended = subprocess.run(
         [program("promtool"), "test", "rules", "alerts_test.yml"], cwd=OPS, capture_output=True, text=True
     )
@@ -67,7 +67,7 @@ def test_the_rules_are_valid_and_wait_as_long_as_they_say() -> None:
 
 
 def test_all_nodes_are_found_through_one_of_them(quiet: Rig) -> None:
-    """Prometheus was told of two nodes, scrapes three, and knows each by cluster and node id."""
+    """Prometheus is configured with two nodes, scrapes three, and labels each with cluster and node id."""
     labels = [t["labels"] for t in quiet.prometheus.ask("targets")["activeTargets"]]
 
     assert quiet.prometheus.up() == {f"{node.host}:{node.api_port}" for node in quiet.nodes}
@@ -116,7 +116,7 @@ def test_one_of_three_killed_is_degraded_until_it_is_back(quiet: Rig) -> None:
 
 
 def test_two_of_three_killed_is_critical_until_they_are_back(quiet: Rig) -> None:
-    """The last one says so by every means."""
+    """Health and log of the last node agree."""
     quiet.nodes[1].kill()
     quiet.nodes[2].kill()
     quiet.fires("EngramClusterCritical")
@@ -129,7 +129,7 @@ def test_two_of_three_killed_is_critical_until_they_are_back(quiet: Rig) -> None
 
 
 def test_a_source_that_is_down_is_stale_and_a_registration_in_it_lost(quiet: Rig) -> None:
-    """The members stay, and the registry has everybody again after its return."""
+    """The members stay joined, and the registry lists all nodes again after its return."""
     (quiet.registry / "refuses").touch()
     quiet.fires("EngramDiscoveryStale")
     quiet.fires("EngramRegistrationLost")
@@ -148,8 +148,8 @@ def test_a_source_that_is_down_is_stale_and_a_registration_in_it_lost(quiet: Rig
     assert quiet.nodes[0].events("registration.recovered")
 
 
-def test_a_record_that_vanished_is_made_again_and_counted(quiet: Rig) -> None:
-    """Somebody removed it: it is back within a renewal, by the reason ``lost``."""
+def test_a_removed_record_is_registered_again_and_counted(quiet: Rig) -> None:
+    """A removed record is back within a renewal, counted as ``lost``."""
     record = quiet.registry / "records" / "n1"
     record.unlink()
     wait_until(record.exists, 20, "the record is back")
@@ -158,7 +158,7 @@ def test_a_record_that_vanished_is_made_again_and_counted(quiet: Rig) -> None:
 
 
 def test_a_plugin_that_crashes_is_circuit_open_until_it_works(quiet: Rig) -> None:
-    """It is named by its provider, with the kind of its errors."""
+    """The alert names the provider; the metrics have the kind of its errors."""
     (quiet.registry / "crashes").touch()
     quiet.fires("EngramPluginCircuitOpen")
     kinds = quiet.prometheus.values('engram_discovery_errors_total{kind="plugin_bug"} >= 5')
@@ -167,7 +167,7 @@ def test_a_plugin_that_crashes_is_circuit_open_until_it_works(quiet: Rig) -> Non
     assert kinds
 
 
-def test_a_foreign_cluster_is_told_as_long_as_it_is_met(quiet: Rig, tmp_path: Path) -> None:
+def test_a_foreign_cluster_is_reported_while_it_is_contacted(quiet: Rig, tmp_path: Path) -> None:
     """A source gives the address of a node of another cluster: it is never joined."""
     stranger = Node("x0", "127.0.0.9", tmp_path / "x0", free_port("127.0.0.9"), free_port("127.0.0.9"), "")
     stranger.settings = '[cluster]\nenabled = true\nname = "other"\n'
@@ -183,8 +183,8 @@ def test_a_foreign_cluster_is_told_as_long_as_it_is_met(quiet: Rig, tmp_path: Pa
         assert any(node.events("join.foreign_cluster") for node in quiet.nodes)
 
 
-def test_two_islands_are_a_split_until_they_meet(tmp_path: Path) -> None:
-    """Each island is healthy by its own view; only the one who scrapes both can tell."""
+def test_two_halves_are_a_split_until_they_join(tmp_path: Path) -> None:
+    """Each half is healthy in its own view; only Prometheus sees both."""
     environment = file_registry.install(tmp_path / "site")
     nodes = make_nodes(tmp_path, 2)
     registries = [file_registry.make_file_registry(tmp_path / f"registry{i}", []) for i in range(2)]
@@ -195,7 +195,7 @@ def test_two_islands_are_a_split_until_they_meet(tmp_path: Path) -> None:
         statuses = [node.status() for node in nodes]
 
         (registries[1] / "seeds").write_text(nodes[0].gossip)
-        wait_until(all_see(nodes, {"n0": "alive", "n1": "alive"}), 60, "the islands are one")
+        wait_until(all_see(nodes, {"n0": "alive", "n1": "alive"}), 60, "the halves have joined")
         wait_until(lambda: not server.firing(), 60, "every alert has resolved")
 
         assert statuses == ["healthy", "healthy"]

@@ -74,7 +74,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
 
 @contextmanager
 def served(make: Callable[[], Distributed]) -> Iterator[str]:
-    """Serve a node of the test's own making from a thread."""
+    """Serve a node built by the test from a thread."""
     address = Address("127.0.0.1", free_port())
     stop = threading.Event()
 
@@ -124,7 +124,7 @@ def test_the_page_shows_the_cluster_and_loads_nothing_from_outside(
 def test_a_killed_node_is_shown_without_reloading_and_so_is_its_return(
     page: Page, nodes: list[Node], tmp_path: Path
 ) -> None:
-    """The page agrees with health and metrics, tells a screen reader once, and remembers what happened."""
+    """The page agrees with health and metrics, announces the change once, and lists the events."""
     page.open(f"{nodes[0].url}/cluster/")
     page.wait(f"{state_of('n2')} === 'alive'")
     page.run("window.notReloaded = true")
@@ -147,30 +147,30 @@ def test_a_killed_node_is_shown_without_reloading_and_so_is_its_return(
     assert (health[1]["status"], health[1]["dead_nodes"]) == ("degraded", 1)
     assert 'engram_cluster_nodes{state="dead"} 1.0' in metrics[1]
     assert "n2 is dead." in announced
-    assert "n2 is dead" in page.text("#member_events")
+    assert "n2 declared dead" in page.text("#member-events")
     assert "degraded for" in page.text("#history-words")
     assert page.run("window.notReloaded") is True
 
 
-def test_a_node_that_is_gone_is_told_and_found_again(page: Page, nodes: list[Node], tmp_path: Path) -> None:
-    """What is shown is marked as old, not left standing as if it were true."""
+def test_a_lost_node_is_shown_as_lost_until_it_is_back(page: Page, nodes: list[Node], tmp_path: Path) -> None:
+    """Old data are marked as old."""
     page.open(f"{nodes[1].url}/cluster/")
     page.wait("document.querySelectorAll('.member').length === 3")
 
     nodes[1].kill()
     page.wait("!document.querySelector('#lost').hidden")
-    told, title = page.text("#lost"), page.run("document.title")
+    notice, title = page.text("#lost"), page.run("document.title")
     keep(page, tmp_path, "status-lost")
     nodes[1].start()
     page.wait("document.querySelector('#lost').hidden", 30)
     page.wait("document.querySelector('#banner').dataset.status === 'healthy'", 30)
 
     assert title.startswith("? no answer")
-    assert "does not answer. Below is its state at" in told
+    assert "does not answer. The data below is from" in notice
 
 
 def test_a_source_that_fails_is_shown_with_its_reason(page: Page, nodes: list[Node], tmp_path: Path) -> None:
-    """Kept addresses, the error in words, and the registration that cannot be renewed."""
+    """Kept endpoints, the error in words, and the registration that cannot be renewed."""
     registry = nodes[0].folder.parent / "registry"
     page.open(f"{nodes[0].url}/cluster/")
     (registry / "refuses").touch()
@@ -185,12 +185,12 @@ def test_a_source_that_fails_is_shown_with_its_reason(page: Page, nodes: list[No
     page.wait("document.querySelector('#registrations').innerText.includes('registered')", 60)
     page.wait("document.querySelector('#warnings').innerText === ''")
 
-    assert "file_registry fails: we go by its last answer" in warned
-    assert "file_registry does not list this node: lost" in warned
+    assert "file_registry fails: its last-known-good endpoints are used" in warned
+    assert "file_registry: this node is not registered (lost)" in warned
 
 
 def test_checks_of_plugins_are_shown_whatever_their_names(page: Page) -> None:
-    """Only those that the node marks as its own are left to the section of sources."""
+    """Checks that the node marks as its own are shown in the section of discovery only."""
     slow, old = CheckResult(CheckStatus.WARNING, "slow"), CheckResult(CheckStatus.WARNING, "old")
 
     def make() -> Distributed:
@@ -227,24 +227,24 @@ def test_the_keyboard_moves_between_members(page: Page, nodes: list[Node]) -> No
     assert "n1" in last
 
 
-def test_a_screen_reader_is_told_all_of_it(page: Page, nodes: list[Node]) -> None:
+def test_a_screen_reader_gets_all_of_it(page: Page, nodes: list[Node]) -> None:
     """Each member by name, state and zone; the history in words; headings to move by."""
     page.open(f"{nodes[0].url}/cluster/")
     page.wait("document.querySelectorAll('.member').length === 3")
 
-    told = page.accessible()
+    tree = page.accessible()
 
-    assert ("option", "n2, alive, zone eu-1a") in told
-    assert ("option", "n0, this node, alive, zone eu-1a") in told
-    assert any(role == "image" and "ealthy since" in name for role, name in told)
-    assert "status" in {role for role, _ in told}
-    headings = {name for role, name in told if role == "heading"}
-    assert {"Healthy", "In words", "Members", "Sources", "Our registration", "What happened"} <= headings
+    assert ("option", "n2, alive, zone eu-1a") in tree
+    assert ("option", "n0, this node, alive, zone eu-1a") in tree
+    assert any(role == "image" and "ealthy since" in name for role, name in tree)
+    assert "status" in {role for role, _ in tree}
+    headings = {name for role, name in tree if role == "heading"}
+    assert {"Healthy", "Explanation", "Members", "Discovery", "Registration", "Member events"} <= headings
 
 
 @pytest.mark.parametrize("width", [320, 390])
 def test_a_phone_shows_it_without_scrolling_sideways(page: Page, nodes: list[Node], width: int) -> None:
-    """Whatever is long is broken or cut, and what is touched is large enough for a finger."""
+    """Long text is broken or cut, and controls are large enough for a finger."""
     page.open(f"{nodes[0].url}/cluster/", (width, 700))
     page.wait("document.querySelectorAll('.member').length === 3")
 
@@ -256,7 +256,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: Page, nodes: list[Nod
 
 
 def test_hostile_names_are_shown_and_never_run(page: Page, tmp_path: Path) -> None:
-    """Markup stays text, invisible characters become visible, and the policy refuses markup even to the page itself."""
+    """Markup stays text, invisible characters become visible, and the policy refuses markup of the page itself."""
     members = [make_member("self", is_self=True)]
     members += [
         replace(make_member(name, port=1 + n), zone=name[:40], api_addr=Address(name, 1))
@@ -289,7 +289,7 @@ def test_hostile_names_are_shown_and_never_run(page: Page, tmp_path: Path) -> No
 
 
 def test_a_thousand_members_are_one_picture(page: Page, tmp_path: Path) -> None:
-    """Each is a mark that can be chosen, and the page is done within a second of the answer."""
+    """Each is a mark that can be selected, and the page is updated within a second."""
     members = many_members(1_000, *[NodeState.ALIVE] * 40, NodeState.SUSPECT, NodeState.DEAD, NodeState.LEFT)
     zoned = [replace(member, zone=f"zone-{number % 3}") for number, member in enumerate(members)]
     with served(crowd(*zoned)) as url:
@@ -300,7 +300,7 @@ def test_a_thousand_members_are_one_picture(page: Page, tmp_path: Path) -> None:
         page.look(PHONE, dark=True)
         keep(page, tmp_path, "status-thousand-phone-dark")
         spent = page.run(
-            "(() => { const t = performance.now(); show(before); return performance.now() - t })()"
+            "(() => { const t = performance.now(); show(latest); return performance.now() - t })()"
         )
 
     assert page.run("document.documentElement.scrollWidth") <= PHONE[0]
@@ -311,7 +311,7 @@ def test_a_thousand_members_are_one_picture(page: Page, tmp_path: Path) -> None:
 
 
 def test_it_can_be_switched_off(tmp_path: Path) -> None:
-    """Without the page and its data the rest answers as before."""
+    """Without the page and its data the other routes respond as before."""
     node = make_nodes(tmp_path, 1)[0]
     node.overrides["cluster.network.status_page"] = "false"
     with running([node]):

@@ -1,4 +1,4 @@
-"""A running member of a cluster without a network: real parts, a membership and sources that the test scripts."""
+"""A node without a network: real parts, with a membership and sources that the test controls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Engine(FakeMembership):
 
 
 class Check:
-    """A health check that always says the same."""
+    """A health check with a fixed result."""
 
     def __init__(self, name: str, result: CheckResult) -> None:
         self.name = name
@@ -46,7 +46,7 @@ class Check:
 
 
 class Registry:
-    """A registrar without a registry, that fails as it is told."""
+    """A registrar without a registry; raises ``failure`` while it is set."""
 
     failure: RegistrationError | None = None
 
@@ -69,7 +69,7 @@ class Registry:
 
 
 def many_members(count: int, *states: NodeState) -> list[Member]:
-    """Make members: this node, then others in these states, one after the other; alive without."""
+    """Return this node and other members, which cycle through ``states`` (default: all alive)."""
     cycle = states or (NodeState.ALIVE,)
     return [
         make_member(
@@ -92,7 +92,7 @@ def make_node(
     checks: Sequence[HealthCheck] = (),
     own_checks: Sequence[HealthCheck] = (),
 ) -> Distributed:
-    """Put a node together; nothing of it runs until the test starts it."""
+    """Build a node; none of its parts runs until the test starts it."""
     settings = settings_from({"cluster": {"enabled": True, **(cluster or {})}})
     membership = Engine(members)
     random = Random(1)

@@ -15,7 +15,7 @@ _LEVELS = {name: name for name in ("debug", "info", "warning", "error")}
 _WRAPPERS = {"_warn": "warning", "check": "warning"}
 _FAILURE_LOG = {"failed": "warning", "recovered": "info"}
 _NAME = re.compile(r"[a-z_]+(\.[a-z_]+)?")
-#: Names that are put together, by what they begin with. A gap is told by an event of its own.
+#: Names that are composed, by their beginning. Lost events have a name of their own.
 _VARIANTS = {
     "health.": list(HealthStatus),
     "member.": [kind for kind in EventKind if kind is not EventKind.LOST],

@@ -1,4 +1,4 @@
-"""``engram-discovery doctor``: what it looks at, what it says to do, and its exit status."""
+"""``engram-discovery doctor``: its checks, its remedies, and its exit status."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from engram_discovery.cli.checkup import _REMEDIES
 from engram_discovery.cli.doctor import doctor
+from engram_discovery.cli.doctor_checks import _REMEDIES
 from engram_discovery.cli.overwritten import find_overwritten
 from engram_discovery.errors import FailureKind
 
@@ -34,14 +34,14 @@ def examine(tmp_path, monkeypatch):
 
 
 def test_all_is_well(examine):
-    """With settings that work and seeds that are listed, nothing is found and the exit status is 0."""
+    """With valid settings and seeds there is no finding, and the exit status is 0."""
     status, findings = examine('static.seed_nodes = ["127.0.0.1:7946"]', "--probe")
 
     assert (status, findings) == (0, {})
 
 
 def test_wrong_settings_are_errors(examine):
-    """A problem of the settings is said with its key and where it came from."""
+    """A problem of the settings names its key and its origin."""
     status, findings = examine("expected_size = 0")
 
     assert status == 2
@@ -50,15 +50,15 @@ def test_wrong_settings_are_errors(examine):
 
 
 def test_a_provider_that_is_not_there_is_an_error(examine):
-    """The finding says what is installed instead."""
+    """The finding names the installed provider with a similar name."""
     status, findings = examine('discovery = "statik"')
 
     assert status == 2
     assert 'did you mean "static"' in findings["settings"]["message"]
 
 
-def test_nobody_listed_is_a_warning(examine):
-    """An empty answer may be right: it is said what to see to, and the exit status stays 0."""
+def test_an_empty_answer_is_a_warning(examine):
+    """An empty answer may be right: the finding has a remedy, and the exit status stays 0."""
     status, findings = examine("static.seed_nodes = []", "--probe")
 
     assert status == 0
@@ -67,7 +67,7 @@ def test_nobody_listed_is_a_warning(examine):
 
 
 def test_a_source_that_does_not_answer_is_named_with_a_remedy(examine):
-    """The node would start and go on trying: exit status 1, and what to look at."""
+    """The node would start and retry: exit status 1, and a remedy."""
     with socket.socket(type=socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         port = silent.getsockname()[1]
@@ -82,8 +82,8 @@ def test_a_source_that_does_not_answer_is_named_with_a_remedy(examine):
     assert findings["check dns"]["severity"] == "unreachable"
 
 
-def test_nothing_is_asked_without_probe(examine):
-    """Without --probe a source that is away is no finding."""
+def test_no_source_is_called_without_probe(examine):
+    """Without --probe an unreachable source is not a finding."""
     status, findings = examine(
         'discovery = "dns"\ndns = {service = "a.test.", nameservers = ["127.0.0.1:9"]}'
     )
@@ -92,7 +92,7 @@ def test_nothing_is_asked_without_probe(examine):
 
 
 def test_what_a_plugin_needs_and_cannot_import_is_an_error_without_probe(examine, monkeypatch):
-    """What is selected is made, though not asked: a library that is missing or too old does not wait for the node."""
+    """Selected providers are created, though not called: a missing or old library is found before the start."""
     monkeypatch.setitem(sys.modules, "grpc", None)
     for module in [name for name in sys.modules if name.startswith("engram_discovery_etcd.")]:
         monkeypatch.delitem(sys.modules, module)
@@ -140,12 +140,12 @@ def test_nothing_here_is_written_over():
 
 
 def test_there_is_a_remedy_for_every_kind_of_failure():
-    """No failure leaves the reader alone."""
+    """Every kind of failure has a remedy."""
     assert _REMEDIES.keys() == set(FailureKind)
 
 
-def test_people_get_one_line_a_finding(tmp_path):
-    """Without --json each finding is a line that starts with its verdict."""
+def test_text_output_is_one_line_per_finding(tmp_path):
+    """Without --json each finding is a line that starts with its severity."""
     path = tmp_path / "engram.toml"
     path.write_text("[cluster]\nenabled = true\n")
 

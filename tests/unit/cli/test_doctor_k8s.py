@@ -1,4 +1,4 @@
-"""``engram-discovery doctor k8s``: the example is clean, and every fault that keeps pods apart is found."""
+"""``engram-discovery doctor k8s``: the example has no fault, and every fault that keeps pods apart is found."""
 
 import copy
 import re
@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner
 
 from engram_discovery.cli.doctor import doctor
-from engram_discovery.cli.k8s_rules import Manifests, lint
+from engram_discovery.cli.manifest_rules import Manifests, lint
 from engram_discovery.cli.options import load
 
 ROOT = Path(__file__).parents[3]
@@ -24,15 +24,15 @@ def documents() -> list[Any]:
     return list(yaml.safe_load_all(EXAMPLE.read_text()))
 
 
-def findings(documents: list[Any]) -> list[str]:
-    return [str(finding) for finding in lint(Manifests(documents), 7946)]
+def faults(documents: list[Any]) -> list[str]:
+    return [str(fault) for fault in lint(Manifests(documents), 7946)]
 
 
 def test_the_example_is_clean() -> None:
-    """What we tell people to use has no fault, and the command says so."""
+    """The manifests of the documentation have no fault."""
     result = CliRunner().invoke(doctor, ["k8s", str(EXAMPLE)])
 
-    assert (result.exit_code, result.output) == (0, "nothing found\n")
+    assert (result.exit_code, result.output) == (0, "no faults found\n")
 
 
 def test_the_settings_of_the_example_load(documents: list[Any], tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ FAULTS = {
     "not headless": ((0, "spec", "clusterIP"), "10.0.0.1", "no headless Service"),
     "other pods": ((0, "spec", "selector"), {"app": "other"}, "no headless Service"),
     "unnamed port": ((0, "spec", "ports"), [{"port": 7946}], "no named port 7946"),
-    "no names": ((2, "spec", "serviceName"), "other", "serviceName 'other' is no Service"),
+    "no names": ((2, "spec", "serviceName"), "other", "serviceName 'other' is not a Service"),
     "one by one": ((2, "spec", "podManagementPolicy"), "OrderedReady", "podManagementPolicy: Parallel"),
     "no UDP": ((*POD, "ports", 1, "protocol"), "TCP", "no containerPort 7946 for UDP"),
     "liveness": ((*POD, "livenessProbe", "httpGet", "path"), "/readyz", "use /livez"),
@@ -81,7 +81,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_is_found(documents: list[Any], fault: str) -> None:
-    """One change to the example gives one finding that says what to write."""
+    """One change to the example gives one fault, with the remedy."""
     path, value, words = FAULTS[fault]
     changed: Any = copy.deepcopy(documents)
     place = changed
@@ -89,14 +89,14 @@ def test_each_fault_is_found(documents: list[Any], fault: str) -> None:
         place = place[key]
     place[path[-1]] = value
 
-    found = findings(changed)
+    found = faults(changed)
 
     assert len(found) == 1
     assert words in found[0]
 
 
 def test_policies_that_allow_everything_are_fine(documents: list[Any]) -> None:
-    """A rule without ports, a range, and a policy for other pods restrict nothing that we need."""
+    """A rule without ports, a range, and a policy for other pods are not faults."""
     documents[3]["spec"]["ingress"] = [{}]
     documents[3]["spec"]["egress"] = [
         {"ports": [{"port": 1, "endPort": 65535, "protocol": p} for p in ("TCP", "UDP")]}
@@ -107,11 +107,11 @@ def test_policies_that_allow_everything_are_fine(documents: list[Any]) -> None:
         "spec": {"podSelector": {"matchLabels": {"a": "b"}}},
     }
 
-    assert findings([*documents, other, None, "text"]) == []
+    assert faults([*documents, other, None, "text"]) == []
 
 
-def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
-    """Exit status 2, with the place of the fault."""
+def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
+    """Exit status 2, with file and line of the fault."""
     path = tmp_path / "broken.yaml"
     path.write_text("a: [")
 

@@ -1,4 +1,4 @@
-"""``engram-discovery new-plugin``: what it writes, and what it refuses to write."""
+"""``engram-discovery new-plugin``: the files that it writes, and the names that it refuses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engram_discovery.cli.new_plugin import new_plugin
 
 
 def test_the_package_is_named_after_the_provider(tmp_path):
-    """Distribution, package and entry point follow from the name, and nothing of the template is left open."""
+    """Distribution, package and entry point follow from the name, and no variable of the template is left."""
     target = tmp_path / "new"
 
     result = CliRunner().invoke(new_plugin, ["acme_db", "--directory", str(target)])
@@ -28,15 +28,15 @@ def test_the_package_is_named_after_the_provider(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [("Acme", "lower-case letters"), ("9p", "lower-case letters"), ("network", "a table of the host")],
 )
-def test_a_name_that_no_provider_can_have_is_refused(tmp_path, name, said):
+def test_a_name_that_no_provider_can_have_is_refused(tmp_path, name, message):
     """The name would be refused by the host later; it is refused before anything is written."""
     result = CliRunner().invoke(new_plugin, [name, "--directory", str(tmp_path / "new")])
 
     assert result.exit_code == 2
-    assert said in result.output
+    assert message in result.output
     assert not (tmp_path / "new").exists()
 
 

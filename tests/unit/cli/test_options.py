@@ -1,4 +1,4 @@
-"""What commands share."""
+"""The options and set-up that commands share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def test_the_host_that_checked_the_settings_is_the_one_that_is_used(tmp_path: Path) -> None:
-    """The installed plugins are looked for once a command: the selected one is loaded already."""
+    """The installed plugins are searched once per command: the selected one is loaded already."""
     path = tmp_path / "engram.toml"
     path.write_text('[cluster]\nenabled = true\ndiscovery = "static"\n')
 

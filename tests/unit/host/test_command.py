@@ -118,13 +118,13 @@ def test_one_provider_is_described_for_programs(site):
     assert servers == {
         "key": "cluster.acme.servers",
         "environment": "ENGRAM_CLUSTER__ACME__SERVERS",
-        "takes": "a list, each text",
+        "type": "a list, each text",
         "default": [],
         "required": False,
         "description": "Where to ask.",
     }
-    assert (family["takes"], family["default"]) == ('one of "v4", "v6"', "v4")
-    assert (token["takes"], token["default"]) == ("text", None)
+    assert (family["type"], family["default"]) == ('one of "v4", "v6"', "v4")
+    assert (token["type"], token["default"]) == ("text", None)
     assert "canary" not in result.output
 
 

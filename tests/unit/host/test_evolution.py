@@ -85,7 +85,7 @@ def test_what_is_deprecated_is_told_and_works(site, load, log, plugin_source, so
     record = load().record()
 
     text = f'plugin "acme" (acme-discovery 1.2) {said}'
-    assert ("warning", "plugin.deprecated", {"plugin": "acme", "warning": text}) in log.events
+    assert ("warning", "plugin.deprecated", {"plugin": "acme", "error": text}) in log.events
     assert text in record.warnings
     assert (record.state, record.error) == ("loaded", None)
 

@@ -1,4 +1,4 @@
-"""What the routes answer, whatever the view and the request."""
+"""The responses of the routes."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_a_single_node_answers_every_route(single: App) -> None:
 async def test_anything_else_is_refused_without_an_echo(
     single: App, method: str, path: str, status: int
 ) -> None:
-    """The answer does not repeat what was asked."""
+    """The response does not repeat the request."""
     answer = await single.ask(method, path)
 
     assert answer.status_code == status
@@ -92,7 +92,7 @@ async def test_anything_else_is_refused_without_an_echo(
 async def test_an_error_in_a_handler_is_an_id_and_a_log_line(
     single: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client learns an id, the log has it with the reason, and nobody sees a traceback."""
+    """The response contains an id, the log the id and the error; neither contains a traceback."""
 
     def broken(_: SingleNode) -> None:
         raise RuntimeError("broken inside")
@@ -103,9 +103,9 @@ async def test_an_error_in_a_handler_is_an_id_and_a_log_line(
 
     assert answer.status_code == 500
     assert answer.json()["error"] == "internal"
-    (told,) = single.log.events
-    assert (told.level, told.event, told.facts["id"]) == ("error", "http.failed", answer.json()["id"])
-    assert "broken inside" in told.facts["error"]
+    (logged,) = single.log.events
+    assert (logged.level, logged.event, logged.facts["id"]) == ("error", "http.failed", answer.json()["id"])
+    assert "broken inside" in logged.facts["error"]
     assert "broken inside" not in answer.text
 
 
@@ -131,8 +131,8 @@ def test_the_specified_fields_are_there() -> None:
     assert [set(node) for node in nodes] == [{"id", "addr", "state", "last_seen", "spaces"}] * 3
 
 
-async def test_checks_are_marked_and_cannot_disguise_themselves() -> None:
-    """The node's own are told from the plugins', and figures never take the place of the verdict."""
+async def test_checks_are_marked_whatever_their_details() -> None:
+    """The node's own checks are marked, and details of a plugin never replace its status."""
     details = {"status": "passing", "own": True, "seconds": 9}
     node = make_node(
         FakeClock(),
@@ -149,8 +149,8 @@ async def test_checks_are_marked_and_cannot_disguise_themselves() -> None:
     }
 
 
-def test_a_large_cluster_is_cut_and_says_so() -> None:
-    """A body is bounded; the counts are not."""
+def test_a_large_cluster_is_truncated() -> None:
+    """The list of nodes is bounded; the counts are of all nodes."""
     members = [make_member(f"n{i}", port=1 + i, is_self=i == 0) for i in range(MAX_BODY_NODES + 1)]
 
     body = health_body(health_of(members).report())
@@ -162,8 +162,8 @@ def test_a_large_cluster_is_cut_and_says_so() -> None:
     )
 
 
-def test_hostile_names_are_data() -> None:
-    """Whatever a peer is called, the body is ASCII JSON that gives the name back."""
+def test_hostile_names_are_escaped() -> None:
+    """The body is ASCII JSON that contains any name unchanged."""
     member = replace(make_member("a", is_self=True), node_id=HOSTILE, spaces=(HOSTILE,))
 
     text = json.dumps(health_body(health_of([member]).report()))

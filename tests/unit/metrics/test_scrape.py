@@ -1,4 +1,4 @@
-"""What a scrape shows, and what it never shows."""
+"""The series of a scrape, and labels that it never contains."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_members_are_counted_by_state(clock: FakeClock) -> None:
 
 
 async def test_changes_of_health_are_counted_and_the_largest_size_kept(clock: FakeClock) -> None:
-    """A cluster that shrank tells what it was."""
+    """The largest size is kept after members died."""
     node = make_node(clock, many_members(3))
     scrape = Scrape(node)
     node.health.start()
@@ -77,7 +77,7 @@ async def test_changes_of_health_are_counted_and_the_largest_size_kept(clock: Fa
     assert scrape.get("engram_cluster_size_max") == 3
 
 
-async def test_a_source_tells_rounds_times_and_age(clock: FakeClock) -> None:
+async def test_a_source_has_attempts_durations_and_age(clock: FakeClock) -> None:
     """Found once, then failing: attempts, kinds, endpoints kept, last success, stale time."""
     node = make_node(clock, discoverers={"dns": Scripted(found(1, 2), failure(FailureKind.TIMEOUT))})
     scrape = Scrape(node)
@@ -100,8 +100,8 @@ async def test_a_source_tells_rounds_times_and_age(clock: FakeClock) -> None:
     assert 0 < (of("stale_seconds") or 0) <= 40
 
 
-async def test_a_source_at_rest_is_not_stale(clock: FakeClock) -> None:
-    """One that failed and is no longer asked, because an earlier one suffices, alarms nobody."""
+async def test_an_idle_source_is_not_stale(clock: FakeClock) -> None:
+    """A failed source that is idle, because an earlier one suffices, raises no alert."""
     node = make_node(clock, discoverers={"dns": Scripted(failure())})
     scrape = Scrape(node)
 
@@ -111,8 +111,8 @@ async def test_a_source_at_rest_is_not_stale(clock: FakeClock) -> None:
     assert scrape.get("engram_discovery_stale_seconds", provider="dns") == 0
 
 
-async def test_a_source_that_is_gone_has_no_series(clock: FakeClock) -> None:
-    """Nothing is remembered between two scrapes."""
+async def test_a_removed_source_has_no_series(clock: FakeClock) -> None:
+    """No series survives its source."""
     node = make_node(clock, discoverers={"dns": Scripted(found(1))})
     scrape = Scrape(node)
     before = scrape.get("engram_discovery_endpoints", provider="dns")
@@ -123,14 +123,14 @@ async def test_a_source_that_is_gone_has_no_series(clock: FakeClock) -> None:
     assert not [labels for _, labels in scrape.series() if ("provider", "dns") in labels]
 
 
-def test_every_result_of_a_join_has_a_series_from_the_start(clock: FakeClock) -> None:
-    """So that the first foreign cluster is an increase."""
+def test_every_outcome_of_a_join_has_a_series_from_the_start(clock: FakeClock) -> None:
+    """So that the first rejected handshake is an increase."""
     scrape = Scrape(make_node(clock))
 
     assert {scrape.get("engram_join_attempts_total", outcome=result) for result in JoinOutcome} == {0}
 
 
-async def test_a_registration_tells_state_lease_and_repairs(clock: FakeClock) -> None:
+async def test_a_registration_has_state_lease_and_repairs(clock: FakeClock) -> None:
     """Registered with time left; lost after an outage longer than the lease."""
     registry = Registry()
     node = make_node(clock, registry=registry)
@@ -154,7 +154,7 @@ async def test_a_registration_tells_state_lease_and_repairs(clock: FakeClock) ->
 
 
 def test_the_number_of_series_does_not_grow_with_the_cluster(clock: FakeClock) -> None:
-    """No node id and no address is a label, whatever the members are called."""
+    """No node id and no address is a label."""
     small = Scrape(make_node(clock, many_members(3))).series()
     large = Scrape(make_node(clock, many_members(1_000, *NodeState))).series()
 
@@ -164,7 +164,7 @@ def test_the_number_of_series_does_not_grow_with_the_cluster(clock: FakeClock) -
 
 
 async def test_hostile_names_are_escaped(clock: FakeClock) -> None:
-    """A provider's name with quotes, backslashes and line breaks comes out as it went in."""
+    """A provider's name with quotes, backslashes and line breaks is parsed back unchanged."""
     node = make_node(clock, discoverers={HOSTILE: Scripted(found(1))})
 
     await node.discovery.discover()
@@ -185,7 +185,7 @@ def test_a_second_node_on_one_registry_is_refused(clock: FakeClock) -> None:
 
 
 async def test_ten_thousand_changes_leave_nothing_behind(clock: FakeClock) -> None:
-    """The history and the scrape stay bounded, whatever the cluster went through."""
+    """The history and the scrape stay bounded."""
     node = make_node(clock, many_members(3))
     node.health.start()
     await asyncio.sleep(0)
@@ -204,7 +204,7 @@ async def test_ten_thousand_changes_leave_nothing_behind(clock: FakeClock) -> No
 
 
 def test_nothing_of_prometheus_is_imported_without_a_registry() -> None:
-    """Those who do not scrape do not pay."""
+    """A program without metrics does not load prometheus_client."""
     code = "import sys, engram_discovery.node.startup, engram_discovery.http; print('prometheus_client' in sys.modules)"
 
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The page on alerts lists every alert and every panel, and no other."""
+"""The page about monitoring describes every alert and every panel, and no other."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ def rows(heading: str) -> dict[str, list[str]]:
     return {first.strip("`"): rest for first, *rest in lines[2:]}
 
 
-def test_each_alert_says_what_to_do() -> None:
-    """When it fires, and what an operator does then."""
+def test_each_alert_is_described() -> None:
+    """When it fires, and what to do then."""
     groups = yaml.safe_load((ROOT / "ops/prometheus/alerts.yml").read_text())["groups"]
     alerts = [rule["alert"] for group in groups for rule in group["rules"]]
 
-    told = rows("Alert")
+    described = rows("Alerts")
 
-    assert sorted(told) == sorted(alerts)
-    assert all(len(cells) == 2 and all(cells) for cells in told.values())
+    assert sorted(described) == sorted(alerts)
+    assert all(len(cells) == 2 and all(cells) for cells in described.values())
 
 
-def test_each_panel_says_what_it_tells() -> None:
-    """From the top of the dashboard to its end."""
+def test_each_panel_is_described() -> None:
+    """In the order of the dashboard."""
     dashboard = json.loads((ROOT / "ops/grafana/engram.json").read_text())
     panels = [panel["title"] for panel in dashboard["panels"] if panel["type"] != "row"]
 
-    told = rows("Use the dashboard")
+    described = rows("Dashboard")
 
-    assert list(told) == panels
-    assert all(len(cells) == 1 and all(cells) for cells in told.values())
+    assert list(described) == panels
+    assert all(len(cells) == 1 and all(cells) for cells in described.values())

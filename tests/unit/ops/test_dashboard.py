@@ -1,4 +1,4 @@
-"""The dashboard that we ship is what its code writes."""
+"""The shipped dashboard is the output of its script."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 OPS = Path(__file__).parents[3] / "ops" / "grafana"
 
 
-def test_the_dashboard_is_what_its_code_writes() -> None:
+def test_the_dashboard_is_up_to_date() -> None:
     """``python ops/grafana/dashboard.py`` was run after the last change."""
     written = runpy.run_path(str(OPS / "dashboard.py"))["build"]()
 
     assert (OPS / "engram.json").read_text() == written
 
 
-def test_every_panel_asks_the_data_source_that_the_reader_chose() -> None:
-    """And only for the cluster that was chosen."""
+def test_every_panel_uses_the_selected_data_source() -> None:
+    """And only for the selected cluster."""
     dashboard = json.loads((OPS / "engram.json").read_text())
     panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from engram_discovery.cli.logs import JsonFormatter, PeopleFormatter
+from engram_discovery.cli.logs import ConsoleFormatter, JsonFormatter
 from engram_discovery.runtime.log import get_logger
 
 
@@ -73,4 +73,4 @@ def test_json_lines_cannot_be_forged() -> None:
 
 def test_lines_for_people_hold_no_control_characters() -> None:
     """A fact with a line break stays on its line."""
-    assert "\n" not in PeopleFormatter().format(hostile_record())
+    assert "\n" not in ConsoleFormatter().format(hostile_record())

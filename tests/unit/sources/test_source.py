@@ -191,7 +191,7 @@ async def test_a_call_that_resists_cancellation_is_abandoned_and_named() -> None
     await source.refresh()
     await source.refresh()
 
-    assert logger.events("plugin.ignores_cancellation") == [{"provider": "dns", "duration_seconds": 2.0}]
+    assert logger.events("plugin.cancellation_ignored") == [{"provider": "dns", "duration_seconds": 2.0}]
     assert len(discoverer.asked_at) == 1
     assert "still running" in source.status().error
     release.set()
@@ -315,7 +315,7 @@ async def test_a_full_read_repairs_what_the_watch_missed() -> None:
 
     assert source.snapshot() == peers(1, 2)
     assert source.status().repairs == 1
-    assert logger.events("discovery.watch_missed_changes")[0]["provider"] == "dns"
+    assert logger.events("discovery.changes_missed")[0]["provider"] == "dns"
     await source.aclose()
 
 

@@ -153,8 +153,8 @@ class DnsDiscoverer:
         self._warnings.check(
             "dns.partial",
             bool(failures),
-            failed=len(failures),
-            of=len(lookups),
+            count=len(failures),
+            total=len(lookups),
             error=str(failures[0]) if failures else "",
         )
 
@@ -165,9 +165,7 @@ class DnsDiscoverer:
         return Empty(reason, self._ttl([reply.answer.ttl]))
 
     def _report(self, selection: Selection) -> None:
-        self._warnings.check(
-            "dns.records_without_port", selection.without_port, records=selection.without_port
-        )
+        self._warnings.check("dns.records_without_port", selection.without_port, count=selection.without_port)
         self._warnings.check(
             "dns.ambiguous_ports",
             selection.ambiguous_ports,
@@ -180,7 +178,7 @@ class DnsDiscoverer:
         networks = self._settings.allowed_cidrs
         allowed = tuple(e for e in endpoints if not networks or _is_in(e.host, networks))
         outside = len(endpoints) - len(allowed)
-        self._warnings.check("dns.addresses_not_allowed", bool(outside), dropped=outside, of=len(endpoints))
+        self._warnings.check("dns.addresses_not_allowed", bool(outside), count=outside, total=len(endpoints))
         if not allowed:
             text = f"not one of {outside} addresses is in cluster.dns.allowed_cidrs"
             raise DiscoveryError(text, kind=FailureKind.BAD_DATA)

@@ -94,7 +94,7 @@ class Authenticator:
             raise translate(error) from None
         finally:
             del password  # a traceback may be shown with the locals of its frames
-        self._logger.debug("etcd.logged_in", endpoint=str(connection.target))
+        self._logger.debug("etcd.authenticated", endpoint=str(connection.target))
         return Metadata([*_LEADER, ("token", answer.token)])
 
     async def _current_password(self) -> str:

@@ -94,8 +94,8 @@ class StaleReadGuard:
         before, self.mark, self._suspected_at = self.mark, now, None
         self._logger.error(
             "etcd.history_reset",
-            before=before and before._asdict(),
-            now=now._asdict(),
+            previous_revision=before and before._asdict(),
+            revision=now._asdict(),
             error="every endpoint answers with an older revision: etcd was wiped or restored",
         )
 

@@ -105,7 +105,7 @@ async def test_what_is_not_a_record_is_skipped_and_named(etcd: Etcd) -> None:
 
     assert [ids(answer) for answer in answers] == [["good"], ["good"]]
     skipped = [facts for event, facts in log.lines if event == "etcd.record_skipped"]
-    assert skipped == [{"key": "/engram/c/bad", "problem": "it is not JSON"}]
+    assert skipped == [{"key": "/engram/c/bad", "error": "it is not JSON"}]
 
 
 async def test_ten_thousand_keys_are_read_in_pages(etcd: Etcd) -> None:

@@ -95,7 +95,7 @@ async def test_full_lists_make_up_for_a_deaf_watch(etcd: Etcd) -> None:
 
     assert swallowed
     assert status.repairs == 1
-    assert ("discovery.watch_missed_changes", {"source": "etcd", "repairs": 1}) in log.lines
+    assert ("discovery.changes_missed", {"provider": "etcd", "repairs": 1}) in log.lines
 
 
 async def test_more_events_than_a_message_holds_arrive_in_parts(etcd: Etcd) -> None:

@@ -41,7 +41,7 @@ async def test_a_user_may_register_and_watch(guarded: Etcd) -> None:
         joined = await watch.next()
 
     assert [ids(first), ids(joined)] == [[], ["n1"]]
-    assert log.events.count("etcd.logged_in") == 1
+    assert log.events.count("etcd.authenticated") == 1
 
 
 async def test_an_expired_token_is_replaced_once(guarded: Etcd) -> None:
@@ -55,7 +55,7 @@ async def test_an_expired_token_is_replaced_once(guarded: Etcd) -> None:
         seen = await registry.verify()
 
     assert seen
-    assert log.events.count("etcd.logged_in") == 2
+    assert log.events.count("etcd.authenticated") == 2
 
 
 async def test_a_watch_with_an_expired_token_logs_in_once(guarded: Etcd) -> None:
@@ -69,7 +69,7 @@ async def test_a_watch_with_an_expired_token_logs_in_once(guarded: Etcd) -> None
 
         await asyncio.wait_for(registry.wait_for_change(), 15)
 
-    assert log.events.count("etcd.logged_in") == 2
+    assert log.events.count("etcd.authenticated") == 2
 
 
 async def test_a_restart_voids_tokens_and_we_go_on(guarded: Etcd) -> None:

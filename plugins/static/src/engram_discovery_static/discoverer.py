@@ -127,7 +127,10 @@ class StaticDiscoverer:
             if seed in failures and seed not in self._unresolved:
                 reason = str(failures[seed])
                 logger.warning(
-                    "static.seed_unresolved", seed=str(seed), error=reason, retry="on every refresh"
+                    "static.seed_unresolved",
+                    seed=str(seed),
+                    error=reason,
+                    remedy="correct the name, or add it to DNS; it is resolved again at every refresh",
                 )
             elif seed in self._unresolved and seed not in failures:
                 logger.info("static.seed_resolved", seed=str(seed))

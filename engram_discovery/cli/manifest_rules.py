@@ -1,4 +1,4 @@
-"""What keeps pods from finding each other, seen in their manifests. Plain rules over parsed documents."""
+"""Rules for Kubernetes manifests: faults that keep pods from finding each other. Pure functions of parsed documents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["Finding", "Manifests", "lint"]
+__all__ = ["ManifestFault", "Manifests", "lint"]
 
 _WORKLOADS = frozenset({"StatefulSet", "Deployment", "DaemonSet"})
 _PEER_DEPENDENT = ("/readyz", "/cluster/")
@@ -16,26 +16,26 @@ _DNS_PORT = 53
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing wrong with the manifests.
+class ManifestFault:
+    """One fault of an object.
 
     Attributes:
         where: Kind and name of the object.
-        what: What is wrong, what comes of it, and what to write instead.
+        message: The fault, its effect, and what to write instead.
     """
 
     where: str
-    what: str
+    message: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
+        return f"{self.where}: {self.message}"
 
 
 class Manifests:
-    """Kubernetes objects that belong together.
+    """A set of Kubernetes objects.
 
     Args:
-        documents: The parsed documents; anything that is no object is passed over.
+        documents: The parsed documents; documents that are not objects are skipped.
     """
 
     def __init__(self, documents: Sequence[Any]) -> None:
@@ -46,11 +46,13 @@ class Manifests:
         return [thing for thing in self._objects if thing["kind"] in kinds]
 
 
-def lint(manifests: Manifests, gossip_port: int) -> list[Finding]:
-    """Return everything that is wrong with the pods that use ``gossip_port``, in the order of the documents."""
+def lint(manifests: Manifests, gossip_port: int) -> list[ManifestFault]:
+    """Return every fault of the pods that use ``gossip_port``, in the order of the documents."""
     workloads = [w for w in manifests.of(*_WORKLOADS) if gossip_port in _container_ports(w)]
     if not workloads:
-        return [Finding("manifests", f"no workload has containerPort {gossip_port}; add it, or say --port")]
+        return [
+            ManifestFault("manifests", f"no workload has containerPort {gossip_port}; add it, or set --port")
+        ]
     return [
         finding
         for workload in workloads
@@ -59,7 +61,7 @@ def lint(manifests: Manifests, gossip_port: int) -> list[Finding]:
     ]
 
 
-def _services(manifests: Manifests, workload: Mapping[str, Any], port: int) -> Iterator[Finding]:
+def _services(manifests: Manifests, workload: Mapping[str, Any], port: int) -> Iterator[ManifestFault]:
     labels = _labels(workload)
     services = [
         service
@@ -68,56 +70,62 @@ def _services(manifests: Manifests, workload: Mapping[str, Any], port: int) -> I
         and _selects(_get(service, "spec", "selector"), labels)
     ]
     if not services:
-        yield Finding(_where(workload), "no headless Service (clusterIP: None) selects its pods; add one")
+        yield ManifestFault(
+            _where(workload), "no headless Service (clusterIP: None) selects its pods; add one"
+        )
     for service in services:
         if _get(service, "spec", "publishNotReadyAddresses") is not True:
-            yield Finding(
+            yield ManifestFault(
                 _where(service),
-                "pods that are not ready are not in DNS, and may become ready only once they found each other; "
+                "pods that are not ready are not in DNS, and cannot become ready before they find each other; "
                 "set publishNotReadyAddresses: true",
             )
         named = [p for p in _get(service, "spec", "ports") or [] if p.get("port") == port and p.get("name")]
         if not named:
-            what = f"no named port {port}, so DNS has no SRV record for it; add one"
-            yield Finding(_where(service), what)
+            message = f"no named port {port}, so DNS has no SRV record for it; add one"
+            yield ManifestFault(_where(service), message)
 
 
-def _workload(manifests: Manifests, workload: Mapping[str, Any], port: int) -> Iterator[Finding]:
+def _workload(manifests: Manifests, workload: Mapping[str, Any], port: int) -> Iterator[ManifestFault]:
     protocols = _container_ports(workload)[port]
     for missing in sorted({"TCP", "UDP"} - protocols):
-        yield Finding(_where(workload), f"no containerPort {port} for {missing}; gossip needs TCP and UDP")
+        yield ManifestFault(
+            _where(workload), f"no containerPort {port} for {missing}; gossip needs TCP and UDP"
+        )
     if workload["kind"] != "StatefulSet":
         return
     names = {_get(service, "metadata", "name") for service in manifests.of("Service")}
     name = _get(workload, "spec", "serviceName")
     if name not in names:
-        yield Finding(
+        yield ManifestFault(
             _where(workload),
-            f"serviceName {name!r} is no Service here: pods get no names; set it to the headless Service",
+            f"serviceName {name!r} is not a Service here: pods get no names; set it to the headless Service",
         )
     if _get(workload, "spec", "podManagementPolicy") != "Parallel":
-        yield Finding(
+        yield ManifestFault(
             _where(workload),
-            "pods start one after the other, each waiting for the one before to be ready; "
+            "pods start one after the other, each after the previous one is ready; "
             "set podManagementPolicy: Parallel",
         )
 
 
-def _probes(manifests: Manifests, workload: Mapping[str, Any], port: int) -> Iterator[Finding]:
+def _probes(manifests: Manifests, workload: Mapping[str, Any], port: int) -> Iterator[ManifestFault]:
     del manifests, port
     for container in _containers(workload):
         path = str(_get(container, "livenessProbe", "httpGet", "path") or "")
         if path.startswith(_PEER_DEPENDENT):
-            yield Finding(
+            yield ManifestFault(
                 _where(workload),
-                f"livenessProbe {path} depends on other pods: a lost peer restarts this one; use /livez",
+                f"livenessProbe {path} depends on other pods: a lost peer restarts this pod; use /livez",
             )
         ready = str(_get(container, "readinessProbe", "httpGet", "path") or "")
         if ready == "/livez":
-            yield Finding(_where(workload), "readinessProbe /livez is always ready; use /readyz")
+            yield ManifestFault(_where(workload), "readinessProbe /livez is always ready; use /readyz")
 
 
-def _network_policies(manifests: Manifests, workload: Mapping[str, Any], port: int) -> Iterator[Finding]:
+def _network_policies(
+    manifests: Manifests, workload: Mapping[str, Any], port: int
+) -> Iterator[ManifestFault]:
     policies = [
         policy
         for policy in manifests.of("NetworkPolicy")
@@ -131,8 +139,8 @@ def _network_policies(manifests: Manifests, workload: Mapping[str, Any], port: i
         for number in sorted(wanted):
             for protocol in ("TCP", "UDP"):
                 if not any(_opens(rule, number, protocol) for rule in rules):
-                    what = f"{direction} of port {number}/{protocol} is not allowed; add it to a rule"
-                    yield Finding(_where(restricting[0]), what)
+                    message = f"{direction} of port {number}/{protocol} is not allowed; add it to a rule"
+                    yield ManifestFault(_where(restricting[0]), message)
 
 
 def _restricts(policy: Mapping[str, Any], direction: str) -> bool:
@@ -145,14 +153,14 @@ def _restricts(policy: Mapping[str, Any], direction: str) -> bool:
 def _opens(rule: Mapping[str, Any], port: int, protocol: str) -> bool:
     ports = rule.get("ports")
     if not ports:
-        return True  # a rule without ports is for all of them
+        return True  # a rule without ports allows all of them
     return any(entry.get("protocol", "TCP") == protocol and _covers(entry, port) for entry in ports)
 
 
 def _covers(entry: Mapping[str, Any], port: int) -> bool:
     first = entry.get("port")
     if not isinstance(first, int):
-        return True  # all ports, or one by name: which one is the pod's affair
+        return True  # all ports, or one by name, which the pod defines
     return bool(first <= port <= entry.get("endPort", first))
 
 
@@ -181,7 +189,7 @@ def _where(thing: Mapping[str, Any]) -> str:
 
 
 def _get(thing: Any, *path: str) -> Any:
-    """Return what is at a path of keys, None if it ends before."""
+    """Return the value at a path of keys, None if the path ends before."""
     for key in path:
         if not isinstance(thing, dict):
             return None

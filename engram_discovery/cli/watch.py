@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engram_discovery.cli.node_client import NodeUnreachableError, fetch
+from engram_discovery.defaults import NODE_POLL_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 __all__ = ["watch", "watch_option"]
-
-_INTERVAL = 1.0
 
 watch_option = click.option(
     "--watch", "-w", "watching", is_flag=True, help="Refresh every second, until Ctrl-C."
@@ -30,8 +29,8 @@ def watch(url: str, path: str, show: Callable[[Any], RenderableType], *, as_json
 
     Args:
         url: The node.
-        path: What to ask for.
-        show: Makes a picture of the body.
+        path: The route.
+        show: Renders the body.
         as_json: Print each body as one line instead.
     """
     with suppress(KeyboardInterrupt):
@@ -41,18 +40,18 @@ def watch(url: str, path: str, show: Callable[[Any], RenderableType], *, as_json
             _draw(url, path, show)
 
 
-def _looks(url: str, path: str) -> Iterator[tuple[Any, str]]:
-    """Yield each body, or None with the reason why there is none."""
+def _poll(url: str, path: str) -> Iterator[tuple[Any, str]]:
+    """Yield each body with an empty error, or None with the error. Blocks for the interval in between."""
     while True:
         try:
             yield fetch(url, path), ""
         except NodeUnreachableError as error:
             yield None, str(error)
-        time.sleep(_INTERVAL)
+        time.sleep(NODE_POLL_INTERVAL)
 
 
 def _print_lines(url: str, path: str) -> None:
-    for body, error in _looks(url, path):
+    for body, error in _poll(url, path):
         click.echo(json.dumps({"error": error} if error else body))
 
 
@@ -67,17 +66,15 @@ def _draw(url: str, path: str, show: Callable[[Any], RenderableType]) -> None:
         _print_changes(url, path, show)
         return
     with Live(console=output, auto_refresh=False) as live:
-        picture: RenderableType = ""
-        for body, error in _looks(url, path):
-            picture = picture if error else show(_worst_first(body))
-            told = (
-                plain(f"{error}; trying again", "bold red") if error else plain(f"{url}, Ctrl-C ends", "dim")
-            )
-            live.update(Group(told, picture), refresh=True)
+        shown: RenderableType = ""
+        for body, error in _poll(url, path):
+            shown = shown if error else show(_worst_first(body))
+            title = plain(f"{error}; retrying", "bold red") if error else plain(f"{url}, Ctrl-C ends", "dim")
+            live.update(Group(title, shown), refresh=True)
 
 
 def _worst_first(body: Any) -> Any:
-    """Put members that are not alive right below the node asked: the end of a long table is cut off."""
+    """Put members that are not alive right below the queried node: the end of a long table is cut off."""
     if isinstance(body, dict):
         return {**body, "nodes": _worst_first(body["nodes"])}
     return [*body[:1], *sorted(body[1:], key=lambda node: bool(node["state"] == "alive"))]
@@ -86,15 +83,15 @@ def _worst_first(body: Any) -> Any:
 def _print_changes(url: str, path: str, show: Callable[[Any], RenderableType]) -> None:
     from engram_discovery.cli.tables import console, plain
 
-    output, before = console(), None
-    for body, error in _looks(url, path):
+    output, last = console(), None
+    for body, error in _poll(url, path):
         now = error or _states(body)
-        if now != before:
+        if now != last:
             output.print(plain(f"{time.strftime('%H:%M:%S')} {error}"), "" if error else show(body))
-        before = now
+        last = now
 
 
 def _states(body: Any) -> list[Any]:
-    """Reduce a body to the parts whose change is worth a new table: all but ages."""
+    """Reduce a body to the parts whose change causes a new table: all but ages."""
     nodes = body if isinstance(body, list) else [{"status": body["status"]}, *body["nodes"]]
     return [(node.get("id"), node.get("state"), node.get("status"), node.get("generation")) for node in nodes]

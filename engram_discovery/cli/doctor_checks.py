@@ -9,6 +9,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from engram_discovery.cli.options import make_providers
+from engram_discovery.defaults import CALL_TIMEOUT
 from engram_discovery.errors import FailureKind, PluginError, SettingsError
 from engram_discovery.runtime.log import SilentLogger
 from engram_discovery.types import CheckResult, CheckStatus
@@ -18,13 +20,10 @@ if TYPE_CHECKING:
 
     from engram_discovery.node.provider_factory import ProviderFactory
     from engram_discovery.protocols import HealthCheck
-    from engram_discovery.settings import Settings
     from engram_discovery.settings.models import PluginsSettings
     from engram_discovery.sources.status import SourceStatus
 
 __all__ = ["Finding", "Severity", "examine", "make", "probe"]
-
-_PROBE_TIMEOUT = 5.0
 
 #: What to do about a source that failed.
 _REMEDIES: Mapping[FailureKind, str] = MappingProxyType(
@@ -54,7 +53,7 @@ class Severity(StrEnum):
     ERROR = "error"
     """The node would not start."""
     UNREACHABLE = "unreachable"
-    """The node would start and go on trying."""
+    """The node would start and retry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ def examine(files: Sequence[str], overrides: Sequence[str]) -> tuple[list[Findin
         return [*findings, *_plugins(PluginsSettings(), ())], None
     findings.append(Finding("settings", Severity.OK, "can be used"))
     findings += _plugins(settings.cluster.plugins, settings.cluster.discovery)
-    return findings, _providers(settings)
+    return findings, make_providers(settings, make_host(settings.cluster.plugins, SilentLogger()))
 
 
 async def make(providers: ProviderFactory) -> list[Finding]:
@@ -126,23 +125,6 @@ async def probe(providers: ProviderFactory) -> list[Finding]:
     severity = Severity.ERROR if providers.host.strict else Severity.WARNING
     leaks = await providers.end_leaked_tasks()
     return [*found, *(Finding(f"plugin {one.plugin}", severity, str(one)) for one in leaks)]
-
-
-def _providers(settings: Settings) -> ProviderFactory:
-    from random import Random
-
-    from engram_discovery.node.provider_factory import ProviderFactory, make_host
-    from engram_discovery.runtime.clock import SystemClock
-    from engram_discovery.runtime.log import get_logger
-
-    return ProviderFactory(
-        settings=settings,
-        host=make_host(settings.cluster.plugins, SilentLogger()),
-        identity=None,
-        clock=SystemClock(),
-        logger=get_logger("engram_discovery"),
-        random=Random(),  # noqa: S311  it spreads retries, nothing secret
-    )
 
 
 def _plugins(plugins: PluginsSettings, selected: Sequence[str]) -> Iterator[Finding]:
@@ -185,7 +167,7 @@ async def _check(check: HealthCheck, providers: ProviderFactory) -> Finding:
     plugin_call = PluginCall(check.name, providers.clock, providers.logger)
     providers.track_tasks_of([plugin_call])
     try:
-        result: object = await plugin_call.call(check.check, timeout=_PROBE_TIMEOUT)
+        result: object = await plugin_call.call(check.check, timeout=CALL_TIMEOUT)
     except PluginCallError as error:
         return Finding(subject, Severity.UNREACHABLE, str(error))
     if not isinstance(result, CheckResult):
