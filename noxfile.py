@@ -90,9 +90,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check types strictly, over host and plugins."""
-    install(session, "typing", "test")
-    session.run("mypy", "engram_discovery")
+    """Check types strictly, over host, plugins and the host's tests."""
+    install(session, "typing", "test", "bench")
+    session.run("mypy", "engram_discovery", "tests")
     for name in PLUGINS:
         session.run("mypy", "-p", f"engram_discovery_{name}", env={"MYPYPATH": f"plugins/{name}/src"})
 

@@ -125,7 +125,7 @@ async def idle(consul: Consul) -> None:
         calls[f"{method} {path}"] += 1
         return await send(self, method, callback, path, *rest)
 
-    Transport._call = counted  # type: ignore[method-assign]
+    Transport._call = counted  # type: ignore[method-assign, assignment]
     async with Maker(consul.addr) as make:
         node = record()
         make.registration(node)

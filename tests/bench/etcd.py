@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 from aetcd import rpc
 
 from engram_discovery.hookspecs import PluginContext

@@ -11,6 +11,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from engram_discovery.health.monitor import ClusterHealth
 from engram_discovery.http.bodies import health_body
@@ -18,9 +19,22 @@ from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.runtime.log import get_logger
 from engram_discovery.settings.models import HealthSettings
 from engram_discovery.testing import FakeMembership, make_member
+from engram_discovery.types import NodeState
 
 ROUNDS = 50
 INTERVAL = 10.0
+
+
+def _check(health: ClusterHealth) -> None:
+    asyncio.run(health.check())
+
+
+def _body(health: ClusterHealth) -> str:
+    return json.dumps(health_body(health.report()))
+
+
+def _count(membership: FakeMembership) -> Counter[NodeState]:
+    return Counter(member.state for member in membership.members())
 
 
 def main() -> None:
@@ -29,10 +43,10 @@ def main() -> None:
     print(f"{'members':>8} " + " ".join(f"{column:>11}" for column in columns))
     for size in (3, 100, 1_000, 10_000):
         health, membership = make(size)
-        look = measure(lambda health=health: asyncio.run(health.check()))
+        look = measure(partial(_check, health))
         report = measure(health.report)
-        body = measure(lambda health=health: json.dumps(health_body(health.report())))
-        floor = measure(lambda m=membership: Counter(member.state for member in m.members()))
+        body = measure(partial(_body, health))
+        floor = measure(partial(_count, membership))
         print(
             f"{size:>8} {look * 1e3:>8.3f} ms {look / INTERVAL:>10.4%} {report * 1e3:>8.3f} ms"
             f" {body * 1e3:>8.3f} ms {floor * 1e3:>8.3f} ms {report / floor:>11.1f} x"

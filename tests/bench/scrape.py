@@ -11,6 +11,7 @@ import json
 import logging
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -36,11 +37,11 @@ def main() -> None:
         node = asyncio.run(make(size))
         registry = CollectorRegistry()
         register(registry, node)
-        scrape = measure(lambda registry=registry: generate_latest(registry))
+        scrape = measure(partial(generate_latest, registry))
         text = generate_latest(registry)
         series = sum(not line.startswith(b"#") for line in text.splitlines())
         body = update(node)
-        page = measure(lambda node=node: update(node))
+        page = measure(partial(update, node))
         floor = measure(listing(node))
         print(
             f"{size:>8} {scrape * 1e3:>9.3f} ms {series:>12} {len(text):>12} {page * 1e3:>9.3f} ms"

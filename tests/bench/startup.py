@@ -11,9 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.node_processes import free_port
+from tests.servers.process import free_port
 
 ROUNDS = 7
 #: The libraries without which a node cannot run: loop, plugins, models, gossip, HTTP, metrics, logs, command line.
@@ -35,9 +36,8 @@ def main() -> None:
     print("target                               500 ms   2.00 x the imports")
 
 
-def measure(once: object) -> float:
+def measure(once: Callable[[], float]) -> float:
     """Return the median of several rounds, after one that fills the disk cache."""
-    assert callable(once)
     once()
     return statistics.median(once() for _ in range(ROUNDS))
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.node_processes import all_see, free_port, make_nodes, running, wait_until
+from tests.servers.process import free_port
+from tests.support.node_processes import all_see, make_nodes, running, wait_until
 
 KEY_A = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
 KEY_B = "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI="

@@ -10,15 +10,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.servers.process import free_port
 from tests.support import file_registry
 from tests.support.node_processes import (
     Node,
     all_see,
-    free_port,
     make_nodes,
     running,
     seeds_table,
@@ -237,6 +238,10 @@ def test_a_closed_terminal_does_not_kill_a_node(tmp_path: Path) -> None:
         assert node.stop() == 0
 
 
+def _is_ready_again(node: Node, before: int) -> bool:
+    return len(node.events("node.ready")) > before
+
+
 def test_a_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path: Path) -> None:
     """Whenever SIGTERM comes: no traceback, no hang, nothing left that would stop the next start."""
     (node,) = make_nodes(tmp_path, 1)
@@ -248,9 +253,8 @@ def test_a_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path: Path) -> 
             process = node.process
             assert process
             if moment == 15:
-                wait_until(
-                    lambda known=started: len(node.events("node.ready")) > known, 20, "the node is ready"
-                )
+                ready = partial(_is_ready_again, node, started)
+                wait_until(ready, 20, "the node is ready")
             else:
                 time.sleep(0.05 * moment)
             process.send_signal(signal.SIGTERM)

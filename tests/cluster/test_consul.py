@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.servers.consul import Consul
-from tests.servers.process import wait_until
-from tests.support.node_processes import Node, free_port, running
+from tests.servers.process import free_port, wait_until
+from tests.support.node_processes import Node, running
 
 pytestmark = pytest.mark.server
 
@@ -183,7 +183,7 @@ async def test_a_frozen_node_is_back_at_once_and_a_moved_one_at_its_new_place(
         moved.start()
 
         async def at_its_new_place() -> bool:
-            return (await consul.service())["engram-n2"]["Service"]["Address"] == "127.0.0.77"
+            return bool((await consul.service())["engram-n2"]["Service"]["Address"] == "127.0.0.77")
 
         await wait_until(at_its_new_place, within=30, what="the record has the new address", every=0.1)
         await until_passing(consul, IDS, 20)

@@ -25,7 +25,8 @@ from engram_discovery.node.node import Distributed, SingleNode
 from engram_discovery.node.startup import initialize_cluster
 from engram_discovery.settings import Settings, settings_from
 from engram_discovery.types import EventKind, NodeState
-from tests.support.node_processes import all_see, free_port, make_nodes, running, wait_until
+from tests.servers.process import free_port
+from tests.support.node_processes import all_see, make_nodes, running, wait_until
 from tests.support.virtual_time import RecordingLogger
 
 ALIVE = frozenset({NodeState.ALIVE})
@@ -228,15 +229,16 @@ def test_a_blocked_event_loop_is_not_a_death(tmp_path: Path) -> None:
         wait_until(all_see(nodes, {"n0": "alive", "n1": "alive"}), 20, "both see two alive")
 
         busy = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+        output = busy.stdout
+        assert output
         try:
-            assert busy.stdout
-            assert busy.stdout.readline() == b"blocked\n"
+            assert output.readline() == b"blocked\n"
             expected = {"n0": "alive", "n1": "alive", "busy": "alive"}
             wait_until(all_see(nodes, expected), 20, "the busy node is alive")
         finally:
             busy.kill()
             busy.wait()
-            busy.stdout.close()
+            output.close()
 
         assert not [line for node in nodes for line in node.events("member.died")]
 

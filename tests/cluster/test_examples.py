@@ -12,7 +12,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.support.node_processes import all_see, free_port, make_nodes, running, wait_until
+from tests.servers.process import free_port
+from tests.support.node_processes import all_see, make_nodes, running, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

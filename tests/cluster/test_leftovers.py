@@ -16,8 +16,8 @@ from engram_discovery.host import PluginHost
 from engram_discovery.node.node import Distributed
 from engram_discovery.node.startup import initialize_cluster
 from engram_discovery.settings import settings_from
+from tests.servers.process import free_port
 from tests.support.installed_plugins import LEAKING, Site
-from tests.support.node_processes import free_port
 from tests.support.virtual_time import RecordingLogger
 
 

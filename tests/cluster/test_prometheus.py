@@ -6,13 +6,15 @@ import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.servers.process import free_port
 from tests.servers.prometheus import OPS, Prometheus, program, prometheus
 from tests.support import file_registry
-from tests.support.node_processes import Node, all_see, free_port, make_nodes, running, wait_until
+from tests.support.node_processes import Node, all_see, make_nodes, running, wait_until
 
 ALIVE = {"n0": "alive", "n1": "alive", "n2": "alive"}
 
@@ -95,7 +97,7 @@ def test_every_query_of_the_dashboard_returns_data(quiet: Rig) -> None:
     assert len(queries) > 15
     for query in queries:
         asked = query.replace("$cluster", "test").replace("$__rate_interval", "10s")
-        wait_until(lambda asked=asked: quiet.prometheus.values(asked), 20, f"data for {asked}")
+        wait_until(partial(quiet.prometheus.values, asked), 20, f"data for {asked}")
 
 
 def test_one_of_three_killed_is_degraded_until_it_is_back(quiet: Rig) -> None:

@@ -11,7 +11,8 @@ import textwrap
 import urllib.parse
 from pathlib import Path
 
-from tests.support.node_processes import Node, all_see, free_port, running, seeds_table, wait_until
+from tests.servers.process import free_port
+from tests.support.node_processes import Node, all_see, running, seeds_table, wait_until
 
 KEY = base64.b64encode(b"canary-gossip-key-0123456789-abc").decode()
 OLD_KEY = base64.b64encode(b"canary-older-key-0123456789-abcd").decode()

@@ -20,9 +20,10 @@ from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.testing import RecordingLogger, make_member
 from engram_discovery.types import CheckResult, CheckStatus, Member, NodeState
 from tests.servers.browser import DESKTOP, PHONE, Page, chromium
+from tests.servers.process import free_port
 from tests.support import file_registry
 from tests.support.in_memory_node import Check, make_node, many_members
-from tests.support.node_processes import Node, all_see, free_port, make_nodes, running, wait_until
+from tests.support.node_processes import Node, all_see, make_nodes, running, wait_until
 
 ALIVE = {"n0": "alive", "n1": "alive", "n2": "alive"}
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -319,4 +320,6 @@ def test_it_can_be_switched_off(tmp_path: Path) -> None:
 
         assert node.get("/cluster/") == (404, {"error": "not found"})
         assert node.get("/cluster/status") == (404, {"error": "not found"})
-        assert (node.get("/cluster/health") or ())[0] == 200
+        health = node.get("/cluster/health")
+        assert health
+        assert health[0] == 200

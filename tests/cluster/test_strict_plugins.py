@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.process import free_port
 from tests.support.installed_plugins import LEAKING, Site
-from tests.support.node_processes import Node, free_port, running, wait_until
+from tests.support.node_processes import Node, running, wait_until
 
 BROKEN = {
     "raises at its import": "raise ValueError('out of order')",

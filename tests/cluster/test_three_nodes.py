@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.support.node_processes import Node, all_see, make_nodes, running, wait_until
 
 ALIVE = {"n0": "alive", "n1": "alive", "n2": "alive"}
 
 
-def member(node: Node, node_id: str) -> dict:
+def member(node: Node, node_id: str) -> dict[str, Any]:
     answer = node.get("/cluster/nodes")
     assert answer
     return next(m for m in answer[1] if m["id"] == node_id)

@@ -8,13 +8,13 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.support.node_processes import free_port, wait_until
+from tests.servers.process import free_port
+from tests.support.node_processes import wait_until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tutorial" / "first-cluster.md").read_text()
 COMMAND = [sys.executable, "-m", "engram_discovery"]
@@ -70,7 +70,7 @@ class Reader:
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
+def reader(tmp_path: Path) -> Reader:
     return Reader(tmp_path)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.node_processes import Node, all_see, free_port, make_nodes, running, wait_until
+from tests.servers.process import free_port
+from tests.support.node_processes import Node, all_see, make_nodes, running, wait_until
 from tests.support.recorder import Recorder
 
 SECONDS = 30.0

@@ -7,6 +7,7 @@ import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from engram_discovery.testing import contracts
 from tests.kit.broken import checks, discoverers, engines, json_file, registrars
 
 BROKEN = Path(__file__).parent / "broken"
-SUITES = {
+SUITES: dict[str, tuple[type, Mapping[str, Any]]] = {
     "discoverers": (contracts.DiscovererContract, discoverers.FAULTS),
     "registrars": (contracts.RegistrarContract, registrars.FAULTS),
     "checks": (contracts.HealthCheckContract, checks.FAULTS),
@@ -34,7 +35,7 @@ def meant(fault: Any) -> str:
 
 
 @pytest.fixture(scope="session")
-def outcomes(tmp_path_factory):
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Run a suite over all its providers, in a process of its own, once: provider → outcome → tests."""
 
     @functools.cache
@@ -60,7 +61,7 @@ def outcomes(tmp_path_factory):
 
 
 @pytest.mark.parametrize("file", SUITES)
-def test_a_sound_provider_passes(outcomes, file):
+def test_a_sound_provider_passes(outcomes: Any, file: Any) -> None:
     """Nothing fails, and something passes, where no promise is broken."""
     assert outcomes(file)["Good"].keys() == {"PASSED"}
 
@@ -69,7 +70,7 @@ def test_a_sound_provider_passes(outcomes, file):
     ("file", "provider"),
     [(file, provider) for file, (_, faults) in SUITES.items() for provider in faults],
 )
-def test_a_broken_promise_is_noticed_by_its_test(outcomes, file, provider):
+def test_a_broken_promise_is_noticed_by_its_test(outcomes: Any, file: Any, provider: Any) -> None:
     """Exactly the test that is meant for the fault fails; the example's own faults may break more than one promise."""
     found = outcomes(file)[provider]
     test = meant(SUITES[file][1][provider])
@@ -82,7 +83,7 @@ def test_a_broken_promise_is_noticed_by_its_test(outcomes, file, provider):
 
 
 @pytest.mark.parametrize("file", SUITES)
-def test_every_contract_test_is_proven(file):
+def test_every_contract_test_is_proven(file: Any) -> None:
     """There is a fault for each test of a suite: a test that cannot fail checks nothing."""
     suite, faults = SUITES[file]
     tests = {name for name, _ in inspect.getmembers(suite, inspect.isfunction) if name.startswith("test_")}
@@ -91,7 +92,7 @@ def test_every_contract_test_is_proven(file):
 
 
 @pytest.mark.parametrize("suite", [suite for suite, _ in SUITES.values()])
-def test_every_contract_test_names_its_promise(suite):
+def test_every_contract_test_names_its_promise(suite: Any) -> None:
     """Each test of a suite has a docstring of its own: it is what an author reads when the test fails."""
     tests = [test for name, test in inspect.getmembers(suite, inspect.isfunction) if name.startswith("test_")]
     promises = [test.__doc__ for test in tests]
@@ -100,7 +101,7 @@ def test_every_contract_test_names_its_promise(suite):
     assert len(set(promises)) == len(promises)
 
 
-def test_a_misspelt_capability_is_refused():
+def test_a_misspelt_capability_is_refused() -> None:
     """A capability that no test asks for would silently skip what the author meant."""
     with pytest.raises(TypeError, match=r"Mine: unknown capability pauses; expected some of: .*pause"):
         type("Mine", (contracts.DiscovererContract,), {"capabilities": frozenset({"pauses"})})

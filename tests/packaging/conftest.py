@@ -82,6 +82,7 @@ def install_extra(request: pytest.FixtureRequest, tmp_path: Path, wheels: Path) 
     """Give what installs ``engram-discovery[<extra>]`` from the wheels into a clean environment."""
 
     def install(extra: str) -> Path:
+        interpreter: Path
         interpreter, command = request.param(tmp_path / "environment")
         run(*command, "--find-links", wheels, f"engram-discovery[{extra}]")
         return interpreter

@@ -78,7 +78,7 @@ def test_doctor_names_another_consul_and_its_remedy_works(
     (tmp_path / "engram.toml").write_text('[cluster]\nenabled = true\ndiscovery = "consul"\n')
 
     def findings() -> dict[str, str]:
-        command = [python.parent / "engram-discovery", "doctor", "--json"]
+        command = [str(python.parent / "engram-discovery"), "doctor", "--json"]
         shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
         return {
             one["message"]: one["remedy"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,7 +17,7 @@ TOOLS = ["pytest>=8.4", "pytest-asyncio>=1.4", "ruff>=0.15", "mypy>=1.18"]
 
 
 @pytest.fixture
-def install(python: Path):
+def install(python: Path) -> Any:
     """Install further packages into the environment that has the host, with the means that made it."""
 
     def install(*packages: str | Path) -> None:
@@ -36,7 +36,7 @@ def own_pytest(python: Path, tmp_path: Path) -> list[str | Path]:
     return [python, "-m", "pytest", "-q", f"--basetemp={tmp_path / 'inner'}"]
 
 
-def test_a_new_plugin_works_as_it_is(python: Path, install, tmp_path):
+def test_a_new_plugin_works_as_it_is(python: Path, install: Any, tmp_path: Path) -> None:
     """It installs, passes its contract suite, is typed, linted and formatted, and the host lists it."""
     run(python.parent / "engram-discovery", "new-plugin", "acme_db", cwd=tmp_path)
     plugin = tmp_path / "engram-discovery-acme-db"
@@ -51,7 +51,7 @@ def test_a_new_plugin_works_as_it_is(python: Path, install, tmp_path):
 
 
 @pytest.mark.parametrize("example", ["json_file_provider", "nearest_zone"])
-def test_an_example_works_as_it_is(python: Path, install, tmp_path, example):
+def test_an_example_works_as_it_is(python: Path, install: Any, tmp_path: Path, example: Any) -> None:
     """The examples of the documentation install and pass their tests outside this repository."""
     install(ROOT / "examples" / example, *TOOLS)
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 import zipfile
 from email import message_from_string
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,7 +32,7 @@ print(*found.endpoints)
 """
 
 
-def test_the_bare_host_lists_static(python, tmp_path):
+def test_the_bare_host_lists_static(python: Any, tmp_path: Path) -> None:
     """``pip install engram-discovery`` brings the default provider, and it loads."""
     listed = json.loads(run(python.parent / "engram-discovery", "plugins", "--all", "--json", cwd=tmp_path))
     plugins = {plugin["name"]: plugin for plugin in listed}
@@ -41,7 +41,7 @@ def test_the_bare_host_lists_static(python, tmp_path):
     assert plugins["static"]["distribution"] == "engram-discovery-static"
 
 
-def test_the_bare_host_discovers(python, tmp_path):
+def test_the_bare_host_discovers(python: Any, tmp_path: Path) -> None:
     """The installed provider answers."""
     assert run(python, "-c", DISCOVER, cwd=tmp_path).strip() == "127.0.0.1:7946"
 
@@ -54,7 +54,9 @@ def test_the_bare_host_discovers(python, tmp_path):
         ("etcd", 'endpoints = ["127.0.0.1:9"]'),
     ],
 )
-def test_each_plugin_works_alone_with_the_host(install_extra, tmp_path, extra, settings):
+def test_each_plugin_works_alone_with_the_host(
+    install_extra: Any, tmp_path: Path, extra: Any, settings: Any
+) -> None:
     """From its extra alone: it loads, its settings are checked, and a server that is away is told in words."""
     python = install_extra(extra)
     command = python.parent / "engram-discovery"
@@ -75,7 +77,7 @@ def test_each_plugin_works_alone_with_the_host(install_extra, tmp_path, extra, s
     assert "Traceback" not in asked.stderr
 
 
-def test_a_provider_that_is_not_installed_is_explained(python, tmp_path):
+def test_a_provider_that_is_not_installed_is_explained(python: Any, tmp_path: Path) -> None:
     """The install hint is made from the metadata of the wheel."""
     program = "from engram_discovery.host import PluginHost\ntry: PluginHost().provider('consul')\n"
     program += "except Exception as error: print(error)"
@@ -95,7 +97,7 @@ def test_a_provider_that_is_not_installed_is_explained(python, tmp_path):
         ("engram_discovery_etcd-*.whl", "engram_discovery_etcd"),
     ],
 )
-def test_a_wheel_holds_types_licence_and_nothing_else(wheels: Path, pattern, package):
+def test_a_wheel_holds_types_licence_and_nothing_else(wheels: Path, pattern: Any, package: Any) -> None:
     """A wheel is typed and licensed, and carries neither tests nor the other package."""
     [wheel] = wheels.glob(pattern)
 
@@ -106,7 +108,7 @@ def test_a_wheel_holds_types_licence_and_nothing_else(wheels: Path, pattern, pac
     assert {name.split("/")[0].partition("-")[0] for name in names} == {package}
 
 
-def test_every_provider_of_ours_has_an_extra(wheels: Path):
+def test_every_provider_of_ours_has_an_extra(wheels: Path) -> None:
     """The extras that the documentation names are in the metadata of the wheel."""
     [wheel] = wheels.glob("engram_discovery-*.whl")
     archive = zipfile.ZipFile(wheel)

@@ -140,7 +140,7 @@ class Etcd(ServerProcess):
         """
         result = await asyncio.to_thread(
             subprocess.run,
-            [find("etcd", "etcdctl"), f"--endpoints={self.url}", *flags, *arguments],
+            [str(find("etcd", "etcdctl")), f"--endpoints={self.url}", *flags, *arguments],
             capture_output=True,
             input=stdin,
             text=True,

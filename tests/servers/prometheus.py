@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.servers.process import free_port
 from tests.servers.requirements import find_program
-from tests.support.node_processes import free_port, wait_until
+from tests.support.node_processes import wait_until
 
 OPS = Path(__file__).parents[2] / "ops" / "prometheus"
 

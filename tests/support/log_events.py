@@ -16,9 +16,9 @@ _WRAPPERS = {"_warn": "warning", "check": "warning"}
 _FAILURE_LOG = {"failed": "warning", "recovered": "info"}
 _NAME = re.compile(r"[a-z_]+(\.[a-z_]+)?")
 #: Names that are composed, by their beginning. Lost events have a name of their own.
-_VARIANTS = {
-    "health.": list(HealthStatus),
-    "member.": [kind for kind in EventKind if kind is not EventKind.LOST],
+_VARIANTS: dict[str, list[str]] = {
+    "health.": [status.value for status in HealthStatus],
+    "member.": [kind.value for kind in EventKind if kind is not EventKind.LOST],
 }
 
 
@@ -53,8 +53,9 @@ def _events_of(call: ast.Call) -> Iterator[tuple[str, str, set[str]]]:
         return
     first = call.args[0] if call.args else None
     if isinstance(first, ast.JoinedStr) and isinstance(first.values[0], ast.Constant):
-        for variant in _VARIANTS.get(str(first.values[0].value), []):
-            yield f"{first.values[0].value}{variant}", "", facts
+        prefix = str(first.values[0].value)
+        for variant in _VARIANTS.get(prefix, []):
+            yield f"{prefix}{variant}", "", facts
     attribute = call.func.attr if isinstance(call.func, ast.Attribute) else ""
     level = {**_LEVELS, **_WRAPPERS}.get(attribute)
     if level and isinstance(first, ast.Constant) and _NAME.fullmatch(str(first.value)):

@@ -40,7 +40,7 @@ def declared(package: str) -> set[str]:
 
 def imported(package: str) -> set[str]:
     """The names at the top of every import of a package, wherever in a file it stands."""
-    names = set()
+    names: set[str] = set()
     for path in PROJECTS[package].rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):

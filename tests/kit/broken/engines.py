@@ -209,10 +209,11 @@ def _plugin(engine: type[MemoryEngine]) -> ModuleType:
     return module
 
 
-for _name, _engine in {
+_ENGINES: dict[str, type[MemoryEngine]] = {
     "Good": MemoryEngine,
     **{name: broken for name, (broken, _) in FAULTS.items()},
-}.items():
+}
+for _name, _engine in _ENGINES.items():
     globals()[f"Test{_name}"] = type(
         f"Test{_name}", (MembershipContract,), {"engine": "memory", "plugin": _plugin(_engine)}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 from engram_discovery.cli.new_plugin import new_plugin
 
 
-def test_the_package_is_named_after_the_provider(tmp_path):
+def test_the_package_is_named_after_the_provider(tmp_path: Path) -> None:
     """Distribution, package and entry point follow from the name, and no variable of the template is left."""
     target = tmp_path / "new"
 
@@ -31,7 +32,7 @@ def test_the_package_is_named_after_the_provider(tmp_path):
     ("name", "message"),
     [("Acme", "lower-case letters"), ("9p", "lower-case letters"), ("network", "a table of the host")],
 )
-def test_a_name_that_no_provider_can_have_is_refused(tmp_path, name, message):
+def test_a_name_that_no_provider_can_have_is_refused(tmp_path: Path, name: str, message: str) -> None:
     """The name would be refused by the host later; it is refused before anything is written."""
     result = CliRunner().invoke(new_plugin, [name, "--directory", str(tmp_path / "new")])
 
@@ -40,7 +41,7 @@ def test_a_name_that_no_provider_can_have_is_refused(tmp_path, name, message):
     assert not (tmp_path / "new").exists()
 
 
-def test_nothing_is_written_over(tmp_path):
+def test_nothing_is_written_over(tmp_path: Path) -> None:
     """A directory that exists is left as it is."""
     result = CliRunner().invoke(new_plugin, ["acme", "--directory", str(tmp_path)])
 

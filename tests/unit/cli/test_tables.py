@@ -11,7 +11,13 @@ from engram_discovery.cli.watch import _worst_first
 
 
 def node(node_id: str, state: str = "alive", **more: Any) -> dict[str, Any]:
-    body = {"id": node_id, "state": state, "addr": "127.0.0.1:1", "api_addr": None, "spaces": []}
+    body: dict[str, Any] = {
+        "id": node_id,
+        "state": state,
+        "addr": "127.0.0.1:1",
+        "api_addr": None,
+        "spaces": [],
+    }
     return {**body, "generation": 1, "incarnation": 0, "last_update": "2026-01-01T00:00:00+00:00", **more}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -14,7 +15,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "api.md").read_text()
 
 
 @pytest.mark.parametrize("module", [engram_discovery, provider, testing], ids=lambda module: module.__name__)
-def test_every_public_name_is_documented(module) -> None:
+def test_every_public_name_is_documented(module: ModuleType) -> None:
     """A name in ``__all__`` has an autodoc directive, or a line that explains it where it is a constant."""
     documented = set(
         re.findall(rf"\.\. auto(?:class|function):: {re.escape(module.__name__)}\.(\w+)$", PAGE, re.MULTILINE)

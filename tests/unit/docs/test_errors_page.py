@@ -17,7 +17,7 @@ ERRORS = [name for name, value in CLASSES.items() if issubclass(value, Exception
 
 def row(name: str) -> str:
     """Return the row of a class in one of the tables."""
-    found = re.findall(rf"^\| `{name}` \|.*$", PAGE, re.MULTILINE)
+    found: list[str] = re.findall(rf"^\| `{name}` \|.*$", PAGE, re.MULTILINE)
     assert len(found) == 1, f"{name} needs one row"
     return found[0]
 

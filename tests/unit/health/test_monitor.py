@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -185,7 +186,7 @@ class Checks:
 
     name = "registry"
 
-    def __init__(self, behaviour: Any) -> None:
+    def __init__(self, behaviour: Callable[[], Awaitable[CheckResult]]) -> None:
         self._behaviour = behaviour
 
     async def check(self) -> CheckResult:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from engram_discovery.cli.plugins import plugins_group
 from engram_discovery.host import PluginHost
+from tests.support.installed_plugins import Site
 
 SOURCE = """
 from enum import StrEnum
@@ -29,12 +32,12 @@ def engram_providers():
 """
 
 
-def run(site, *arguments):
+def run(site: Site, *arguments: Any) -> Any:
     host = PluginHost(entry_points=[ep for ep in site.entry_points if ep.name != "kinship"])
     return CliRunner().invoke(plugins_group, arguments, obj=host)
 
 
-def test_plugins_are_listed_for_programs_without_importing_them(site, plugin_source):
+def test_plugins_are_listed_for_programs_without_importing_them(site: Site, plugin_source: Any) -> None:
     """``plugins --json`` is a list of records, and imports nothing."""
     site.install("acme-discovery", version="1.2", acme=plugin_source("acme"))
 
@@ -56,7 +59,7 @@ def test_plugins_are_listed_for_programs_without_importing_them(site, plugin_sou
     assert not site.imported("acme-discovery", "acme")
 
 
-def test_all_imports_and_tells_what_is_broken(site, plugin_source):
+def test_all_imports_and_tells_what_is_broken(site: Site, plugin_source: Any) -> None:
     """``plugins --all`` shows the providers of what works and the whole error of what does not."""
     site.install("acme-discovery", acme=plugin_source("acme"))
     site.install("bad-discovery", bad="raise ValueError('[consul] out of order')")
@@ -73,7 +76,9 @@ def test_all_imports_and_tells_what_is_broken(site, plugin_source):
     )
 
 
-def test_names_are_whole_however_narrow_the_terminal(site, plugin_source, monkeypatch):
+def test_names_are_whole_however_narrow_the_terminal(
+    site: Site, plugin_source: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A long line can be read; a name that was cut off cannot."""
     monkeypatch.setenv("COLUMNS", "40")
     site.install("a-distribution-with-a-long-name", acme=plugin_source("acme"))
@@ -83,7 +88,9 @@ def test_names_are_whole_however_narrow_the_terminal(site, plugin_source, monkey
     assert any("a-distribution-with-a-long-name  1.0" in line for line in result.stdout.splitlines())
 
 
-def test_what_is_broken_is_said_once(site, monkeypatch, caplog):
+def test_what_is_broken_is_said_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """The command shows what it found; the host's log lines about the same would only repeat it."""
     site.install("bad-discovery", bad="raise ValueError('no')")
     monkeypatch.chdir(site.path)
@@ -94,7 +101,7 @@ def test_what_is_broken_is_said_once(site, monkeypatch, caplog):
     assert caplog.records == []
 
 
-def test_one_provider_is_described_for_people(site):
+def test_one_provider_is_described_for_people(site: Site) -> None:
     """``plugins show`` prints the keys of the provider's table, and no secret, not even a default."""
     site.install("acme-discovery", acme=SOURCE)
 
@@ -108,7 +115,7 @@ def test_one_provider_is_described_for_people(site):
     assert "canary" not in result.stdout
 
 
-def test_one_provider_is_described_for_programs(site):
+def test_one_provider_is_described_for_programs(site: Site) -> None:
     """``plugins show --json`` tells key, environment variable, type, default and meaning."""
     site.install("acme-discovery", acme=SOURCE)
 
@@ -128,7 +135,9 @@ def test_one_provider_is_described_for_programs(site):
     assert "canary" not in result.output
 
 
-def test_the_settings_rule_plugins_out(site, plugin_source, monkeypatch):
+def test_the_settings_rule_plugins_out(
+    site: Site, plugin_source: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``cluster.plugins.deny`` of the settings holds for the command too, whatever else is in the file."""
     site.install("acme-discovery", acme=plugin_source("acme"))
     (site.path / "engram.toml").write_text('[cluster]\ndiscovery = "nonsense"\nplugins.deny = ["acme"]\n')
@@ -141,7 +150,7 @@ def test_the_settings_rule_plugins_out(site, plugin_source, monkeypatch):
     assert not site.imported("acme-discovery", "acme")
 
 
-def test_an_unknown_provider_is_a_usage_error(site):
+def test_an_unknown_provider_is_a_usage_error(site: Site) -> None:
     """``plugins show`` of what is not there ends with 2 and says how to get it."""
     result = run(site, "show", "consul")
 
@@ -149,7 +158,7 @@ def test_an_unknown_provider_is_a_usage_error(site):
     assert 'pip install "engram-discovery[consul]"' in result.stderr
 
 
-def test_a_broken_provider_is_an_error(site):
+def test_a_broken_provider_is_an_error(site: Site) -> None:
     """``plugins show`` of what cannot be imported ends with 1 and names it, without a traceback."""
     site.install("bad-discovery", bad="raise ValueError('no')")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import pluggy
 import pytest
@@ -13,30 +14,33 @@ from engram_discovery.host.calls import HookCalls
 from engram_discovery.host.catalogue import Catalogue
 from engram_discovery.protocols import Discoverer
 from engram_discovery.types import Empty
+from tests.support.installed_plugins import Site
 
 
 class LaterSpecs(HookSpecs):
     """The hooks as a later version might have them."""
 
     @hookspec(firstresult=True, warn_on_impl_args={"settings": DeprecationWarning("use context.table")})
-    def engram_create_discoverer(self, provider, settings, context, zone): ...
+    def engram_create_discoverer(  # type: ignore[override]
+        self, provider: str, settings: Any, context: Any, zone: Any
+    ) -> None: ...
 
     @hookspec(warn_on_impl=DeprecationWarning("use engram_create_probes"))
-    def engram_create_health_checks(self, provider, settings, context): ...
+    def engram_create_health_checks(self, provider: Any, settings: Any, context: Any) -> None: ...  # type: ignore[override]
 
 
 @pytest.fixture
-def calls():
+def calls() -> Any:
     plugins = pluggy.PluginManager(PROJECT_NAME)
     plugins.add_hookspecs(LaterSpecs)
     return HookCalls(plugins, timeout=50)
 
 
 @pytest.fixture
-def load(site, calls, log):
+def load(site: Site, calls: Any, log: Any) -> Any:
     """Load the one plugin that is installed, as a host of the later version would."""
 
-    def load():
+    def load() -> Any:
         catalogue = Catalogue(
             calls, allow=None, deny=(), logger=log, entry_points=site.entry_points, timeout=50
         )
@@ -45,7 +49,9 @@ def load(site, calls, log):
     return load
 
 
-async def test_an_appended_argument_harms_no_plugin(site, calls, load, plugin_source):
+async def test_an_appended_argument_harms_no_plugin(
+    site: Site, calls: Any, load: Any, plugin_source: Any
+) -> None:
     """A plugin that does not name it is called without it."""
     source = plugin_source("acme").replace("(provider, settings, context)", "(provider)")
     site.install("acme-discovery", acme=source)
@@ -78,7 +84,9 @@ async def test_an_appended_argument_harms_no_plugin(site, calls, load, plugin_so
         ),
     ],
 )
-def test_what_is_deprecated_is_told_and_works(site, load, log, plugin_source, source, said):
+def test_what_is_deprecated_is_told_and_works(
+    site: Site, load: Any, log: Any, plugin_source: Any, source: Any, said: Any
+) -> None:
     """The log and the plugin's record name plugin, distribution, version, and what to use instead."""
     site.install("acme-discovery", version="1.2", acme=plugin_source("acme") + source)
 
@@ -90,7 +98,7 @@ def test_what_is_deprecated_is_told_and_works(site, load, log, plugin_source, so
     assert (record.state, record.error) == ("loaded", None)
 
 
-def test_its_authors_tests_show_it(site, load, plugin_source):
+def test_its_authors_tests_show_it(site: Site, load: Any, plugin_source: Any) -> None:
     """It is a DeprecationWarning as well; where warnings are errors, as in the template, the error names it."""
     site.install("acme-discovery", acme=plugin_source("acme"))
 
@@ -100,7 +108,7 @@ def test_its_authors_tests_show_it(site, load, plugin_source):
         load()
 
 
-def test_nothing_is_deprecated_without_need(site, log, plugin_source, calls):
+def test_nothing_is_deprecated_without_need(site: Site, log: Any, plugin_source: Any, calls: Any) -> None:
     """A plugin that uses what is there today is warned of nothing."""
     site.install("acme-discovery", acme=plugin_source("acme"))
     module = import_module(site.module("acme-discovery", "acme"))

@@ -8,11 +8,14 @@ import sys
 import threading
 import time
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engram_discovery.errors import PluginError, PluginIncompatibleError, PluginLoadError
 from engram_discovery.host import PluginHost, PluginState
+from tests.support.installed_plugins import Site
 
 NAMED = r'^plugin "acme" \(acme-discovery 1\.0\) '
 
@@ -24,17 +27,17 @@ def engram_providers():
 
 
 @pytest.fixture
-def host(site, log):
+def host(site: Site, log: Any) -> Any:
     """Make a host over what the test installed."""
     return lambda **more: PluginHost(entry_points=site.entry_points, logger=log, **more)
 
 
-def hurry(plugins, patience=0.05):
+def hurry(plugins: Any, patience: Any = 0.05) -> None:
     """Give hooks less time from now on: what should not block was done before, in peace."""
     plugins._calls._timeout = patience
 
 
-def record(host, name="acme"):
+def record(host: Any, name: Any = "acme") -> Any:
     return next(record for record in host.records() if record.name == name)
 
 
@@ -57,7 +60,9 @@ def record(host, name="acme"):
         ("class Mute(Exception):\n    def __str__(self): raise TypeError\nraise Mute", "Mute: "),
     ],
 )
-def test_an_import_that_raises_is_a_record_not_a_crash(site, host, plugin_source, source, said):
+def test_an_import_that_raises_is_a_record_not_a_crash(
+    site: Site, host: Any, plugin_source: Any, source: Any, said: Any
+) -> None:
     """Whatever a module raises while it is imported, the others work and the error names its distribution."""
     site.install("acme-discovery", acme=source)
     site.install("good", good=plugin_source("good"))
@@ -72,7 +77,7 @@ def test_an_import_that_raises_is_a_record_not_a_crash(site, host, plugin_source
     assert record(plugins).error is not None
 
 
-def test_the_users_own_interrupt_is_not_held_back(site, host):
+def test_the_users_own_interrupt_is_not_held_back(site: Site, host: Any) -> None:
     """Control-C while a plugin is imported ends the program."""
     site.install("acme-discovery", acme="raise KeyboardInterrupt")
 
@@ -80,7 +85,7 @@ def test_the_users_own_interrupt_is_not_held_back(site, host):
         host().provider("acme")
 
 
-def test_an_import_that_blocks_is_given_up(site, host, tmp_path):
+def test_an_import_that_blocks_is_given_up(site: Site, host: Any, tmp_path: Path) -> None:
     """A module that waits is named after the time allowed, and does not hold up the start."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -161,7 +166,7 @@ def test_an_import_that_blocks_is_given_up(site, host, tmp_path):
         ),
     ],
 )
-def test_a_plugin_that_does_not_fit_is_refused(site, host, source, said):
+def test_a_plugin_that_does_not_fit_is_refused(site: Site, host: Any, source: Any, said: Any) -> None:
     """A misspelt, misshaped or outdated plugin is refused, with what is wrong and what would be right."""
     site.install("acme-discovery", acme=source)
     plugins = host()
@@ -170,7 +175,9 @@ def test_a_plugin_that_does_not_fit_is_refused(site, host, source, said):
         plugins.provider("acme")
 
 
-def test_a_refused_plugin_leaves_no_hook_behind(site, host, plugin_source, context):
+def test_a_refused_plugin_leaves_no_hook_behind(
+    site: Site, host: Any, plugin_source: Any, context: Any
+) -> None:
     """A plugin with one unknown hook is not half registered: its good hooks are not called either."""
     wrapper = """
         @hookimpl(wrapper=True)
@@ -223,7 +230,9 @@ def test_a_refused_plugin_leaves_no_hook_behind(site, host, plugin_source, conte
         ),
     ],
 )
-def test_a_factory_that_misbehaves_is_named(site, host, context, body, said):
+def test_a_factory_that_misbehaves_is_named(
+    site: Site, host: Any, context: Any, body: Any, said: Any
+) -> None:
     """A factory that raises, blocks or makes the wrong thing is named with its distribution and hook."""
     factory = f"@hookimpl\ndef engram_create_discoverer(provider, settings, context):\n    {body}\n"
     site.install("acme-discovery", acme=OFFER + factory)
@@ -238,7 +247,7 @@ def test_a_factory_that_misbehaves_is_named(site, host, context, body, said):
     assert caught.value.distribution == "acme-discovery 1.0"
 
 
-def test_a_plugin_that_blocks_is_not_called_again(site, host, context):
+def test_a_plugin_that_blocks_is_not_called_again(site: Site, host: Any, context: Any) -> None:
     """A factory that hangs costs one thread, not one a try, and is called again once it came back."""
     factory = """
 import subprocess
@@ -269,7 +278,7 @@ def engram_create_discoverer():
     assert plugins.create_discoverer("acme", None, context)
 
 
-def test_a_refused_plugin_can_be_registered_once_it_is_mended(site, host):
+def test_a_refused_plugin_can_be_registered_once_it_is_mended(site: Site, host: Any) -> None:
     """A plugin of the program that failed leaves nothing behind that is in the way of a second try."""
     source = """
         from itertools import count
@@ -290,7 +299,7 @@ def test_a_refused_plugin_can_be_registered_once_it_is_mended(site, host):
     assert plugins.provider("mine").name == "mine"
 
 
-def test_endless_offers_end(site, host):
+def test_endless_offers_end(site: Site, host: Any) -> None:
     """A plugin that never stops yielding is cut off."""
     source = "import itertools\n@hookimpl\ndef engram_providers():\n    return itertools.cycle(offer('acme'))"
     site.install("acme-discovery", acme=source)
@@ -299,7 +308,7 @@ def test_endless_offers_end(site, host):
         host().provider("acme")
 
 
-def test_what_nobody_selected_is_logged_once(site, host, log, plugin_source):
+def test_what_nobody_selected_is_logged_once(site: Site, host: Any, log: Any, plugin_source: Any) -> None:
     """A broken plugin that is not selected is a warning; looking again does not repeat it."""
     site.install("acme-discovery", acme="raise ValueError")
     plugins = host()
@@ -315,7 +324,9 @@ def test_what_nobody_selected_is_logged_once(site, host, log, plugin_source):
     assert warned.count("acme") == 1
 
 
-def test_a_process_full_of_broken_plugins_ends_as_if_they_were_not_there(site, plugin_source):
+def test_a_process_full_of_broken_plugins_ends_as_if_they_were_not_there(
+    site: Site, plugin_source: Any
+) -> None:
     """Whatever they do at import, one that never returns included, the good one works and the exit is clean."""
     bad = {
         "missing": "import no_such_library",
@@ -349,7 +360,7 @@ print(host.provider("good").name)
     assert "Traceback" not in done.stderr
 
 
-def test_strict_refuses_what_nobody_selected(site, host, plugin_source):
+def test_strict_refuses_what_nobody_selected(site: Site, host: Any, plugin_source: Any) -> None:
     """With strict, a broken plugin that is not selected is an error, each time."""
     site.install("acme-discovery", acme="raise ValueError")
     site.install("good", good=plugin_source("good"))
@@ -376,7 +387,9 @@ def test_strict_refuses_what_nobody_selected(site, host, plugin_source):
         ("engram_create_health_checks", "3", "raised in engram_create_health_checks: TypeError"),
     ],
 )
-def test_other_objects_are_checked_too(site, host, context, hook, made, said):
+def test_other_objects_are_checked_too(
+    site: Site, host: Any, context: Any, hook: Any, made: Any, said: Any
+) -> None:
     """Registrars and health checks are held to their protocols."""
     site.install("acme-discovery", acme=OFFER + f"@hookimpl\ndef {hook}(): return {made}")
     plugins = host()
@@ -386,7 +399,7 @@ def test_other_objects_are_checked_too(site, host, context, hook, made, said):
         make("acme", None, context)
 
 
-def test_registrars_and_checks_are_optional(site, host, context, plugin_source):
+def test_registrars_and_checks_are_optional(site: Site, host: Any, context: Any, plugin_source: Any) -> None:
     """A provider that only discovers has no registrar and no health check."""
     site.install("acme-discovery", acme=plugin_source("acme"))
     plugins = host()
@@ -395,7 +408,7 @@ def test_registrars_and_checks_are_optional(site, host, context, plugin_source):
     assert plugins.create_health_checks("acme", None, context) == ()
 
 
-def test_health_checks_are_handed_over(site, host, context):
+def test_health_checks_are_handed_over(site: Site, host: Any, context: Any) -> None:
     """Each health check of the provider is returned, in its order."""
     source = (
         OFFER
@@ -416,7 +429,7 @@ def engram_create_health_checks(provider):
     assert [check.name for check in checks] == ["one", "two"]
 
 
-def test_an_engine_is_the_plugin_of_that_name(site, host, context):
+def test_an_engine_is_the_plugin_of_that_name(site: Site, host: Any, context: Any) -> None:
     """A plugin's membership engine is made by its own factory, and held to the protocol."""
     source = "@hookimpl\ndef engram_create_membership(engine, settings): return Nobody()"
     site.install("acme-discovery", acme=source)
@@ -430,7 +443,7 @@ def test_an_engine_is_the_plugin_of_that_name(site, host, context):
         plugins.create_membership("acne", None, context)
 
 
-def test_a_plugin_without_providers_is_no_provider_once_that_is_known(site, host):
+def test_a_plugin_without_providers_is_no_provider_once_that_is_known(site: Site, host: Any) -> None:
     """An engine or a wrapper is not listed among the providers after it was loaded."""
     site.install("acme-discovery", acme="@hookimpl\ndef engram_create_membership(): return None")
     plugins = host()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import pytest
 
 from engram_discovery.errors import PluginError
 from engram_discovery.host import PluginHost
 from engram_discovery.types import Empty
+from tests.support.installed_plugins import Site
 
 LOUD = """
 class Loud:
@@ -27,7 +29,7 @@ def engram_create_discoverer(provider, settings, context):
 """
 
 
-async def test_an_allowed_plugin_decorates_any_provider(site, context, plugin_source):
+async def test_an_allowed_plugin_decorates_any_provider(site: Site, context: Any, plugin_source: Any) -> None:
     """A wrapper that ``allow`` names sits round the discoverer of another plugin."""
     site.install("loud-discovery", loud=LOUD)
     site.install("acme-discovery", acme=plugin_source("acme", reason="hushed"))
@@ -38,7 +40,9 @@ async def test_an_allowed_plugin_decorates_any_provider(site, context, plugin_so
     assert await discoverer.discover() == Empty("HUSHED")
 
 
-async def test_a_registered_plugin_decorates_any_provider(site, context, plugin_source):
+async def test_a_registered_plugin_decorates_any_provider(
+    site: Site, context: Any, plugin_source: Any
+) -> None:
     """So does one that the program registered."""
     site.install("loud-discovery", loud=LOUD)
     site.install("acme-discovery", acme=plugin_source("acme", reason="hushed"))
@@ -50,7 +54,9 @@ async def test_a_registered_plugin_decorates_any_provider(site, context, plugin_
     assert await discoverer.discover() == Empty("HUSHED")
 
 
-async def test_an_installed_wrapper_that_nobody_named_stays_out(site, context, plugin_source):
+async def test_an_installed_wrapper_that_nobody_named_stays_out(
+    site: Site, context: Any, plugin_source: Any
+) -> None:
     """Neither imported for its own sake, nor applied once something else loaded it."""
     site.install("loud-discovery", loud=LOUD)
     site.install("acme-discovery", acme=plugin_source("acme", reason="hushed"))
@@ -64,7 +70,7 @@ async def test_an_installed_wrapper_that_nobody_named_stays_out(site, context, p
     assert [await one.discover() for one in (discoverer, again)] == [Empty("hushed")] * 2
 
 
-async def test_only_the_owner_makes_the_object(site, context, plugin_source):
+async def test_only_the_owner_makes_the_object(site: Site, context: Any, plugin_source: Any) -> None:
     """A plugin that answers for every provider is not asked for another's."""
     greedy = """
         @hookimpl
@@ -95,7 +101,9 @@ async def test_only_the_owner_makes_the_object(site, context, plugin_source):
         ("", "return made", "acme"),
     ],
 )
-def test_the_one_that_raised_is_named(site, context, before, after, culprit):
+def test_the_one_that_raised_is_named(
+    site: Site, context: Any, before: Any, after: Any, culprit: Any
+) -> None:
     """Of a wrapper and the factory inside it, the error names whichever raised."""
     site.install(
         "loud-discovery",
@@ -116,7 +124,7 @@ def test_the_one_that_raised_is_named(site, context, before, after, culprit):
     assert caught.value.plugin == culprit
 
 
-def test_what_a_wrapper_spoils_is_said_to_be_decorated(site, context, plugin_source):
+def test_what_a_wrapper_spoils_is_said_to_be_decorated(site: Site, context: Any, plugin_source: Any) -> None:
     """An unusable object names both the owner and the plugins round it."""
     site.install(
         "loud-discovery",
@@ -132,7 +140,7 @@ def test_what_a_wrapper_spoils_is_said_to_be_decorated(site, context, plugin_sou
         host.create_discoverer("acme", None, context)
 
 
-async def test_a_broken_wrapper_is_left_out(site, context, plugin_source, log):
+async def test_a_broken_wrapper_is_left_out(site: Site, context: Any, plugin_source: Any, log: Any) -> None:
     """An allowed plugin that cannot be imported is a warning; the provider works without it."""
     site.install("loud-discovery", loud="raise ValueError")
     site.install("acme-discovery", acme=plugin_source("acme"))

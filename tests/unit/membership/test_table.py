@@ -9,7 +9,7 @@ import pytest
 from engram_discovery.membership.table import MemberTable
 from engram_discovery.network.address import Address
 from engram_discovery.testing import FakeClock, make_member
-from engram_discovery.types import EventKind, NodeState
+from engram_discovery.types import EventKind, MembershipEvent, NodeState
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def table(clock: FakeClock) -> MemberTable:
     return MemberTable("self", 5, forget_left_after=60, forget_dead_after=3600, clock=clock)
 
 
-def kinds(events: tuple) -> list[EventKind]:
+def kinds(events: tuple[MembershipEvent, ...]) -> list[EventKind]:
     return [event.kind for event in events]
 
 

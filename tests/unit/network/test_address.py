@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
@@ -20,7 +20,7 @@ from engram_discovery.types import Endpoint
 LABEL = st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 HOSTS = st.one_of(
     st.ip_addresses(v=4).map(str),
-    st.ip_addresses(v=6).filter(lambda ip: ip.ipv4_mapped is None).map(str),
+    st.ip_addresses(v=6).map(str).filter(lambda text: IPv6Address(text).ipv4_mapped is None),
     st.lists(LABEL, min_size=1, max_size=4).map(".".join),
 )
 

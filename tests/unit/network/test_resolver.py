@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from engram_discovery.network.resolver import resolve
 
 
 @pytest.fixture
-def system(monkeypatch):
+def system(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Script what the operating system's resolver answers; only the edge to the C library is replaced."""
     return lambda answer: monkeypatch.setattr(socket, "getaddrinfo", answer)
 
@@ -25,7 +26,7 @@ def entry(family: socket.AddressFamily, *sockaddr: object) -> tuple[object, ...]
     return (family, socket.SOCK_STREAM, 6, "", sockaddr)
 
 
-async def test_every_address_is_returned_once_in_order(system):
+async def test_every_address_is_returned_once_in_order(system: Any) -> None:
     """IPv4 and IPv6 are returned as the system prefers them; mapped IPv4 is not a second address."""
     system(
         lambda *_, **__: [
@@ -45,14 +46,14 @@ async def test_every_address_is_returned_once_in_order(system):
     )
 
 
-async def test_the_real_resolver_answers():
+async def test_the_real_resolver_answers() -> None:
     """``localhost`` is looked up by the system itself."""
     found = await resolve("localhost", 1, timeout=50, family=socket.AF_INET)
 
     assert found == (Address("127.0.0.1", 1),)
 
 
-async def test_a_name_without_an_address_is_a_dns_failure():
+async def test_a_name_without_an_address_is_a_dns_failure() -> None:
     """The error names the name; ``.invalid`` never resolves (RFC 6761)."""
     with pytest.raises(ResolutionError, match=r"^nobody\.invalid: ") as caught:
         await resolve("nobody.invalid", 1, timeout=20)
@@ -60,7 +61,7 @@ async def test_a_name_without_an_address_is_a_dns_failure():
     assert caught.value.kind is FailureKind.DNS_FAILURE
 
 
-async def test_a_hanging_look_up_ends_at_the_deadline(system):
+async def test_a_hanging_look_up_ends_at_the_deadline(system: Any) -> None:
     """The caller goes on at its deadline, and is told of a timeout."""
     go_on = threading.Event()
     system(lambda *_, **__: go_on.wait())
@@ -72,7 +73,7 @@ async def test_a_hanging_look_up_ends_at_the_deadline(system):
     assert caught.value.kind is FailureKind.TIMEOUT
 
 
-async def test_cancelling_is_immediate(system):
+async def test_cancelling_is_immediate(system: Any) -> None:
     """A cancelled look-up does not wait for the C library."""
     go_on = threading.Event()
     system(lambda *_, **__: go_on.wait())
@@ -86,10 +87,10 @@ async def test_cancelling_is_immediate(system):
     go_on.set()  # until here the look-up hung
 
 
-async def test_having_no_thread_left_is_unavailable(monkeypatch):
+async def test_having_no_thread_left_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process at its limit of threads gets an error that can be retried, not a crash."""
 
-    def refuse(_thread):
+    def refuse(_thread: Any) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
@@ -101,7 +102,7 @@ async def test_having_no_thread_left_is_unavailable(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["a" * 64 + ".example", "a..b", "\udcff"])
-async def test_what_is_no_name_is_a_dns_failure(name):
+async def test_what_is_no_name_is_a_dns_failure(name: Any) -> None:
     """A name that cannot even be encoded is an answer like any other."""
     with pytest.raises(ResolutionError) as caught:
         await resolve(name, 1, timeout=50)
@@ -109,7 +110,7 @@ async def test_what_is_no_name_is_a_dns_failure(name):
     assert caught.value.kind is FailureKind.DNS_FAILURE
 
 
-def test_a_hanging_look_up_does_not_hold_up_the_exit():
+def test_a_hanging_look_up_does_not_hold_up_the_exit() -> None:
     """The interpreter ends while ``getaddrinfo`` still hangs."""
     program = """
 import asyncio, socket, time

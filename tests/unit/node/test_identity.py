@@ -45,7 +45,8 @@ def test_the_generation_rises_although_the_clock_goes_back(tmp_path: Path) -> No
 
 def test_the_generation_rises_although_the_directory_was_lost(tmp_path: Path) -> None:
     """A replaced disk starts from the wall clock, not from one."""
-    first = load(tmp_path / "a", node_id="n") if (tmp_path / "a").mkdir() is None else None
+    (tmp_path / "a").mkdir()
+    first = load(tmp_path / "a", node_id="n")
 
     second = load(None, node_id="n", wall=1_700_000_001.0)
 

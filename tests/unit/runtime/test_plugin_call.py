@@ -78,7 +78,8 @@ async def test_a_plugin_that_leaves_a_task_at_every_call_is_told_of_in_time() ->
 @in_virtual_time
 async def test_a_plugin_that_keeps_a_few_tasks_is_not_blamed() -> None:
     """A connection's reader runs from call to call, and rightly so."""
-    logger, readers = RecordingLogger(), []
+    logger = RecordingLogger()
+    readers: list[asyncio.Task[None]] = []
 
     async def read() -> None:
         if len(readers) < 3:

@@ -6,13 +6,15 @@ made, and an empty list, which must be Empty, has nothing that could fail. What 
 
 from __future__ import annotations
 
+from typing import Any
+
 from engram_discovery.testing.contracts import DiscovererContract, PluginContract
 
 
 class TestPlugin(PluginContract):
     provider = "static"
 
-    def settings(self, backend):
+    def settings(self, backend: Any) -> Any:
         return {"seed_nodes": ["192.0.2.1:7946"]}
 
 

@@ -74,7 +74,7 @@ def context(log: Log) -> PluginContext:
 
 
 @pytest.fixture
-def make(context):
+def make(context: Any) -> Any:
     """Make a discoverer of these seed nodes over a scripted resolver."""
 
     def make(seed_nodes: object, names: Names | None = None) -> StaticDiscoverer:
@@ -84,16 +84,16 @@ def make(context):
     return make
 
 
-def hosts(found) -> list[str]:
+def hosts(found: Any) -> list[str]:
     return [str(endpoint) for endpoint in found.endpoints]
 
 
-async def test_no_seed_nodes_is_empty(make):
+async def test_no_seed_nodes_is_empty(make: Any) -> None:
     """An empty list is an answer, not an error."""
     assert await make([]).discover() == Empty("no seed nodes are configured")
 
 
-async def test_addresses_are_not_looked_up(make):
+async def test_addresses_are_not_looked_up(make: Any) -> None:
     """IP literals pass as they are, with the default port where none is given."""
     names = Names()
 
@@ -104,7 +104,7 @@ async def test_addresses_are_not_looked_up(make):
     assert names.asked == []
 
 
-async def test_every_address_of_every_name_is_a_seed(make):
+async def test_every_address_of_every_name_is_a_seed(make: Any) -> None:
     """A name with several addresses stands for all of them, in the order of the list."""
     names = Names({"a.example": ["192.0.2.1", "2001:db8::1"], "b.example": ["192.0.2.2"]})
 
@@ -114,7 +114,7 @@ async def test_every_address_of_every_name_is_a_seed(make):
     assert {endpoint.source for endpoint in found.endpoints} == {"static"}
 
 
-async def test_duplicates_collapse(make):
+async def test_duplicates_collapse(make: Any) -> None:
     """Case, a trailing dot, mapped IPv4 and two names of one address make one seed."""
     names = Names({"a.example": ["192.0.2.1"], "alias.example": ["192.0.2.1"]})
 
@@ -127,7 +127,7 @@ async def test_duplicates_collapse(make):
 
 
 @in_virtual_time
-async def test_a_thousand_seeds_with_duplicates(make):
+async def test_a_thousand_seeds_with_duplicates(make: Any) -> None:
     """A long list is resolved within the deadline, each name once."""
     names = Names({f"n{i}.example": [f"10.0.{i // 250}.{i % 250}"] for i in range(500)})
 
@@ -137,7 +137,7 @@ async def test_a_thousand_seeds_with_duplicates(make):
     assert len(names.asked) == 500
 
 
-async def test_a_bad_name_among_good_ones_stays_a_seed(make, log):
+async def test_a_bad_name_among_good_ones_stays_a_seed(make: Any, log: Any) -> None:
     """A name that does not resolve keeps its place; the answer is incomplete and soon asked for again."""
     names = Names({"a.example": ["192.0.2.1"]})
 
@@ -149,7 +149,7 @@ async def test_a_bad_name_among_good_ones_stays_a_seed(make, log):
     assert log.events == [("static.seed_unresolved", "b.example:7946")]
 
 
-async def test_a_name_is_looked_up_anew_and_logged_when_it_changes(make, log):
+async def test_a_name_is_looked_up_anew_and_logged_when_it_changes(make: Any, log: Any) -> None:
     """Each call resolves again; the log has one line a change, not one a call."""
     names = Names({"a.example": ["192.0.2.1"]})
     discoverer = make(["a.example", "b.example"], names)
@@ -171,7 +171,7 @@ async def test_a_name_is_looked_up_anew_and_logged_when_it_changes(make, log):
     ]
 
 
-async def test_nothing_that_resolves_is_a_failure(make):
+async def test_nothing_that_resolves_is_a_failure(make: Any) -> None:
     """If there is no address at all the round has failed: a chain goes on to the next source."""
     with pytest.raises(
         DiscoveryError, match=r"none of the 2 seed nodes resolves: a\.example: unknown"
@@ -182,7 +182,7 @@ async def test_nothing_that_resolves_is_a_failure(make):
 
 
 @in_virtual_time
-async def test_a_dead_resolver_is_a_timeout(make):
+async def test_a_dead_resolver_is_a_timeout(make: Any) -> None:
     """If every look-up timed out, so did the round, and within the deadline of the host."""
     names = Names(hanging={"a.example"})
 
@@ -194,7 +194,7 @@ async def test_a_dead_resolver_is_a_timeout(make):
 
 
 @in_virtual_time
-async def test_a_dead_resolver_does_not_cost_the_addresses(make):
+async def test_a_dead_resolver_does_not_cost_the_addresses(make: Any) -> None:
     """Addresses given as such are used while every name hangs, and before the host's deadline."""
     names = Names(hanging={"a.example"})
 
@@ -205,7 +205,7 @@ async def test_a_dead_resolver_does_not_cost_the_addresses(make):
 
 
 @in_virtual_time
-async def test_names_that_hang_do_not_starve_the_others(make):
+async def test_names_that_hang_do_not_starve_the_others(make: Any) -> None:
     """However many names hang, every other one has its turn within a few rounds."""
     hanging = {f"dead{i}.example" for i in range(100)}
     names = Names({"a.example": ["192.0.2.1"]}, hanging=hanging)
@@ -222,7 +222,7 @@ async def test_names_that_hang_do_not_starve_the_others(make):
     assert {"192.0.2.1:7946", "192.0.2.2:7946"} <= set(hosts(fourth))
 
 
-async def test_names_are_looked_up_together(make):
+async def test_names_are_looked_up_together(make: Any) -> None:
     """The look-ups run at the same time: each waits for all the others to have begun."""
     began = asyncio.Barrier(20)
 
@@ -236,7 +236,7 @@ async def test_names_are_looked_up_together(make):
     assert found.complete
 
 
-async def test_the_systems_resolver_is_used(context):
+async def test_the_systems_resolver_is_used(context: Any) -> None:
     """Made by the host from its entry point, the provider resolves a real name."""
     host = PluginHost()
     settings = host.provider("static").settings_model(seed_nodes="localhost, 127.0.0.1:8000")
@@ -249,13 +249,13 @@ async def test_the_systems_resolver_is_used(context):
     assert Endpoint("127.0.0.1", 8000) in found.endpoints
 
 
-def test_text_with_commas_is_a_list():
+def test_text_with_commas_is_a_list() -> None:
     """An environment variable can hold the list."""
     assert StaticSettings(seed_nodes=" a:1, b ,").seed_nodes == ("a:1", "b:7946")
 
 
 @pytest.mark.parametrize("bad", ["a:0", "a:70000", "::1", "a b", "", "a:http", 7, None])
-def test_a_bad_seed_node_is_named_by_its_place(bad):
+def test_a_bad_seed_node_is_named_by_its_place(bad: Any) -> None:
     """What is no address is refused before anything runs, and the error says which one."""
     with pytest.raises(ValidationError) as caught:
         StaticSettings(seed_nodes=["good:1", bad])
@@ -263,13 +263,13 @@ def test_a_bad_seed_node_is_named_by_its_place(bad):
     assert [error["loc"] for error in caught.value.errors()] == [("seed_nodes", 1)]
 
 
-def test_unknown_keys_are_refused():
+def test_unknown_keys_are_refused() -> None:
     """A misspelt key is an error, not a silent default."""
     with pytest.raises(ValidationError, match="seed_node"):
         StaticSettings(seed_node=["a:1"])
 
 
-def test_the_plugin_module_imports_only_its_settings():
+def test_the_plugin_module_imports_only_its_settings() -> None:
     """Naming the provider does not import what does its work."""
     heavy = "engram_discovery_static.discoverer"
     program = f"import sys, engram_discovery_static.plugin; print({heavy!r} in sys.modules)"
