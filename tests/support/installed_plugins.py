@@ -120,3 +120,13 @@ class Site:
             d.entry_points.select(group="engram_discovery") for d in distributions(path=[str(self.path)])
         ]
         return [entry_point for group in found for entry_point in group]
+
+
+#: How an error names the plugin of the distribution acme-discovery.
+NAMED = r'^plugin "acme" \(acme-discovery 1\.0\) '
+#: The source of a plugin that offers the provider acme, and nothing else yet.
+OFFER = """
+@hookimpl
+def engram_providers():
+    return offer("acme")
+"""

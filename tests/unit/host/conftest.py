@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engram_discovery.hookspecs import PluginContext
+from engram_discovery.host import PluginHost
 from engram_discovery.runtime.clock import SystemClock
 from tests.support.installed_plugins import Site, working
 
@@ -61,3 +62,9 @@ def context(log: Log) -> PluginContext:
 def plugin_source() -> Any:
     """The source of a plugin that works: ``plugin_source(name, reason="nobody")``."""
     return working
+
+
+@pytest.fixture
+def host(site: Site, log: Any) -> Any:
+    """Make a host over what the test installed."""
+    return lambda **more: PluginHost(entry_points=site.entry_points, logger=log, **more)

@@ -4,81 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engram_discovery.joining import Joiner
-from engram_discovery.settings.models import JoinSettings
-from engram_discovery.sources import Discovery, PeerCache, Source
+from engram_discovery.sources import PeerCache
 from engram_discovery.types import Endpoint, Found, JoinOutcome
-from tests.support.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
-from tests.support.simulated_network import Network, SimulatedMembership
-from tests.support.virtual_time import LoopClock, RecordingLogger, in_virtual_time
+from tests.support.joining_rig import OURS, Rig, dialled, make_rig
+from tests.support.scripted import EMPTY, Scripted, failure, found, hang, peers
+from tests.support.virtual_time import RecordingLogger, in_virtual_time
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-#: Addresses of the node under test: its gossip address and another of its interfaces.
-OURS = ("10.0.0.1", "10.0.0.200")
-
-
-@dataclass
-class Rig:
-    """One node under test on a network with others."""
-
-    network: Network
-    engine: SimulatedMembership
-    discovery: Discovery
-    joiner: Joiner
-    logger: RecordingLogger
-
-    def start(self) -> None:
-        self.discovery.start()
-        self.joiner.start()
-
-    async def aclose(self) -> None:
-        await self.joiner.aclose()
-        await self.discovery.aclose()
-
-    @property
-    def alive(self) -> int:
-        return len(self.engine.live)
-
-
-def make_rig(
-    discoverer: Any,
-    *,
-    others: int = 4,
-    expected_size: int | None = None,
-    cache: PeerCache | None = None,
-) -> Rig:
-    """Make node 10.0.0.1 and ``others`` at 10.0.0.2 and up, which do not know each other yet."""
-    network = Network(random.Random(1))
-    engine = network.add(0)
-    for number in range(1, others + 1):
-        network.add(number)
-    clock, logger = LoopClock(), RecordingLogger()
-    source = Source("dns", discoverer, clock=clock, logger=logger, random=random.Random(1))
-    discovery = Discovery([source], cache=cache, clock=clock, logger=logger)
-    joiner = Joiner(
-        engine,
-        discovery,
-        is_self=lambda endpoint: endpoint.host in OURS,
-        settings=JoinSettings(),
-        expected_size=expected_size,
-        clock=clock,
-        logger=logger,
-        random=random.Random(1),
-    )
-    return Rig(network, engine, discovery, joiner, logger)
-
-
-def dialled(rig: Rig) -> list[str]:
-    return [addr.host for addr, _ in rig.engine.dialled]
 
 
 @in_virtual_time
@@ -169,106 +106,6 @@ async def test_too_few_nodes_are_logged_until_the_expected_size_is_reached() -> 
     assert "10.0.0.3:7946 (from dns) refused" in lines[-1]["explanation"]
     assert rig.alive == 3
     assert rig.logger.events("cluster.formed") == [{"live": 3}]
-    await rig.aclose()
-
-
-@in_virtual_time
-async def test_seeds_that_come_back_are_joined_within_35_seconds() -> None:
-    """After an outage of all seeds of any length, the node joins soon after they return."""
-    rig = make_rig(Scripted(found(2, 3)), others=0)
-    await rig.joiner.join_once()
-    rig.start()
-    await asyncio.sleep(600)
-
-    rig.network.add(1)
-    rig.network.add(2)
-    await asyncio.sleep(12)
-
-    assert rig.alive == 3
-    await rig.aclose()
-
-
-@in_virtual_time
-async def test_nodes_that_start_together_do_not_wait_for_the_usual_round() -> None:
-    """Seeds that open just after the first contact are joined within about a second, not within ten."""
-    rig = make_rig(Scripted(found(2, 3)), others=0)
-    await rig.joiner.join_once()
-    rig.start()
-    await asyncio.sleep(0.5)
-
-    rig.network.add(1)
-    rig.network.add(2)
-    await asyncio.sleep(1)
-
-    assert rig.alive == 3
-    await rig.aclose()
-
-
-@in_virtual_time
-async def test_a_node_that_stays_alone_backs_off() -> None:
-    """Healing rounds are frequent at first, then every ten seconds without end."""
-    rig = make_rig(Scripted(found(2)), others=0)
-    await rig.joiner.join_once()
-    rig.start()
-
-    await asyncio.sleep(60)
-    in_the_first_minute = len(dialled(rig))
-    await asyncio.sleep(600)
-
-    assert 8 <= in_the_first_minute <= 16
-    assert 54 <= len(dialled(rig)) - in_the_first_minute <= 67
-    await rig.aclose()
-
-
-@in_virtual_time
-async def test_a_split_in_half_heals_within_two_intervals() -> None:
-    """Half of the known members is a minority: healing rounds run every ten seconds."""
-    rig = make_rig(Scripted(found(1, 2, 3, 4, 5, 6)), others=5)
-    for engine in rig.network.engines.values():
-        rig.network.contact(rig.engine, engine.addr)
-    rig.start()
-    rig.network.cut(lambda engine: int(engine.node_id[1:]) % 2)
-    await asyncio.sleep(30)
-    phases = [line["phase"] for line in rig.logger.events("cluster.not_formed")]
-    rig.network.mend()
-
-    await asyncio.sleep(20)
-
-    assert phases == ["split"]
-    assert rig.network.islands() == 1
-    await rig.aclose()
-
-
-@in_virtual_time
-async def test_a_majority_contacts_three_non_members_a_round_and_all_in_turn() -> None:
-    """Healing contacts three endpoints a minute, and each has its turn."""
-    rig = make_rig(Scripted(found(*range(2, 22))), others=12)
-    for engine in list(rig.network.engines.values()):
-        rig.network.contact(rig.engine, engine.addr)
-    rig.start()
-
-    await asyncio.sleep(4 * 66)
-
-    non_members = dialled(rig)
-    assert 9 <= len(non_members) <= 15
-    assert len(set(non_members[:9])) == 8
-    await rig.aclose()
-
-
-@in_virtual_time
-async def test_a_new_endpoint_is_contacted_at_once() -> None:
-    """A seed at a new address, reported by a watch, is joined without waiting for the next round."""
-    discoverer = ScriptedWatch(found(9))
-    rig = make_rig(discoverer)
-    discoverer.pushed.put_nowait(found(9))
-    await rig.joiner.join_once()
-    rig.start()
-    await asyncio.sleep(15)
-
-    discoverer.pushed.put_nowait(found(2))
-    await asyncio.sleep(1.2)
-
-    assert rig.alive == 2
     await rig.aclose()
 
 

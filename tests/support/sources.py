@@ -1,0 +1,20 @@
+"""A source over a scripted provider."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from engram_discovery.sources import Source
+from tests.support.virtual_time import LoopClock, RecordingLogger
+
+
+def make_source(discoverer: Any, logger: RecordingLogger | None = None, **settings: Any) -> Source:
+    return Source(
+        "dns",
+        discoverer,
+        clock=LoopClock(),
+        logger=logger or RecordingLogger(),
+        random=random.Random(1),
+        **settings,
+    )
