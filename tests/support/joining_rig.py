@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engram_discovery.joining import Joiner
 from engram_discovery.settings.models import JoinSettings
 from engram_discovery.sources import Discovery, PeerCache, Source
 from tests.support.simulated_network import Network, SimulatedMembership
 from tests.support.virtual_time import LoopClock, RecordingLogger
-
-if TYPE_CHECKING:
-    pass
-
 
 #: Addresses of the node under test: its gossip address and another of its interfaces.
 OURS = ("10.0.0.1", "10.0.0.200")
