@@ -74,7 +74,7 @@ class FailureKind(StrEnum):
     RATE_LIMITED = "rate_limited"
     BAD_DATA = "bad_data"
     CONFIG = "config"
-    """What we were told to use cannot work: a missing token file, a certificate that does not match."""
+    """What the settings name cannot work: a missing token file, a certificate that does not match."""
     TLS = "tls"
     PLUGIN_BUG = "plugin_bug"
 

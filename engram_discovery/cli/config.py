@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from engram_discovery.errors import Problem
     from engram_discovery.host import PluginHost
-    from engram_discovery.settings.assemble import Outcome, Settings
+    from engram_discovery.settings.assemble import LoadResult, Settings
     from engram_discovery.settings.models import PluginsSettings
     from engram_discovery.settings.show import Row
 
@@ -150,7 +150,7 @@ def init(provider: str, output: Path) -> None:
     click.echo(f"wrote {output}", err=True)
 
 
-def _outcome(files: Sequence[str], overrides: Sequence[str]) -> Outcome:
+def _outcome(files: Sequence[str], overrides: Sequence[str]) -> LoadResult:
     from engram_discovery.settings.load import try_load
 
     outcome = try_load(*files, cli_overrides=overrides, host=_host)

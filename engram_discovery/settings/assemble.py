@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HostOrFactory",
-    "Outcome",
-    "ProviderFactory",
+    "LoadResult",
+    "ProviderLookup",
     "RawTable",
     "Settings",
     "assemble",
@@ -42,7 +42,7 @@ __all__ = [
 _PARTS = re.compile(r"[.\[]")
 
 
-class ProviderFactory(Protocol):
+class ProviderLookup(Protocol):
     """The part of the plugin host that the settings use."""
 
     def provider(self, name: str) -> ProviderInfo:
@@ -108,11 +108,11 @@ class Settings:
 
 
 #: A plugin host, or a factory that makes one from ``[cluster.plugins]``. Used only if the cluster is enabled.
-HostOrFactory: TypeAlias = ProviderFactory | Callable[[PluginsSettings], ProviderFactory] | None
+HostOrFactory: TypeAlias = ProviderLookup | Callable[[PluginsSettings], ProviderLookup] | None
 
 
 @dataclass(slots=True)
-class Outcome:
+class LoadResult:
     """The result of a load.
 
     Attributes:
@@ -149,7 +149,7 @@ def assemble(
     host: HostOrFactory,
     problems: list[Problem],
     warnings: Iterable[Problem] = (),
-) -> Outcome:
+) -> LoadResult:
     """Validate the merged table ``[cluster]``; collect all problems instead of stopping at the first (ADR 11)."""
     own = {key: node for key, node in cluster.items() if _is_own(key, node)}
     tables: Tree = {key: node for key, node in cluster.items() if key not in own}
@@ -162,10 +162,10 @@ def assemble(
         checks.between_keys(usable, invalid)
         checks.providers(usable, invalid, host)
     if model is None or checks.problems:
-        return Outcome(None, checks.problems, checks.warnings, origins)
+        return LoadResult(None, checks.problems, checks.warnings, origins)
     raw = {name: RawTable(tree) for name, tree in tables.items()}
     settings = Settings(model, raw, origins, tuple(checks.warnings), tables)
-    return Outcome(settings, [], checks.warnings, origins)
+    return LoadResult(settings, [], checks.warnings, origins)
 
 
 def _is_own(key: str, node: Any) -> bool:
@@ -224,7 +224,7 @@ class _Checks:
             reported = {problem.key.removeprefix("cluster.") for problem in misspelt}
             self.warnings += self._unknown_tables({*cluster.discovery, *reported}, plugins)
 
-    def _selected(self, name: str, host: ProviderFactory | None) -> None:
+    def _selected(self, name: str, host: ProviderLookup | None) -> None:
         if name in RESERVED_TABLES:
             self._refuse(f'"{name}" is a key of the host, not a provider')
         elif host is not None:
@@ -257,7 +257,7 @@ class _Checks:
             if remedy:
                 yield Problem(f"cluster.{name}", "unknown table", _origin(tree), remedy)
 
-    def _unknown_tables(self, expected: Collection[str], host: ProviderFactory) -> Iterator[Problem]:
+    def _unknown_tables(self, expected: Collection[str], host: ProviderLookup) -> Iterator[Problem]:
         """Warn of tables whose provider is not installed, except for the ``expected`` ones."""
         installed = host.known_providers() if self.tables else frozenset()
         unknown = [name for name in self.tables if name not in installed and name not in expected]

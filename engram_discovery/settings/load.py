@@ -36,7 +36,7 @@ from engram_discovery.settings.toml_file import SECRETS_FILE, read_settings_file
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engram_discovery.settings.assemble import HostOrFactory, Outcome, Settings
+    from engram_discovery.settings.assemble import HostOrFactory, LoadResult, Settings
 
 __all__ = ["DEFAULT_FILE", "load_settings", "merge", "settings_from", "try_load"]
 
@@ -82,7 +82,7 @@ def try_load(
     overrides: Mapping[str, Any] | Sequence[str] = (),
     cli_overrides: Sequence[str] = (),
     host: HostOrFactory = None,
-) -> Outcome:
+) -> LoadResult:
     """Load like ``load_settings``, and return the result with its problems: for ``config check`` and ``explain``."""
     environ = os.environ if environ is None else environ
     layers = _Layers()
@@ -169,7 +169,7 @@ class _Layers:
         self.warnings += _keys_outside_cluster(file.tree)
         self.add((file.tree, [*file.problems, *_misspelt_table(file.tree, path)]))
 
-    def outcome(self, host: HostOrFactory) -> Outcome:
+    def outcome(self, host: HostOrFactory) -> LoadResult:
         self.problems += untag_discovery(self.trees)
         effective = merge(self.trees)
         origins = Origins({"cluster": effective}, tuple({"cluster": tree} for tree in self.trees))

@@ -62,7 +62,7 @@ class DiscovererContract(WatchContract):
 
     # --- answers -------------------------------------------------------------------------------------------
 
-    async def test_nobody_is_empty(self, discoverer: Discoverer) -> None:
+    async def test_no_records_is_empty(self, discoverer: Discoverer) -> None:
         """A source without a record answers Empty, with a reason: that is an answer, not an error."""
         answer = await discoverer.discover()
 
@@ -122,7 +122,9 @@ class DiscovererContract(WatchContract):
         with pytest.raises(DiscoveryError) as caught:
             await asyncio.wait_for(discoverer.discover(), self.timeout + _GRACE)
 
-        assert caught.value.kind is not FailureKind.PLUGIN_BUG, "plugin_bug is what the host says of crashes"
+        assert caught.value.kind is not FailureKind.PLUGIN_BUG, (
+            "plugin_bug is how the host classifies crashes"
+        )
         assert str(caught.value), "the error needs a message that people can act on"
 
     async def test_it_works_again_after_an_outage(self, discoverer: Discoverer, backend: Backend) -> None:
@@ -157,10 +159,10 @@ class DiscovererContract(WatchContract):
         async with paused(backend):
             call = asyncio.create_task(discoverer.discover())
             await asyncio.wait({call}, timeout=self.timeout)
-            said = None if not call.done() else call.exception() or call.result()
+            answer = None if not call.done() else call.exception() or call.result()
             await _cancel(call)
 
-        assert said is None or isinstance(said, DiscoveryError), f"a silent source was answered for: {said}"
+        assert answer is None or isinstance(answer, DiscoveryError), f"silence became an answer: {answer}"
 
     # --- manners -------------------------------------------------------------------------------------------
 

@@ -67,7 +67,7 @@ class HealthCheckContract(ProviderContract):
         assert len(set(first)) == len(first), f"two checks have one name: {first}"
         assert all(_NAME.match(name) for name in first), f"a name is like consul or dns_tcp, got {first}"
 
-    async def test_it_passes_while_all_is_well(self, checks: tuple[HealthCheck, ...]) -> None:
+    async def test_it_passes_without_a_fault(self, checks: tuple[HealthCheck, ...]) -> None:
         """With the server running, each check answers passing."""
         for check in checks:
             result = await asyncio.wait_for(check.check(), self.timeout + _GRACE)

@@ -115,14 +115,14 @@ class MembershipContract:
 
             assert [member.is_self for member in node.members()] == [True, False]
 
-    async def test_members_are_told_by_state(self, start: Start) -> None:
+    async def test_members_are_listed_by_state(self, start: Start) -> None:
         """``members({state})`` are those in that state only."""
         node = await start("one")
 
         assert len(node.members({NodeState.ALIVE})) == 1
         assert node.members({NodeState.DEAD}) == ()
 
-    async def test_nobody_there_is_a_report(self, start: Start) -> None:
+    async def test_a_failed_join_is_reported(self, start: Start) -> None:
         """Joining an address where no process listens is reported within the timeout, not raised."""
         node = await start("one")
         endpoint = Endpoint("127.0.0.1", _free_port())
@@ -150,7 +150,7 @@ class MembershipContract:
         assert report.joined == 0
         assert [member.node_id for member in one.members()] == ["one"]
 
-    async def test_joining_is_told_as_an_event(self, start: Start) -> None:
+    async def test_joining_is_reported_as_an_event(self, start: Start) -> None:
         """A subscriber receives the event of a member that joins."""
         one, two = await start("one"), await start("two")
         events = one.events()
@@ -162,11 +162,11 @@ class MembershipContract:
         assert event.member is not None
         assert event.member.node_id == "two"
 
-    async def test_leaving_is_told_apart_from_dying(self, start: Start) -> None:
+    async def test_left_differs_from_dead(self, start: Start) -> None:
         """After ``leave`` the other members see the node as left, if it declares ``left``."""
         one, two = await start("one"), await start("two")
         if "left" not in one.capabilities:
-            pytest.skip(f'"{self.engine}" does not say that it can tell "left"')
+            pytest.skip(f'"{self.engine}" does not declare the capability "left"')
         await two.join([_endpoint(one)], timeout=self.within)
         await self._see(one, "two", NodeState.ALIVE)
 
@@ -204,10 +204,10 @@ class MembershipContract:
         await node.start()
         events = node.events()
 
-        async def told() -> list[MembershipEvent]:
+        async def read() -> list[MembershipEvent]:
             return [event async for event in events]
 
-        waiting = asyncio.create_task(told())
+        waiting = asyncio.create_task(read())
         await asyncio.sleep(0)
         await node.aclose()
         done, _ = await asyncio.wait({waiting}, timeout=2.0)

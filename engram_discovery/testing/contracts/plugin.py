@@ -61,7 +61,7 @@ class PluginContract(ProviderContract):
         assert info.capabilities <= _CAPABILITIES, f"capabilities are some of {sorted(_CAPABILITIES)}"
 
     @pytest.mark.asyncio(loop_scope="function")
-    async def test_it_makes_what_it_says(
+    async def test_it_creates_what_it_declares(
         self, host: PluginHost, backend: Backend, context: PluginContext
     ) -> None:
         """It creates a discoverer, and a registrar, health checks or a watch exactly if it declares them."""
@@ -80,7 +80,7 @@ class PluginContract(ProviderContract):
         }
         assert {name for name, is_made in made.items() if is_made} == declared
 
-    def test_other_providers_are_left_alone(
+    def test_other_providers_are_ignored(
         self, host: PluginHost, backend: Backend, context: PluginContext
     ) -> None:
         """Called for another provider, each factory returns nothing."""

@@ -151,7 +151,7 @@ class RegistrarContract(ProviderContract):
 
         assert "contract-1" in await backend.registered(), "another node's deregister removed ours"
 
-    async def test_a_newer_run_is_left_alone(
+    async def test_a_newer_run_is_kept(
         self, make: Callable[[], Registrar], registrar: Registrar, backend: Backend
     ) -> None:
         """Once a newer run of the node id holds the record, verify raises superseded and deregister removes nothing."""
@@ -169,26 +169,26 @@ class RegistrarContract(ProviderContract):
         assert "contract-1" in await backend.registered(), "the newer run's record was removed"
         await newer.aclose()
 
-    async def test_a_disturbance_is_told(self, registrar: Registrar, backend: Backend) -> None:
-        """Disturbed waits while the record is there, and returns soon after it was removed behind our back."""
+    async def test_a_lost_record_is_reported(self, registrar: Registrar, backend: Backend) -> None:
+        """``wait_for_change`` waits while the record is there, and returns soon after something else removed it."""
         self.needs("watch", "forget")
         assert isinstance(registrar, WatchingRegistrar), "it declares watch and has no method wait_for_change"
         await registrar.register(NODE)
         await eventually(registrar.verify, self.within)
-        told = asyncio.create_task(registrar.wait_for_change())
-        await asyncio.wait({told}, timeout=0.1)
+        waiting = asyncio.create_task(registrar.wait_for_change())
+        await asyncio.wait({waiting}, timeout=0.1)
 
         await backend.forget("contract-1")
-        await asyncio.wait({told}, timeout=self.within)
-        ended = told.done()
-        told.cancel()
-        await asyncio.wait({told}, timeout=_GRACE)
+        await asyncio.wait({waiting}, timeout=self.within)
+        ended = waiting.done()
+        waiting.cancel()
+        await asyncio.wait({waiting}, timeout=_GRACE)
 
         assert ended, f"the record went, and wait_for_change() still waits after {self.within:g} s"
 
     # --- leases --------------------------------------------------------------------------------------------
 
-    async def test_a_lease_says_what_was_granted(self, registrar: Registrar) -> None:
+    async def test_a_lease_has_the_granted_ttl(self, registrar: Registrar) -> None:
         """Register and renew return the time to live; it is None exactly if records never expire."""
         leases = [await registrar.register(NODE)]
         if "lease" in self.capabilities:
@@ -233,11 +233,11 @@ class RegistrarContract(ProviderContract):
 
         try:
             await registrar.renew()
-            told = await registrar.verify() == ("contract-1" in await backend.registered())
+            reported = await registrar.verify() == ("contract-1" in await backend.registered())
         except RegistrationError as error:
-            told = error.kind is FailureKind.NOT_FOUND
+            reported = error.kind is FailureKind.NOT_FOUND
 
-        assert told, "the record is gone, and neither renew nor verify says so"
+        assert reported, "the record is gone, and neither renew nor verify reports it"
 
     # --- failures ------------------------------------------------------------------------------------------
 
@@ -322,7 +322,7 @@ class RegistrarContract(ProviderContract):
 
     async def _expect_nodes(self, backend: Backend, *node_ids: str, within: float | None = None) -> None:
         """Wait until others see these nodes, wherever."""
-        what = " and ".join(node_ids) or "nobody"
+        what = " and ".join(node_ids) or "no record"
         await self._wait_for(backend, lambda seen: seen.keys() == set(node_ids), what, within)
 
     async def _wait_for(

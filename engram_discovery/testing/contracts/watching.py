@@ -49,7 +49,7 @@ class WatchContract(ProviderContract):
 
         assert addresses(first) == {ONE, TWO}
 
-    async def test_a_watch_of_nobody_begins_with_empty(self, discoverer: Discoverer) -> None:
+    async def test_a_watch_without_records_begins_with_empty(self, discoverer: Discoverer) -> None:
         """An empty source is reported at once, too."""
         self.needs("watch")
 
@@ -58,7 +58,7 @@ class WatchContract(ProviderContract):
 
         assert isinstance(first, Empty), f"expected Empty, got {first}"
 
-    async def test_a_watch_tells_of_additions(self, discoverer: Discoverer, backend: Backend) -> None:
+    async def test_a_watch_yields_additions(self, discoverer: Discoverer, backend: Backend) -> None:
         """After a record was added the whole answer comes again, those known before included."""
         self.needs("watch", "change")
         await backend.add(ONE)
@@ -68,7 +68,7 @@ class WatchContract(ProviderContract):
             await backend.add(TWO)
             await self._follow(stream, {ONE, TWO})
 
-    async def test_a_watch_tells_of_removals(self, discoverer: Discoverer, backend: Backend) -> None:
+    async def test_a_watch_yields_removals(self, discoverer: Discoverer, backend: Backend) -> None:
         """After the last record was removed, Empty comes."""
         self.needs("watch", "change")
         await backend.add(ONE)
@@ -86,9 +86,11 @@ class WatchContract(ProviderContract):
         async with watching(discoverer) as stream:
             await self._follow(stream, {ONE})
             await backend.stop()
-            said = await _said(stream, self.timeout)
+            answer = await _next_answer(stream, self.timeout)
 
-        assert said is None or addresses(said) == {ONE}, f"the source is away, and the watch yields {said}"
+        assert answer is None or addresses(answer) == {ONE}, (
+            f"the source is away, and the watch yields {answer}"
+        )
 
     async def test_a_watch_can_be_opened_anew(self, discoverer: Discoverer, backend: Backend) -> None:
         """After a watch was closed, the next one begins with the whole answer again."""
@@ -160,7 +162,7 @@ async def _next(stream: AsyncIterator[Found | Empty]) -> Found | Empty:
     return await anext(stream)
 
 
-async def _said(stream: AsyncIterator[Found | Empty], within: float) -> Found | Empty | None:
+async def _next_answer(stream: AsyncIterator[Found | Empty], within: float) -> Found | Empty | None:
     """Return the next answer; None if the watch waits, ends, or raises as it should."""
     try:
         return await asyncio.wait_for(anext(stream), within)

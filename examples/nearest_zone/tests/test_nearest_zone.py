@@ -8,12 +8,18 @@ from types import ModuleType
 import pytest
 from nearest_zone import Cached, NearestZone
 
-from engram_discovery.errors import DiscoveryError, FailureKind
-from engram_discovery.hookspecs import hookimpl
 from engram_discovery.host import PluginHost
-from engram_discovery.settings.field_types import Table
+from engram_discovery.provider import (
+    DiscoveryError,
+    Empty,
+    Endpoint,
+    FailureKind,
+    Found,
+    ProviderInfo,
+    Table,
+    hookimpl,
+)
 from engram_discovery.testing import ScriptedDiscoverer
-from engram_discovery.types import Empty, Endpoint, Found, ProviderInfo
 
 NEAR = Endpoint("192.0.2.1", 7946, zone="eu-1")
 FAR = Endpoint("192.0.2.2", 7946, zone="us-1")

@@ -98,7 +98,7 @@ FAULTS: dict[str, tuple[type[MemoryCheck], str]] = {
     for fault, test in (
         (NamedByAddress, "test_names_are_constant"),
         (NamedAnew, "test_names_are_constant"),
-        (OnlyWarns, "test_it_passes_while_all_is_well"),
+        (OnlyWarns, "test_it_passes_without_a_fault"),
         (AnswersOnce, "test_it_can_be_asked_again"),
         (PassesInAnOutage, "test_an_outage_does_not_pass"),
         (WarnsOfAnOutage, "test_an_outage_does_not_pass"),

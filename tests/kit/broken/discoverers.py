@@ -281,8 +281,8 @@ class WatchLeavesATask(MemoryDiscoverer):
 FAULTS: dict[str, tuple[type[MemoryDiscoverer], str]] = {
     fault.__name__: (fault, test)
     for fault, test in (
-        (NobodyIsAnError, "test_nobody_is_empty"),
-        (EmptyWithoutReason, "test_nobody_is_empty"),
+        (NobodyIsAnError, "test_no_records_is_empty"),
+        (EmptyWithoutReason, "test_no_records_is_empty"),
         (OnlyTheFirstPage, "test_every_record_is_found"),
         (RemembersForEver, "test_a_removed_record_is_gone"),
         (TimeThatIsNoTime, "test_answers_can_be_used_as_they_are"),
@@ -303,9 +303,9 @@ FAULTS: dict[str, tuple[type[MemoryDiscoverer], str]] = {
         (LogsItsSecret, "test_no_secret_is_shown"),
         (SecretInItsError, "test_no_secret_is_shown"),
         (WatchBeginsWithTheFirst, "test_a_watch_begins_with_the_whole_answer"),
-        (WatchOfNobodyWaits, "test_a_watch_of_nobody_begins_with_empty"),
-        (WatchTellsOnlyWhatIsNew, "test_a_watch_tells_of_additions"),
-        (WatchForgetsRemovals, "test_a_watch_tells_of_removals"),
+        (WatchOfNobodyWaits, "test_a_watch_without_records_begins_with_empty"),
+        (WatchTellsOnlyWhatIsNew, "test_a_watch_yields_additions"),
+        (WatchForgetsRemovals, "test_a_watch_yields_removals"),
         (WatchedOutageIsEmpty, "test_a_watched_outage_is_no_answer"),
         (WatchesOnce, "test_a_watch_can_be_opened_anew"),
         (WatchLocksOutOthers, "test_a_full_read_goes_on_beside_a_watch"),

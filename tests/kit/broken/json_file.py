@@ -60,9 +60,9 @@ PLUGIN_FAULTS: dict[str, tuple[str, str, str]] = {
     "UntoldWatch": (
         'frozenset({"discover", "watch"})',
         'frozenset({"discover"})',
-        "test_it_makes_what_it_says",
+        "test_it_creates_what_it_declares",
     ),
-    "TakesEverything": ('if provider == "json_file" else None', "", "test_other_providers_are_left_alone"),
+    "TakesEverything": ('if provider == "json_file" else None', "", "test_other_providers_are_ignored"),
     "ConnectsInItsFactory": (
         FACTORY,
         f"    import socket; socket.getaddrinfo('localhost', 1)\n{FACTORY}",
@@ -120,7 +120,7 @@ DISCOVERER_FAULTS: dict[str, tuple[str, str, str]] = {
     "NobodyIsFound": (
         "Found(endpoints) if endpoints else Empty",
         "Found(endpoints) if True else Empty",
-        "test_nobody_is_empty",
+        "test_no_records_is_empty",
     ),
     "HalfAFileIsNobody": (
         'raise DiscoveryError(f"{path}: not a list of host:port", kind=FailureKind.BAD_DATA) from error',

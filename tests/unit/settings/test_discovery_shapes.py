@@ -100,7 +100,7 @@ def test_the_tagged_table_has_one_type(load: Load) -> None:
 
 @pytest.mark.parametrize("value", [["dns", "static"], "dns,static", "dns, static"])
 def test_several_providers_are_a_list_or_text_with_commas(value: object) -> None:
-    """ProviderFactory keep their order."""
+    """Providers keep their order."""
     settings = settings_from({"cluster": {"discovery": value}})
 
     assert settings.cluster.discovery == ("dns", "static")
