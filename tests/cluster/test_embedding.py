@@ -27,7 +27,7 @@ from engram_discovery.settings import Settings, settings_from
 from engram_discovery.types import EventKind, NodeState
 from tests.servers.process import free_port
 from tests.support.node_processes import all_see, make_nodes, running, wait_until
-from tests.support.virtual_time import RecordingLogger
+from tests.support.timed_log import RecordingLogger
 
 ALIVE = frozenset({NodeState.ALIVE})
 

@@ -18,7 +18,7 @@ from engram_discovery.node.startup import initialize_cluster
 from engram_discovery.settings import settings_from
 from tests.servers.process import free_port
 from tests.support.installed_plugins import LEAKING, Site
-from tests.support.virtual_time import RecordingLogger
+from tests.support.timed_log import RecordingLogger
 
 
 @pytest.fixture

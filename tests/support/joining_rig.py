@@ -9,8 +9,9 @@ from typing import Any
 from engram_discovery.joining import Joiner
 from engram_discovery.settings.models import JoinSettings
 from engram_discovery.sources import Discovery, PeerCache, Source
+from engram_discovery.testing.virtual_time import LoopClock
 from tests.support.simulated_network import Network, SimulatedMembership
-from tests.support.virtual_time import LoopClock, RecordingLogger
+from tests.support.timed_log import RecordingLogger
 
 #: Addresses of the node under test: its gossip address and another of its interfaces.
 OURS = ("10.0.0.1", "10.0.0.200")

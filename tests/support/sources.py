@@ -6,7 +6,8 @@ import random
 from typing import Any
 
 from engram_discovery.sources import Source
-from tests.support.virtual_time import LoopClock, RecordingLogger
+from engram_discovery.testing.virtual_time import LoopClock
+from tests.support.timed_log import RecordingLogger
 
 
 def make_source(discoverer: Any, logger: RecordingLogger | None = None, **settings: Any) -> Source:

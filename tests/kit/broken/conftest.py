@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support.virtual_time import VirtualTimeLoop
+from engram_discovery.testing.virtual_time import VirtualTimeLoop
 
 if TYPE_CHECKING:
     import asyncio

@@ -14,8 +14,8 @@ from engram_discovery.health.monitor import ClusterHealth
 from engram_discovery.health.summary import evaluate
 from engram_discovery.settings.models import HealthSettings
 from engram_discovery.testing import FakeClock, FakeMembership, LogEvent, RecordingLogger, make_member
+from engram_discovery.testing.virtual_time import in_virtual_time
 from engram_discovery.types import CheckResult, CheckStatus, EventKind, HealthStatus, NodeState
-from tests.support.virtual_time import in_virtual_time
 
 ALIVE, SUSPECT, DEAD, LEFT = NodeState.ALIVE, NodeState.SUSPECT, NodeState.DEAD, NodeState.LEFT
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from engram_discovery.testing.virtual_time import in_virtual_time
 from tests.support.joining_rig import dialled, make_rig
 from tests.support.scripted import Scripted, ScriptedWatch, found
-from tests.support.virtual_time import in_virtual_time
 
 
 @in_virtual_time

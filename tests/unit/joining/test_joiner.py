@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engram_discovery.sources import PeerCache
+from engram_discovery.testing.virtual_time import in_virtual_time
 from engram_discovery.types import Endpoint, Found, JoinOutcome
 from tests.support.joining_rig import OURS, Rig, dialled, make_rig
 from tests.support.scripted import EMPTY, Scripted, failure, found, hang, peers
-from tests.support.virtual_time import RecordingLogger, in_virtual_time
+from tests.support.timed_log import RecordingLogger
 
 if TYPE_CHECKING:
     from pathlib import Path

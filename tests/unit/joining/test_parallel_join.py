@@ -13,10 +13,10 @@ from engram_discovery.defaults import MAX_CONCURRENT_JOINS
 from engram_discovery.errors import JoinError
 from engram_discovery.joining.parallel_join import ParallelJoin, enough_contacts
 from engram_discovery.testing import FakeClock
+from engram_discovery.testing.virtual_time import LoopClock, in_virtual_time
 from engram_discovery.types import Endpoint, JoinAttempt, JoinOutcome, JoinReport
 from tests.support.scripted import peers
 from tests.support.simulated_network import Network, SimulatedMembership
-from tests.support.virtual_time import LoopClock, in_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,8 +16,8 @@ from engram_discovery.registration.registration import Registration, Registratio
 from engram_discovery.runtime.clock import Clock
 from engram_discovery.runtime.log import get_logger
 from engram_discovery.testing import FakeClock
+from engram_discovery.testing.virtual_time import LoopClock, in_virtual_time
 from engram_discovery.types import Lease, NodeIdentity, NodeRecord
-from tests.support.virtual_time import LoopClock, in_virtual_time
 
 NODE = NodeRecord(
     identity=NodeIdentity(node_id="n1", generation=1, cluster="c"),

@@ -14,8 +14,9 @@ from engram_discovery.runtime.clock import SystemClock
 from engram_discovery.runtime.plugin_call import PluginCall
 from engram_discovery.runtime.task_leaks import end_leaked_tasks
 from engram_discovery.sources import Outcome, Source, on_separate_thread
+from engram_discovery.testing.virtual_time import LoopClock, in_virtual_time
 from tests.support.scripted import Scripted, ScriptedWatch, failure, found, peers
-from tests.support.virtual_time import LoopClock, RecordingLogger, in_virtual_time
+from tests.support.timed_log import RecordingLogger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,10 +16,11 @@ from engram_discovery.joining import Joiner
 from engram_discovery.network.address import Address
 from engram_discovery.settings.models import JoinSettings
 from engram_discovery.sources import Discovery, Source
+from engram_discovery.testing.virtual_time import LoopClock, run_in_virtual_time
 from engram_discovery.types import Endpoint, JoinOutcome
 from tests.support.faulty import FaultyDiscoverer
 from tests.support.simulated_network import Network, SimulatedMembership
-from tests.support.virtual_time import LoopClock, RecordingLogger, run_in_virtual_time
+from tests.support.timed_log import RecordingLogger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

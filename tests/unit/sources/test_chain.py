@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from engram_discovery.errors import FailureKind
 from engram_discovery.sources import Change, Discovery, PeerCache, Source
+from engram_discovery.testing.virtual_time import LoopClock, in_virtual_time
 from tests.support.scripted import EMPTY, Scripted, ScriptedWatch, failure, found, hang, peers
-from tests.support.virtual_time import LoopClock, RecordingLogger, in_virtual_time
+from tests.support.timed_log import RecordingLogger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,7 +12,7 @@ import pytest
 
 from engram_discovery.sources import PeerCache
 from tests.support.scripted import peers
-from tests.support.virtual_time import RecordingLogger
+from tests.support.timed_log import RecordingLogger
 
 if TYPE_CHECKING:
     from collections.abc import Callable

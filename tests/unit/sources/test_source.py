@@ -10,10 +10,11 @@ import pytest
 
 from engram_discovery.errors import FailureKind
 from engram_discovery.sources import Outcome
+from engram_discovery.testing.virtual_time import in_virtual_time
 from engram_discovery.types import Endpoint, Found
 from tests.support.scripted import EMPTY, Scripted, failure, found, hang, peers
 from tests.support.sources import make_source
-from tests.support.virtual_time import RecordingLogger, in_virtual_time
+from tests.support.timed_log import RecordingLogger
 
 
 @in_virtual_time

@@ -6,9 +6,10 @@ import asyncio
 from typing import Any
 
 from engram_discovery.sources import Outcome
+from engram_discovery.testing.virtual_time import in_virtual_time
 from tests.support.scripted import Scripted, ScriptedWatch, failure, found, peers
 from tests.support.sources import make_source
-from tests.support.virtual_time import RecordingLogger, in_virtual_time
+from tests.support.timed_log import RecordingLogger
 
 
 @in_virtual_time

@@ -16,10 +16,10 @@ from engram_discovery.hookspecs import PluginContext
 from engram_discovery.host import PluginHost
 from engram_discovery.network.address import Address
 from engram_discovery.runtime.clock import SystemClock
+from engram_discovery.testing.virtual_time import in_virtual_time
 from engram_discovery.types import Empty, Endpoint
 from engram_discovery_static.discoverer import StaticDiscoverer
 from engram_discovery_static.settings import StaticSettings
-from tests.support.virtual_time import in_virtual_time
 
 #: Seconds that the host gives; passed over in virtual time where they are waited for.
 DEADLINE = 30.0
