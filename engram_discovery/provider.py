@@ -53,7 +53,7 @@ from engram_discovery.protocols import (
 from engram_discovery.runtime.clock import Clock
 from engram_discovery.runtime.log import Logger
 from engram_discovery.runtime.warn_on_change import WarnOnChange
-from engram_discovery.settings.field_info import Kind, Phrase, expect_text
+from engram_discovery.settings.field_info import FieldKind, Phrase, expect_text
 from engram_discovery.settings.field_types import (
     BindAddress,
     Delay,
@@ -106,12 +106,12 @@ __all__ = [
     "Endpoint",
     "EngramDiscoveryError",
     "FailureKind",
+    "FieldKind",
     "Found",
     "HealthCheck",
     "JoinAttempt",
     "JoinOutcome",
     "JoinReport",
-    "Kind",
     "Lease",
     "Logger",
     "Member",

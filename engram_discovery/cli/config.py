@@ -60,20 +60,20 @@ def show(context: click.Context, files: Sequence[str], overrides: Sequence[str],
 @click.pass_context
 def check(context: click.Context, files: Sequence[str], overrides: Sequence[str], *, as_json: bool) -> None:
     """Check the settings and start nothing. Exit status 2 if there is any problem."""
-    outcome = _outcome(files, overrides)
+    result = _try_load(files, overrides)
     if as_json:
         report = {
-            "problems": [asdict(item) for item in outcome.problems],
-            "warnings": [asdict(item) for item in outcome.warnings],
+            "problems": [asdict(item) for item in result.problems],
+            "warnings": [asdict(item) for item in result.warnings],
         }
-        click.echo(json.dumps({"ok": not outcome.problems, **report}, indent=2))
+        click.echo(json.dumps({"ok": not result.problems, **report}, indent=2))
     else:
-        _print_problems(outcome.problems)
-        _print_warnings(outcome.warnings)
-        if outcome.settings is not None:
-            alone = "" if outcome.settings.cluster.enabled else "; cluster.enabled is false: a single node"
+        _print_problems(result.problems)
+        _print_warnings(result.warnings)
+        if result.settings is not None:
+            alone = "" if result.settings.cluster.enabled else "; cluster.enabled is false: a single node"
             click.echo(f"the settings can be used{alone}")
-    context.exit(EXIT_SETTINGS if outcome.problems else 0)
+    context.exit(EXIT_SETTINGS if result.problems else 0)
 
 
 @config_group.command()
@@ -84,11 +84,11 @@ def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
     from engram_discovery.settings.environment import full_path
     from engram_discovery.settings.show import explain as explanation_of
 
-    outcome = _outcome(files, overrides)
-    plugins = outcome.settings.cluster.plugins if outcome.settings else None
+    result = _try_load(files, overrides)
+    plugins = result.settings.cluster.plugins if result.settings else None
     full = ".".join(full_path(key)) if key else "cluster"
     try:
-        explanation = explanation_of(full, outcome.origins, _installed_models(plugins))
+        explanation = explanation_of(full, result.origins, _installed_models(plugins))
     except KeyError as error:
         raise click.UsageError(f"{full} is not a key; {error.args[0]}".rstrip("; ")) from None
     click.echo(f"{explanation.key}: {explanation.description}")
@@ -98,7 +98,7 @@ def explain(key: str, files: Sequence[str], overrides: Sequence[str]) -> None:
         click.echo(printable(f"  {layer:<12} {value}  ({origin}){won}"))
     if not explanation.layers:
         click.echo("  not set: the default is in force")
-    _print_problems([problem for problem in outcome.problems if problem.key.startswith(full)])
+    _print_problems([problem for problem in result.problems if problem.key.startswith(full)])
 
 
 @config_group.command()
@@ -150,20 +150,20 @@ def init(provider: str, output: Path) -> None:
     click.echo(f"wrote {output}", err=True)
 
 
-def _outcome(files: Sequence[str], overrides: Sequence[str]) -> LoadResult:
+def _try_load(files: Sequence[str], overrides: Sequence[str]) -> LoadResult:
     from engram_discovery.settings.load import try_load
 
-    outcome = try_load(*files, cli_overrides=overrides, host=_host)
-    outcome.problems.sort(key=lambda problem: problem.key)
-    return outcome
+    result = try_load(*files, cli_overrides=overrides, host=_host)
+    result.problems.sort(key=lambda problem: problem.key)
+    return result
 
 
 def _loaded(context: click.Context, files: Sequence[str], overrides: Sequence[str]) -> Settings:
-    outcome = _outcome(files, overrides)
-    if outcome.settings is None:
-        _print_problems(outcome.problems)
+    result = _try_load(files, overrides)
+    if result.settings is None:
+        _print_problems(result.problems)
         context.exit(EXIT_SETTINGS)
-    return outcome.settings
+    return result.settings
 
 
 def _host(plugins: PluginsSettings) -> PluginHost:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engram_discovery.errors import Problem
-from engram_discovery.settings.field_info import Kind, field_specs
+from engram_discovery.settings.field_info import FieldKind, field_specs
 from engram_discovery.settings.origins import Leaf, Tree
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ FILE_SUFFIX = "_file"
 
 def written_forms(key: str, spec: FieldSpec) -> tuple[str, ...]:
     """Return the other keys of a field: ``refresh_sec`` and ``refresh_ms``, or ``token_file``."""
-    if spec.secret and spec.kind not in {Kind.TABLE, Kind.MAPPING}:
+    if spec.secret and spec.kind not in {FieldKind.TABLE, FieldKind.MAPPING}:
         return (key + FILE_SUFFIX,)
-    return tuple(key + suffix for suffix in SECONDS) if spec.kind is Kind.DURATION else ()
+    return tuple(key + suffix for suffix in SECONDS) if spec.kind is FieldKind.DURATION else ()
 
 
 @lru_cache(maxsize=128)

@@ -101,10 +101,10 @@ class Settings:
         Raises:
             SettingsError: With every problem of the table.
         """
-        outcome = provider_table(self._tables, info)
-        if outcome.model is None:
-            raise SettingsError(outcome.problems)
-        return cast("BaseModel", outcome.model)
+        validated = provider_table(self._tables, info)
+        if validated.model is None:
+            raise SettingsError(validated.problems)
+        return cast("BaseModel", validated.model)
 
 
 #: A plugin host, or a factory that makes one from ``[cluster.plugins]``. Used only if the cluster is enabled.

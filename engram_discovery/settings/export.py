@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from engram_discovery._text import comma_list
 from engram_discovery.settings.aliases import written_forms
-from engram_discovery.settings.field_info import Kind, field_spec
+from engram_discovery.settings.field_info import FieldKind, field_spec
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.show import UNSET, default_text
 
@@ -120,7 +120,7 @@ def _literal(field: FieldInfo, spec: FieldSpec) -> str:
     text = default_text(field.get_default(call_default_factory=True), spec)
     if text == UNSET:
         return f"… ({spec.expected})"
-    return f'"{text}"' if spec.kind is Kind.DURATION else text
+    return f'"{text}"' if spec.kind is FieldKind.DURATION else text
 
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -162,7 +162,7 @@ def _models_within(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
 
 def _add_written_forms(model: type[BaseModel], properties: dict[str, Any]) -> None:
     for name, field in model.model_fields.items():
-        if field_spec(field).kind is Kind.LIST:
+        if field_spec(field).kind is FieldKind.LIST:
             _allow_text(properties[name])
         for form in written_forms(name, field_spec(field)):
             kind = "string" if form.endswith("_file") else "number"

@@ -21,10 +21,10 @@ from engram_discovery._text import comma_list
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-__all__ = ["FieldSpec", "Kind", "Phrase", "expect_text", "field_spec", "field_specs"]
+__all__ = ["FieldKind", "FieldSpec", "Phrase", "expect_text", "field_spec", "field_specs"]
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """The kinds of setting that are distinguished before validation."""
 
     BOOLEAN = "bool"
@@ -44,7 +44,7 @@ class Phrase:
     """What a type accepts, in words, for error messages; part of its ``Annotated``, beside the validator."""
 
     text: str
-    kind: Kind = Kind.OTHER
+    kind: FieldKind = FieldKind.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +59,18 @@ class FieldSpec:
         model: The model of a table.
     """
 
-    kind: Kind
+    kind: FieldKind
     secret: bool
     expected: str
     item: str = ""
     model: type[BaseModel] | None = None
 
 
-_SCALARS: Mapping[Any, tuple[Kind, str]] = {
-    bool: (Kind.BOOLEAN, "true or false"),
-    int: (Kind.INTEGER, "an integer"),
-    float: (Kind.NUMBER, "a number"),
-    str: (Kind.TEXT, "text"),
+_SCALARS: Mapping[Any, tuple[FieldKind, str]] = {
+    bool: (FieldKind.BOOLEAN, "true or false"),
+    int: (FieldKind.INTEGER, "an integer"),
+    float: (FieldKind.NUMBER, "a number"),
+    str: (FieldKind.TEXT, "text"),
 }
 
 
@@ -92,24 +92,24 @@ def _spec(annotation: Any, metadata: tuple[Any, ...]) -> FieldSpec:
     if phrase:
         return FieldSpec(phrase.kind, secret, phrase.text, _item(annotation))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return FieldSpec(Kind.TABLE, secret, "a table", model=annotation)
+        return FieldSpec(FieldKind.TABLE, secret, "a table", model=annotation)
     origin = get_origin(annotation) or annotation
     if origin in {list, tuple, set, frozenset}:
         item = _item(annotation)
-        return FieldSpec(Kind.LIST, secret, f"a list, each {item}" if item else "a list", item)
+        return FieldSpec(FieldKind.LIST, secret, f"a list, each {item}" if item else "a list", item)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return FieldSpec(Kind.MAPPING, secret, "a table")
+        return FieldSpec(FieldKind.MAPPING, secret, "a table")
     choices = _choices(annotation)
     if choices:
-        return FieldSpec(Kind.OTHER, secret, "one of " + comma_list(f'"{choice}"' for choice in choices))
+        return FieldSpec(FieldKind.OTHER, secret, "one of " + comma_list(f'"{choice}"' for choice in choices))
     if annotation in _SCALARS and not any(
         isinstance(item, BeforeValidator | PlainValidator | WrapValidator) for item in metadata
     ):
         kind, text = _SCALARS[annotation]
         return FieldSpec(kind, secret, text + _bounds(metadata))
     if annotation is Path:
-        return FieldSpec(Kind.PATH, secret, "a path")
-    return FieldSpec(Kind.OTHER, secret, "text" if secret else "")
+        return FieldSpec(FieldKind.PATH, secret, "a path")
+    return FieldSpec(FieldKind.OTHER, secret, "text" if secret else "")
 
 
 def _bare(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:

@@ -29,7 +29,7 @@ from engram_discovery.network.address import (
     is_wildcard,
     parse_address,
 )
-from engram_discovery.settings.field_info import Kind, Phrase, expect_text
+from engram_discovery.settings.field_info import FieldKind, Phrase, expect_text
 from engram_discovery.settings.secrets import Secret
 
 __all__ = [
@@ -144,7 +144,7 @@ Duration = Annotated[
     float,
     BeforeValidator(_above_zero),
     WithJsonSchema(_ABOVE_ZERO_SCHEMA),
-    Phrase('a duration such as 30, "30s" or "1m30s"', Kind.DURATION),
+    Phrase('a duration such as 30, "30s" or "1m30s"', FieldKind.DURATION),
 ]
 
 #: Like ``Duration``, but zero is allowed.
@@ -152,7 +152,7 @@ Delay = Annotated[
     float,
     BeforeValidator(parse_duration),
     WithJsonSchema(_DURATION_SCHEMA),
-    Phrase('a duration such as 0, "30s" or "1m30s"', Kind.DURATION),
+    Phrase('a duration such as 0, "30s" or "1m30s"', FieldKind.DURATION),
 ]
 
 #: An address to listen at: ``host:port`` or ``[v6]:port``, in canonical form. Port 0 is an error: other nodes could not
@@ -169,7 +169,7 @@ Names = Annotated[
     tuple[str, ...],
     BeforeValidator(_names),
     WithJsonSchema(_LIST_SCHEMA),
-    Phrase("a list of names", Kind.LIST),
+    Phrase("a list of names", FieldKind.LIST),
 ]
 
 #: Secrets, as a list or as text with commas; each may be a ``file:`` reference. See ``secrets``.
@@ -177,7 +177,7 @@ SecretList = Annotated[
     tuple[SecretStr, ...],
     BeforeValidator(_names),
     WithJsonSchema(_LIST_SCHEMA),
-    Phrase("a list of secrets", Kind.LIST),
+    Phrase("a list of secrets", FieldKind.LIST),
 ]
 
 
@@ -269,4 +269,6 @@ NodeId = Annotated[str, BeforeValidator(_node_id), WithJsonSchema(_NODE_ID_SCHEM
 ClusterName = Annotated[str, BeforeValidator(_cluster), WithJsonSchema(_CLUSTER_SCHEMA), Phrase("a name")]
 ProviderNames = Annotated[Names, AfterValidator(_providers)]
 Advertise = Annotated[str, BeforeValidator(_advertise), Phrase('"auto", an address, or "iface:NAME"')]
-GossipKeys = Annotated[SecretList, AfterValidator(_gossip_keys), Phrase("a list of base64 keys", Kind.LIST)]
+GossipKeys = Annotated[
+    SecretList, AfterValidator(_gossip_keys), Phrase("a list of base64 keys", FieldKind.LIST)
+]

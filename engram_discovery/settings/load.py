@@ -1,6 +1,6 @@
 """Load the settings: keyword > command line > ``ENGRAM_…`` > secrets file > settings files > defaults.
 
-dynaconf merges the layers and does nothing else; only this module imports it (ADR 10). Its input are trees of opaque
+dynaconf merges the layers and does nothing else; only this module imports it (ADR 10). Its input is trees of opaque
 keys and leaves, so it cannot guess a type, evaluate a ``@token``, join lists, or confuse two keys. Its ``Settings``
 object is created without loaders, so it reads no environment, no further file and no hook.
 """
@@ -70,10 +70,10 @@ def load_settings(
     Raises:
         SettingsError: With every problem of all layers and of all selected providers.
     """
-    outcome = try_load(*files, environ=environ, overrides=overrides, cli_overrides=cli_overrides, host=host)
+    result = try_load(*files, environ=environ, overrides=overrides, cli_overrides=cli_overrides, host=host)
     # They may hold secrets, and a traceback with local variables starts at this frame (ADR 12).
     del environ, overrides, cli_overrides
-    return outcome.unwrap()
+    return result.unwrap()
 
 
 def try_load(
@@ -96,7 +96,7 @@ def try_load(
     layers.add(from_assignments(cli_overrides))
     layers.add(from_mapping(overrides) if isinstance(overrides, Mapping) else from_assignments(overrides))
     layers.warnings += _dynaconf_files(paths, environ)
-    return layers.outcome(host)
+    return layers.result(host)
 
 
 def settings_from(tree: Mapping[str, Any], *, host: HostOrFactory = None) -> Settings:
@@ -108,7 +108,7 @@ def settings_from(tree: Mapping[str, Any], *, host: HostOrFactory = None) -> Set
     layers = _Layers()
     layers.add(from_mapping(tree))
     del tree  # it may hold secrets; see load_settings
-    return layers.outcome(host).unwrap()
+    return layers.result(host).unwrap()
 
 
 def merge(layers: Sequence[Tree]) -> Tree:
@@ -169,7 +169,7 @@ class _Layers:
         self.warnings += _keys_outside_cluster(file.tree)
         self.add((file.tree, [*file.problems, *_misspelt_table(file.tree, path)]))
 
-    def outcome(self, host: HostOrFactory) -> LoadResult:
+    def result(self, host: HostOrFactory) -> LoadResult:
         self.problems += untag_discovery(self.trees)
         effective = merge(self.trees)
         origins = Origins({"cluster": effective}, tuple({"cluster": tree} for tree in self.trees))

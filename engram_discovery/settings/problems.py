@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engram_discovery.defaults import MAX_SIMILAR_PROBLEMS
 from engram_discovery.errors import Problem
-from engram_discovery.settings.field_info import Kind
+from engram_discovery.settings.field_info import FieldKind
 from engram_discovery.settings.redaction import display_text, is_hidden
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ class Place:
 
 def type_problem(key: str, expected: str, place: Place) -> Problem:
     """Report a value of another kind than the field accepts."""
-    if place.spec.kind is Kind.TABLE:  # the value may contain secrets of the table (ADR 11)
+    if place.spec.kind is FieldKind.TABLE:  # the value may contain secrets of the table (ADR 11)
         return Problem(
             key, f"expected {expected}", str(place.leaf.origin), bracket_remedy(key, place.leaf.value)
         )
     got = "" if place.hidden else f", got {display_text(place.leaf.value)}"
-    remedy = path_remedy(place.leaf.value) if place.spec.kind is Kind.PATH else ""
+    remedy = path_remedy(place.leaf.value) if place.spec.kind is FieldKind.PATH else ""
     return Problem(key, f"expected {expected}{got}", str(place.leaf.origin), remedy)
 
 

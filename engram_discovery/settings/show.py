@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 
 from engram_discovery._text import comma_list
 from engram_discovery.settings.aliases import suggest, written_forms
-from engram_discovery.settings.field_info import FieldSpec, Kind, field_spec
+from engram_discovery.settings.field_info import FieldKind, FieldSpec, field_spec
 from engram_discovery.settings.field_types import format_duration
 from engram_discovery.settings.models import ClusterSettings
 from engram_discovery.settings.redaction import HIDDEN, display_text, is_hidden, mask_userinfo
@@ -100,14 +100,14 @@ def explain(key: str, origins: Origins, models: Mapping[str, type[BaseModel]]) -
     found = [
         leaf for form in (name, *written_forms(name, spec)) for leaf in origins.layers_of(_sibling(key, form))
     ]
-    if spec.kind is Kind.MAPPING:
+    if spec.kind is FieldKind.MAPPING:
         below = [other for other in origins if other.startswith(f"{key}.")]
         found += [leaf for other in below for leaf in origins.layers_of(other)]
     layers = tuple(
         (leaf.origin.layer.name.lower().replace("_", " "), _layer_text(leaf, spec), str(leaf.origin))
         for leaf in sorted(found, key=lambda leaf: leaf.origin.layer)
     )
-    return Explanation(key, spec.expected, description, layers, spec.kind is Kind.MAPPING, default)
+    return Explanation(key, spec.expected, description, layers, spec.kind is FieldKind.MAPPING, default)
 
 
 def key_specs(models: Mapping[str, type[BaseModel]]) -> dict[str, tuple[FieldSpec, str, str]]:
@@ -124,7 +124,7 @@ def default_text(value: Any, spec: FieldSpec) -> str:
     plain = _json_value(value)
     if plain is None:
         return UNSET
-    return format_duration(plain) if spec.kind is Kind.DURATION else display_text(plain)
+    return format_duration(plain) if spec.kind is FieldKind.DURATION else display_text(plain)
 
 
 def _collect(model: type[BaseModel], prefix: str, found: dict[str, tuple[FieldSpec, str, str]]) -> None:

@@ -19,7 +19,7 @@ from engram_discovery._text import comma_list
 from engram_discovery.defaults import MAX_SIMILAR_PROBLEMS
 from engram_discovery.errors import Problem
 from engram_discovery.settings.aliases import FILE_SUFFIX, SECONDS, keys_of, suggest
-from engram_discovery.settings.field_info import FieldSpec, Kind, field_specs
+from engram_discovery.settings.field_info import FieldKind, FieldSpec, field_specs
 from engram_discovery.settings.field_types import split_list
 from engram_discovery.settings.origins import Leaf, leaves
 from engram_discovery.settings.problems import (
@@ -40,7 +40,7 @@ __all__ = ["Validated", "validate"]
 
 M = TypeVar("M", bound=BaseModel)
 
-_BARE_NUMBER = FieldSpec(Kind.NUMBER, secret=False, expected="a number")
+_BARE_NUMBER = FieldSpec(FieldKind.NUMBER, secret=False, expected="a number")
 
 
 @dataclass(slots=True)
@@ -140,7 +140,7 @@ class _TableReader:
         if suffix in SECONDS:
             return convert(leaf, _BARE_NUMBER) * SECONDS[suffix]
         if suffix == FILE_SUFFIX:
-            read = self.secrets.read_list if spec.kind is Kind.LIST else self.secrets.read
+            read = self.secrets.read_list if spec.kind is FieldKind.LIST else self.secrets.read
             return read(leaf.value, leaf, key)
         value = convert(leaf, spec)
         return self.secrets.resolve(value, leaf, key) if spec.secret else value
@@ -153,7 +153,7 @@ class _TableReader:
         """
         if spec.model is not None:
             return self.table(spec.model, node, path)
-        if spec.kind is not Kind.MAPPING:
+        if spec.kind is not FieldKind.MAPPING:
             raise ValueError
         for first in (leaf for _, leaf in leaves(node)):
             self.places.setdefault(path, Place(path[-1], first, spec))
@@ -206,19 +206,19 @@ def convert(leaf: Leaf, spec: FieldSpec) -> Any:
     """
     value = leaf.value
     match spec.kind:
-        case Kind.BOOLEAN:
+        case FieldKind.BOOLEAN:
             return _boolean(value, is_text=leaf.is_text)
-        case Kind.INTEGER:
+        case FieldKind.INTEGER:
             return _integer(value, is_text=leaf.is_text)
-        case Kind.NUMBER:
+        case FieldKind.NUMBER:
             return _number(value, is_text=leaf.is_text)
-        case Kind.PATH if isinstance(value, str) and value.startswith("~"):
+        case FieldKind.PATH if isinstance(value, str) and value.startswith("~"):
             raise ValueError  # a directory named "~" would be created in the working directory
-        case Kind.LIST if isinstance(value, str):
+        case FieldKind.LIST if isinstance(value, str):
             return _list(value)
-        case Kind.MAPPING if leaf.is_text:
+        case FieldKind.MAPPING if leaf.is_text:
             return _toml(value)
-    if spec.kind is Kind.TABLE or (spec.kind is Kind.TEXT and not isinstance(value, str)):
+    if spec.kind is FieldKind.TABLE or (spec.kind is FieldKind.TEXT and not isinstance(value, str)):
         raise ValueError
     return value
 

@@ -13,7 +13,7 @@ from engram_discovery.provider import (
     DEFAULT_GOSSIP_PORT,
     Address,
     Duration,
-    Kind,
+    FieldKind,
     Names,
     Phrase,
     Port,
@@ -70,7 +70,7 @@ Nameservers = Annotated[Names, AfterValidator(_nameservers)]
 Networks = Annotated[
     tuple[IPv4Network | IPv6Network, ...],
     BeforeValidator(_split),
-    Phrase("a list of networks such as 10.0.0.0/8", Kind.LIST),
+    Phrase("a list of networks such as 10.0.0.0/8", FieldKind.LIST),
 ]
 
 
