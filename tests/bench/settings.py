@@ -95,7 +95,7 @@ Row = tuple[str, Timing]
 
 
 def main() -> None:
-    """Print three tables: the whole, its parts, and imports."""
+    """Print four tables: loads, the parts of one load, the largest files, and imports."""
     with tempfile.TemporaryDirectory() as folder:
         file, secrets = Path(folder) / "engram.toml", Path(folder) / ".secrets.toml"
         file.write_text(FILE + DNS)

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 class DnsSettings(Table):
     """A provider with one of each kind of setting."""
 
-    service: str = Field(description="Name to look up.")
+    service: str = Field(description="Name to resolve.")
     port: Port = Field(default=7946, description="Port of the peers.")
-    refresh_interval: Duration = Field(default=30.0, description="Time between look-ups.")
+    refresh_interval: Duration = Field(default=30.0, description="Time between lookups.")
     ratio: float = Field(default=0.5, description="A number.")
-    verify: bool = Field(default=True, description="A truth.")
-    servers: tuple[PeerAddress, ...] = Field(default=(), description="Servers to ask.")
+    verify: bool = Field(default=True, description="A boolean.")
+    servers: tuple[PeerAddress, ...] = Field(default=(), description="Servers to query.")
     token: Secret | None = Field(default=None, description="A token.")
     tokens: tuple[Secret, ...] = Field(default=(), description="Several tokens.")
-    meta: dict[str, str] = Field(default_factory=dict, description="Facts.")
+    meta: dict[str, str] = Field(default_factory=dict, description="Metadata.")
     headers: dict[str, Secret] = Field(default_factory=dict, description="Secret headers.")
 
 
@@ -38,7 +38,7 @@ class StaticSettings(Table):
 
 
 class Installed:
-    """Answers what the settings ask of a plugin host, for a fixed set of providers."""
+    """A ``ProviderLookup`` for a fixed set of providers; records those that were loaded."""
 
     def __init__(self, models: Mapping[str, type[BaseModel]] | None = None) -> None:
         self.models = models or {"dns": DnsSettings, "static": StaticSettings}

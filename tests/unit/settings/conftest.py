@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Load(Protocol):
-    """Load settings from TOML text, a secrets file, variables and so on, in a directory of the test's own."""
+    """Load settings from TOML text, a secrets file and variables, in a temporary directory."""
 
     def __call__(
         self, toml: str = "", *, secrets: str = "", env: dict[str, str] | None = None, **more: Any

@@ -1,4 +1,4 @@
-"""Whatever is written, the answer is settings or problems: never another exception."""
+"""Any input gives settings or problems, and never another exception."""
 
 from __future__ import annotations
 
@@ -35,45 +35,45 @@ VALUES = st.recursive(
 )
 
 
-def _answers(outcome: Any) -> None:
-    """Check that an outcome is whole, and can be shown."""
-    assert (outcome.settings is None) == bool(outcome.problems)
-    assert all(str(problem).isprintable() for problem in outcome.problems)
+def _check_result(result: Any) -> None:
+    """Check that a result has either settings or problems, and can be shown."""
+    assert (result.settings is None) == bool(result.problems)
+    assert all(str(problem).isprintable() for problem in result.problems)
     for key in ("cluster.zone", "cluster.dns.token"):
-        assert explain(key, outcome.origins, MODELS).key == key
-    if outcome.settings:
-        assert len(list(rows(outcome.settings, {}))) >= 30
+        assert explain(key, result.origins, MODELS).key == key
+    if result.settings:
+        assert len(list(rows(result.settings, {}))) >= 30
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), TEXTS, max_size=4))
 @settings(max_examples=60)
 def test_any_text_in_any_variable_is_a_setting_or_a_problem(texts: dict[str, str]) -> None:
-    """A variable's text is taken or refused with its name."""
+    """Any text of a variable gives a setting or a problem."""
     environ = {"ENGRAM_" + key.upper().replace(".", "__"): text for key, text in texts.items()}
 
-    outcome = try_load(environ=environ, overrides={"cluster": {}}, host=Installed())
+    result = try_load(environ=environ, overrides={"cluster": {}}, host=Installed())
 
-    _answers(outcome)
+    _check_result(result)
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4))
 @settings(max_examples=60)
 def test_any_value_of_any_key_is_a_setting_or_a_problem(values: dict[str, Any]) -> None:
-    """A value of any type is taken or refused, alone or over a good one."""
+    """A value of any type gives a setting or a problem, alone or over a valid one."""
     options = ["enabled=true", "discovery=dns", "dns.service=x"]
 
-    outcome = try_load(environ={}, cli_overrides=options, overrides=values, host=Installed())
+    result = try_load(environ={}, cli_overrides=options, overrides=values, host=Installed())
 
-    _answers(outcome)
+    _check_result(result)
 
 
 @given(st.dictionaries(st.text(max_size=8), VALUES, max_size=4))
 @settings(max_examples=60)
 def test_any_tree_is_settings_or_problems(tree: dict[str, Any]) -> None:
-    """Unknown keys of any name and shape are problems, each once."""
-    outcome = try_load(environ={}, overrides={"cluster": {**ENABLED["cluster"], **tree}}, host=Installed())
+    """Unknown keys and tables of any name and shape never raise another exception."""
+    result = try_load(environ={}, overrides={"cluster": {**ENABLED["cluster"], **tree}}, host=Installed())
 
-    _answers(outcome)
+    _check_result(result)
 
 
 @given(st.lists(st.text(max_size=20), max_size=4), st.dictionaries(st.text(max_size=30), st.text(max_size=5)))
@@ -81,10 +81,10 @@ def test_any_tree_is_settings_or_problems(tree: dict[str, Any]) -> None:
 def test_any_options_and_variables_are_settings_or_problems(
     options: list[str], environ: dict[str, str]
 ) -> None:
-    """Options and names of variables of any shape are read, left alone or refused."""
+    """Options and variable names of any shape are read, ignored or refused."""
     environ.pop("ENGRAM_CONFIG", None)
 
-    _answers(try_load(environ=environ, cli_overrides=options, host=Installed()))
+    _check_result(try_load(environ=environ, cli_overrides=options, host=Installed()))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,4 +1,4 @@
-"""``engram-discovery config``, run as a user runs it, with the providers that are installed."""
+"""The commands of ``engram-discovery config``, with the installed providers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _write(toml: str, name: str = "engram.toml") -> None:
     path.write_text(toml)
 
 
-def test_show_tells_value_and_origin_of_every_setting() -> None:
+def test_show_prints_value_and_origin_of_every_setting() -> None:
     """Each setting has one line: key, value, and the file and line, variable or option that set it."""
     _write('[cluster]\nzone = "a"\n[cluster.join]\ntimeout = "1m30s"\n')
 
@@ -86,7 +86,7 @@ def test_show_has_the_keys_of_the_selected_provider() -> None:
 
 
 def test_check_reports_every_problem_and_exits_with_2() -> None:
-    """People get one line a problem on standard error."""
+    """Each problem is one line on standard error, and the exit status is 2."""
     _write('[cluster]\nenabled = true\nnme = 1\n[cluster.static]\nseed_nodes = ["a:0"]')
 
     result = _run("check")
@@ -98,7 +98,7 @@ def test_check_reports_every_problem_and_exits_with_2() -> None:
 
 
 def test_check_as_json_is_for_programs() -> None:
-    """Programs get key, found, origin and remedy of each, and the warnings, with the same exit status."""
+    """The JSON has key, found, origin and remedy of each problem, and the warnings; the exit status is 2."""
     _write("[cluster]\nnme = 1")
 
     result = _run("check", "--json")
@@ -127,7 +127,7 @@ def test_settings_that_can_be_used_pass_with_their_warnings(command: str) -> Non
 
 @pytest.mark.parametrize("command", ["show", "check"])
 def test_a_missing_file_is_an_error_and_no_traceback(command: str) -> None:
-    """A file that was named must be there."""
+    """A file that is named but missing is an error."""
     result = _run(command, "--config", "nowhere.toml")
 
     assert result.exit_code == 2
@@ -135,8 +135,8 @@ def test_a_missing_file_is_an_error_and_no_traceback(command: str) -> None:
     assert "Traceback" not in result.output
 
 
-def test_explain_tells_all_layers_and_which_won() -> None:
-    """Every layer that set the key has a line, in order, and the last is in force."""
+def test_explain_lists_all_layers_and_marks_the_effective_one() -> None:
+    """Each layer that sets the key has a line, lowest first; the last one is in force."""
     _write('[cluster]\nzone = "a"')
     _write('[cluster]\nzone = "b"', "more.toml")
 
@@ -164,7 +164,7 @@ def test_explain_works_on_settings_that_cannot_be_used() -> None:
     assert "nme" not in result.stderr
 
 
-def test_explain_knows_defaults_and_the_keys_of_installed_providers() -> None:
+def test_explain_covers_defaults_and_the_keys_of_installed_providers() -> None:
     """A key that no layer sets is explained too."""
     result = _run("explain", "static.seed_nodes")
 
@@ -185,7 +185,7 @@ def test_explain_names_the_keys_of_a_table(key: str) -> None:
 
 
 def test_explain_suggests_the_nearest_key() -> None:
-    """A misspelt key is a wrong use of the command."""
+    """A misspelt key is a usage error that suggests the nearest key."""
     result = _run("explain", "network.swim_bnd")
 
     assert result.exit_code == 2
@@ -193,7 +193,7 @@ def test_explain_suggests_the_nearest_key() -> None:
 
 
 def test_init_writes_settings_that_can_be_used() -> None:
-    """The file that ``init`` writes passes ``check``, and so does each default when it is no comment."""
+    """The file that ``init`` writes passes ``check``, also with each commented default made active."""
     written = _run("init", "static")
     checked = _run("check")
     text = Path("engram.toml").read_text()
@@ -211,7 +211,7 @@ def _is_setting(line: str) -> bool:
 
 
 def test_init_never_overwrites() -> None:
-    """Settings that exist are kept."""
+    """An existing file is not overwritten."""
     _write("[cluster]\n# mine\n")
 
     result = _run("init", "static")
@@ -223,14 +223,14 @@ def test_init_never_overwrites() -> None:
 
 def test_init_of_a_provider_that_is_not_installed_names_those_that_are() -> None:
     """The error lists the installed providers."""
-    result = _run("init", "nobody")
+    result = _run("init", "unknown")
 
     assert result.exit_code == 2
     assert "static" in result.stderr
 
 
 def test_init_can_write_to_standard_output() -> None:
-    """``-`` writes no file."""
+    """``--output -`` writes to standard output and creates no file."""
     result = _run("init", "static", "--output", "-")
 
     assert tomllib.loads(result.stdout)["cluster"]["enabled"] is True
@@ -238,8 +238,8 @@ def test_init_can_write_to_standard_output() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["show"], ["show", "--json"], ["check"], ["explain", "zone"]])
-def test_what_a_terminal_would_act_on_is_escaped(arguments: list[str]) -> None:
-    """Bytes that are no text, and control characters in keys and values, are shown by their codes."""
+def test_control_characters_and_invalid_utf8_are_escaped(arguments: list[str]) -> None:
+    """Invalid UTF-8 and control characters in keys and values are shown escaped."""
     _write('[cluster]\nzone = "\\u001b[31m"\n')
 
     good = _run(*arguments, env={"ENGRAM_CLUSTER__ZONE": "\udcff\x9b31m"})
@@ -271,7 +271,7 @@ CASES: list[list[str]] = [
 
 @pytest.mark.parametrize("arguments", CASES, ids=" ".join)
 def test_no_command_prints_or_logs_a_secret(arguments: list[str], caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever is asked and whatever goes wrong, no output and no log holds a secret of any layer."""
+    """No output and no log of any command contains a secret of any layer, also after errors."""
     caplog.set_level(logging.DEBUG)
     security = f'[cluster.security]\nkeys = ["{KEY}"]\n'
     _write(f'[cluster]\nenabled = true\n{security}[cluster.other]\ntoken = "{CANARY}"')
@@ -291,8 +291,8 @@ def _schema() -> dict[str, Any]:
     return found
 
 
-def test_the_schema_takes_what_loading_takes() -> None:
-    """An editor takes a list that is written as text, and underlines a name with a space."""
+def test_the_schema_accepts_what_loading_accepts() -> None:
+    """The schema accepts a list written as text, and refuses a name with a space."""
     definitions = _schema()["$defs"]
 
     cluster, static = (definitions[name]["properties"] for name in ("ClusterSettings", "StaticSettings"))
@@ -304,8 +304,8 @@ def test_the_schema_takes_what_loading_takes() -> None:
     assert {"type": "number", "exclusiveMinimum": 0} in timeout["anyOf"]
 
 
-def test_the_schema_knows_every_key_of_host_and_providers() -> None:
-    """Editors complete keys, the other ways to write them, and the tables of installed providers."""
+def test_the_schema_has_every_key_of_host_and_providers() -> None:
+    """The schema has all keys, their aliases, and the tables of installed providers."""
     schema = _schema()
 
     cluster = schema["$defs"]["ClusterSettings"]["properties"]

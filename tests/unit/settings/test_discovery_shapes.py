@@ -1,4 +1,4 @@
-"""The two ways to write discovery, and lists of providers."""
+"""The two forms of ``discovery``, and lists of providers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _dns(load: Load, toml: str, **more: Any) -> Any:
 
 @pytest.mark.parametrize("toml", [PLAIN, TAGGED])
 def test_both_shapes_mean_the_same(load: Load, toml: str) -> None:
-    """The tagged table and the name with a table of its own give the same settings, on their own lines."""
+    """The tagged table and the name with a table of its own give the same settings and origins."""
     provider = _dns(load, toml)
 
     assert (provider.service, provider.port) == ("x", 1)
@@ -36,7 +36,7 @@ def test_both_shapes_mean_the_same(load: Load, toml: str) -> None:
 @pytest.mark.parametrize("toml", [PLAIN, TAGGED])
 @pytest.mark.parametrize("key", ["dns.port", "discovery.port"])
 def test_either_shape_overrides_the_other_in_a_higher_layer(load: Load, toml: str, key: str) -> None:
-    """A higher layer may set a provider's key in either shape, whatever the file uses."""
+    """A higher layer may set a provider's key in either form, whichever the file uses."""
     variable = "ENGRAM_CLUSTER__" + key.upper().replace(".", "__")
 
     assert _dns(load, toml, env={variable: "2"}).port == 2
@@ -46,7 +46,7 @@ def test_either_shape_overrides_the_other_in_a_higher_layer(load: Load, toml: st
 @pytest.mark.parametrize("toml", [PLAIN, TAGGED])
 @pytest.mark.parametrize("key", ["discovery", "discovery.type"])
 def test_a_higher_layer_selects_another_provider(load: Load, toml: str, key: str) -> None:
-    """Selecting another provider in a higher layer is an override, not a contradiction."""
+    """Another provider in a higher layer overrides the selection."""
     settings = load(toml, cli_overrides=[f"{key}=static", "static.seed_nodes=a:1"], host=Installed())
 
     assert settings.cluster.discovery == ("static",)
@@ -87,13 +87,13 @@ def test_a_variable_may_name_the_provider_and_others_its_keys(load: Load) -> Non
 
 
 def test_keys_without_a_type_anywhere_are_an_error(load: Load) -> None:
-    """The tagged table needs its tag."""
+    """A tagged table without ``type`` in any layer is an error."""
     with pytest.raises(SettingsError, match=r"cluster\.discovery\.type: the type of discovery is missing"):
         load("[cluster.discovery]\nport = 1")
 
 
 def test_the_tagged_table_has_one_type(load: Load) -> None:
-    """Several providers each have a table of their own."""
+    """A tagged table accepts one provider; several need a table each."""
     with pytest.raises(SettingsError, match="the tagged form needs one provider"):
         load('[cluster]\n[cluster.discovery]\ntype = ["dns", "static"]\nport = 1')
 
@@ -107,7 +107,7 @@ def test_several_providers_are_a_list_or_text_with_commas(value: object) -> None
 
 
 def test_nothing_is_loaded_unless_the_cluster_is_enabled(load: Load) -> None:
-    """A single node asks nothing of the plugins, not even whether they are there."""
+    """No plugin host is created unless the cluster is enabled."""
     asked: list[object] = []
 
     def make(plugins: object) -> Installed:
@@ -120,7 +120,7 @@ def test_nothing_is_loaded_unless_the_cluster_is_enabled(load: Load) -> None:
 
 
 def test_a_host_is_made_from_the_table_of_plugins(load: Load) -> None:
-    """What may be loaded is decided by the settings before anything is."""
+    """The plugin host is created once, from ``[cluster.plugins]``."""
     asked: list[Any] = []
 
     def make(plugins: object) -> Installed:
@@ -133,7 +133,7 @@ def test_a_host_is_made_from_the_table_of_plugins(load: Load) -> None:
 
 
 def test_only_selected_providers_are_loaded(load: Load) -> None:
-    """The table of a provider that is not selected is left alone, whatever is in it."""
+    """The table of a provider that is not selected is neither validated nor a reason to load it."""
     installed = Installed()
 
     settings = load(f"{PLAIN}\n[cluster.static]\nnonsense = 1", host=installed)

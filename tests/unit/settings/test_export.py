@@ -1,4 +1,4 @@
-"""The reference page and the descriptions that it is made of."""
+"""The reference page, and the descriptions of settings from which it is generated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
 
 @pytest.mark.parametrize("key", key_specs({}))
 def test_every_setting_is_documented(key: str) -> None:
-    """Each key stands in the page, in the section of its table, and means and takes something."""
+    """Each key is in the section of its table, and has a type and a description."""
     spec, description, _ = key_specs({})[key]
     table, _, name = key.rpartition(".")
 
@@ -27,11 +27,11 @@ def test_every_setting_is_documented(key: str) -> None:
 
 
 def test_the_page_is_what_the_command_writes() -> None:
-    """The part of the host is never older than the models; tables of providers come after it."""
+    """The page in the repository starts with the host's part as the command writes it."""
     assert PAGE.read_text().startswith(reference_page({}).rstrip())
 
 
-def test_every_table_says_what_it_is_for() -> None:
+def test_every_table_has_an_introduction() -> None:
     """The first line of a model's docstring is the introduction of its section."""
     page = reference_page({})
 

@@ -1,4 +1,4 @@
-"""The kinds of value: what is accepted, and that what we write we read."""
+"""The types of settings: accepted and refused values, and formatting as the inverse of parsing."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ def test_a_duration_that_was_written_is_read_back(milliseconds: int) -> None:
 
 
 @given(st.one_of(st.text(max_size=20), st.floats(), st.integers(), st.booleans(), st.none()))
-def test_whatever_a_duration_is_read_from_it_is_finite_or_refused(value: object) -> None:
-    """No text or number gives a negative or infinite duration, or another error than ValueError."""
+def test_any_duration_is_finite_or_refused(value: object) -> None:
+    """Any text or number gives a finite duration of at least zero, or a ValueError."""
     try:
         seconds = parse_duration(value)
     except ValueError as error:
-        assert "expected a duration" in str(error)  # noqa: PT017  the point is that there is no other outcome
+        assert "expected a duration" in str(error)  # noqa: PT017  any other exception must fail the test
     else:
         assert 0 <= seconds < float("inf")
 
 
 @given(st.text(max_size=300))
-def test_whatever_an_address_is_read_from_it_is_canonical_or_refused(text: str) -> None:
-    """No text gives an address that would be read differently the next time."""
+def test_any_address_is_canonical_or_refused(text: str) -> None:
+    """Any accepted text gives an address that parses to itself."""
     adapter = TypeAdapter(PeerAddress)
     try:
         address = adapter.validate_python(text)
@@ -73,15 +73,15 @@ def test_whatever_an_address_is_read_from_it_is_canonical_or_refused(text: str) 
     [("30", 30), ("30s", 30), ("1m30s", 90), ("250ms", 0.25), ("1.5h", 5400), ("1d", 86400), ("0", 0)],
 )
 def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> None:
-    """Units from milliseconds to days, and none for seconds."""
+    """Units range from milliseconds to days; a number without a unit is seconds."""
     assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
     "text", ["", "s", "5 m", "-1s", "1e3", "1h30", "30S", "٣s", "1m 30s", "1" * 20, "1w"]
 )
-def test_what_is_no_duration_is_refused(text: str) -> None:
-    """No sign, space, exponent, unknown unit or foreign digit."""
+def test_an_invalid_duration_is_refused(text: str) -> None:
+    """A sign, space, exponent, unknown unit or non-ASCII digit is refused."""
     with pytest.raises(ValueError, match="expected a duration"):
         parse_duration(text)
 
@@ -108,8 +108,8 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         ("-a:1", "host name"),
     ],
 )
-def test_what_is_no_address_is_refused(text: str, reason: str) -> None:
-    """Each way to get an address wrong has its own reason."""
+def test_an_invalid_address_is_refused(text: str, reason: str) -> None:
+    """An invalid address is refused with the reason."""
     with pytest.raises(ValidationError, match=reason):
         TypeAdapter(BindAddress).validate_python(text)
 
@@ -130,7 +130,7 @@ def test_what_is_no_address_is_refused(text: str, reason: str) -> None:
     ],
 )
 def test_an_advertised_address_may_leave_out_the_port(text: str, canonical: str) -> None:
-    """``auto``, an interface, or any address that others can reach."""
+    """``auto``, an interface, or an address that peers can reach is accepted."""
     assert TypeAdapter(Advertise).validate_python(text) == canonical
 
 
@@ -138,33 +138,33 @@ def test_an_advertised_address_may_leave_out_the_port(text: str, canonical: str)
     "text", ["0.0.0.0", "::", "[::]:7946", "0.0.0.0:7946", "iface:", "a b", "", "a:0", "a:b:c"]
 )
 def test_an_unreachable_address_is_not_advertised(text: str) -> None:
-    """A wildcard or an invalid text is not an advertise address."""
+    """A wildcard or an invalid text is refused as an advertise address."""
     with pytest.raises(ValidationError):
         TypeAdapter(Advertise).validate_python(text)
 
 
 @pytest.mark.parametrize("text", ["", "a", "node-1", "N.o_d-e", "a" * 50])
 def test_node_ids_that_are_accepted(text: str) -> None:
-    """Up to 54 characters, or none for a generated one."""
+    """A node id has up to 50 characters; an empty one is generated."""
     assert TypeAdapter(NodeId).validate_python(text) == text
 
 
 @pytest.mark.parametrize("text", ["a" * 51, "-a", ".a", "_a", "a b", "a/b", "ü", "a\n", "a\x00"])
 def test_node_ids_that_are_refused(text: str) -> None:
-    """What does not fit into a metric, a file name or a gossip message is no node id."""
+    """Text that does not fit into a metric, a file name or a gossip message is refused as a node id."""
     with pytest.raises(ValidationError, match="expected at most 50"):
         TypeAdapter(NodeId).validate_python(text)
 
 
 @pytest.mark.parametrize("text", ["", "a" * 65, "a\n", "my cluster"])
 def test_cluster_names_that_are_refused(text: str) -> None:
-    """A cluster always has a name, of at most 64 plain characters."""
+    """A cluster name has 1 to 64 plain characters."""
     with pytest.raises(ValidationError, match="expected 1 to 64"):
         TypeAdapter(ClusterName).validate_python(text)
 
 
 @pytest.mark.parametrize("names", [[], "", ["dns", "dns"], ["DNS"], ["a b"], "dns,,dns", ["1"]])
 def test_provider_names_that_are_refused(names: object) -> None:
-    """At least one provider, each once, each a plain name."""
+    """At least one provider is required, each once, each with a plain name."""
     with pytest.raises(ValidationError, match="expected"):
         TypeAdapter(ProviderNames).validate_python(names)

@@ -1,4 +1,4 @@
-"""Files that are no settings: each gives one clear error, soon, and without repeating what is in them."""
+"""Hostile and wrong files: one short error each, within a time limit, without the content."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ BYTES: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", BYTES)
-def test_content_that_is_no_settings_is_refused(tmp_path: Path, case: str) -> None:
-    """What cannot be parsed is refused with the file, the line and the rule, and without the value."""
+def test_invalid_content_is_refused(tmp_path: Path, case: str) -> None:
+    """Content that cannot be parsed is refused with file, line and rule, without the value."""
     data, reason = BYTES[case]
     path = tmp_path / "engram.toml"
     path.write_bytes(data)
@@ -108,10 +108,10 @@ KINDS: list[tuple[Callable[[Path], None], str]] = [
 
 
 @pytest.mark.parametrize(("make", "reason"), KINDS, ids=lambda item: getattr(item, "__name__", ""))
-def test_what_is_no_readable_file_is_refused(
+def test_a_path_that_cannot_be_a_settings_file_is_refused(
     tmp_path: Path, make: Callable[[Path], None], reason: str
 ) -> None:
-    """A directory, a pipe, a device, a loop of links and 100 MB are refused; a pipe is not waited for."""
+    """A directory, a pipe, a device, a loop of links and 100 MB are refused; a pipe does not block."""
     (tmp_path / "d").mkdir()
     path = tmp_path / "d" / "e.toml"
     make(path)
@@ -122,7 +122,7 @@ def test_what_is_no_readable_file_is_refused(
 
 
 def test_a_secrets_file_that_cannot_be_read_is_an_error_too(tmp_path: Path) -> None:
-    """A secrets file is never skipped because it is broken."""
+    """A secrets file that cannot be read is an error."""
     (tmp_path / "engram.toml").write_text("")
     (tmp_path / ".secrets.toml").symlink_to(".secrets.toml")
 
@@ -132,7 +132,7 @@ def test_a_secrets_file_that_cannot_be_read_is_an_error_too(tmp_path: Path) -> N
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without read permission")
 def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
-    """A file that we may not read is refused with the reason."""
+    """A file without read permission is refused with the reason."""
     path = tmp_path / "engram.toml"
     path.write_text("")
     path.chmod(0)
@@ -162,7 +162,7 @@ FULL: dict[str, str] = {
 
 @pytest.mark.parametrize("shape", FULL)
 def test_a_large_file_full_of_keys_is_refused_before_it_is_parsed(tmp_path: Path, shape: str) -> None:
-    """A file below the limit of bytes can still hold more than the parser reads in a second."""
+    """A file with more parts than ``MAX_SETTINGS_PARTS`` is refused, whatever they are."""
     head, line = FULL[shape].split("\n", 1)
     path = tmp_path / "engram.toml"
     path.write_text(f"{head}\n" + line * (MAX_SETTINGS_PARTS + 1))
@@ -179,8 +179,8 @@ WRONG: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_many_times_is_told_a_few_times_and_counted(tmp_path: Path, case: str) -> None:
-    """The error of the wrong file can be read: the first problems of each kind, and how many more there are."""
+def test_similar_problems_are_reported_up_to_a_limit_and_counted(tmp_path: Path, case: str) -> None:
+    """The first problems of each kind are reported, and the rest counted."""
     lines, rest = WRONG[case]
     path = tmp_path / "engram.toml"
     path.write_text(f"[cluster]\nenabled = true\nzone = 1\n{lines}")
@@ -193,7 +193,7 @@ def test_what_is_wrong_many_times_is_told_a_few_times_and_counted(tmp_path: Path
     assert "cluster.zone: expected text" in str(raised.value)
 
 
-def test_strange_tables_and_keys_of_dynaconf_are_counted_too(tmp_path: Path) -> None:
+def test_similar_warnings_are_reported_up_to_a_limit_and_counted(tmp_path: Path) -> None:
     """Warnings are bounded like problems."""
     path = tmp_path / "engram.toml"
     switches = "".join(f"dynaconf_{n} = 1\n" for n in range(30))
@@ -207,7 +207,7 @@ def test_strange_tables_and_keys_of_dynaconf_are_counted_too(tmp_path: Path) -> 
 
 
 def test_a_long_key_is_cut(tmp_path: Path) -> None:
-    """A megabyte of key does not become a megabyte of error."""
+    """An error cuts a long key."""
     path = tmp_path / "engram.toml"
     path.write_text(f"[cluster]\n{'k' * 1_000_000} = 1")
 
@@ -215,7 +215,7 @@ def test_a_long_key_is_cut(tmp_path: Path) -> None:
 
 
 def test_prose_in_comments_and_strings_is_not_counted(tmp_path: Path) -> None:
-    """Only keys, tables and elements count: a file may explain itself at length."""
+    """Comments and strings do not count towards the limit of keys, tables and elements."""
     path = tmp_path / "engram.toml"
     path.write_text(
         "# a = [b], {c}.\n" * 10_000 + f'[cluster]\nname = "a"\n[other]\ntext = "{",.=[" * 10_000}"'
@@ -229,7 +229,7 @@ def test_prose_in_comments_and_strings_is_not_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("parts", [MAX_SETTINGS_PARTS, MAX_SETTINGS_PARTS + 1])
 def test_the_limit_of_keys_is_exact(tmp_path: Path, parts: int) -> None:
-    """A file with as many elements as are allowed is read."""
+    """A file with exactly as many parts as allowed is read; one more is refused."""
     path = tmp_path / "engram.toml"
     path.write_text(f"x = [{','.join(['1'] * (parts - 1))}]")
 
@@ -237,7 +237,7 @@ def test_the_limit_of_keys_is_exact(tmp_path: Path, parts: int) -> None:
 
 
 def test_byte_order_mark_and_windows_lines_are_accepted(tmp_path: Path) -> None:
-    """What an editor on another system writes is settings all the same, with the right lines."""
+    """A byte order mark and CRLF line ends are accepted, and the line numbers are right."""
     path = tmp_path / "engram.toml"
     path.write_bytes(b'\xef\xbb\xbf[cluster]\r\nname = "a"\r\nzone = "b"\r\n')
 
@@ -249,7 +249,7 @@ def test_byte_order_mark_and_windows_lines_are_accepted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("depth", [20, 50_000])
 def test_variables_and_overrides_are_bounded_in_depth(depth: int) -> None:
-    """A variable's name cannot nest tables without end."""
+    """Variables and overrides deeper than ``MAX_TABLE_DEPTH`` are refused."""
     name = "__".join(["A"] * depth)
 
     with pytest.raises(SettingsError, match="nested deeper than 16"):

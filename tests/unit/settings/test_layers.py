@@ -1,4 +1,4 @@
-"""Which layer wins, and that nothing but our layers is read."""
+"""Precedence of the layers, and that no other source is read."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def _sources(key: str, values: dict[Layer, str]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("key", ["cluster.zone", "cluster.network.swim_bind"])
 @pytest.mark.parametrize(("lower", "higher"), list(combinations(LAYERS, 2)), ids=str)
-def test_the_higher_of_two_layers_wins(load: Load, key: str, lower: Layer, higher: Layer) -> None:
-    """Of every pair of layers the one with the higher precedence decides, in a nested table too."""
+def test_the_higher_of_two_layers_takes_precedence(load: Load, key: str, lower: Layer, higher: Layer) -> None:
+    """Of each pair of layers, the one with higher precedence is effective, also in a nested table."""
     values = {lower: "127.0.0.1:1", higher: "127.0.0.1:2"}
 
     settings = load(**_sources(key, values))
@@ -60,7 +60,7 @@ def test_the_higher_of_two_layers_wins(load: Load, key: str, lower: Layer, highe
 
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 def test_a_layer_replaces_only_the_keys_that_it_sets(load: Load, layer: Layer) -> None:
-    """A layer that sets one key of a table leaves its other keys as a lower layer or the default has them."""
+    """A layer that sets one key of a table keeps the other keys of lower layers and defaults."""
     sources = _sources("cluster.network.swim_bind", {layer: "127.0.0.1:2"})
     sources["toml"] += '[cluster.join]\nmin_peers = 3\n[cluster]\nzone = "a"\n'
 
@@ -84,7 +84,7 @@ def test_the_secrets_file_does_not_erase_the_rest_of_its_table(load: Load) -> No
 
 @pytest.mark.parametrize("layer", LAYERS[1:], ids=str)
 def test_lists_are_replaced_and_not_joined(load: Load, layer: Layer) -> None:
-    """A list of a higher layer takes the place of the lower one's, also an empty one."""
+    """A list of a higher layer replaces that of a lower one."""
     sources = _sources("cluster.spaces", {layer: "c"})
     sources["toml"] = '[cluster]\nspaces = ["a", "b"]'
 
@@ -94,14 +94,14 @@ def test_lists_are_replaced_and_not_joined(load: Load, layer: Layer) -> None:
 
 
 def test_an_empty_list_replaces_too(load: Load) -> None:
-    """An empty list is a value."""
+    """An empty list of a higher layer replaces that of a lower one."""
     settings = load('[cluster]\nspaces = ["a"]', overrides={"spaces": []})
 
     assert settings.cluster.spaces == ()
 
 
-def test_of_several_files_the_later_wins(tmp_path: Path) -> None:
-    """Files are layers of their own, in the order given; the secrets file is the one beside the last."""
+def test_a_later_file_takes_precedence(tmp_path: Path) -> None:
+    """A later file takes precedence; the secrets file is the one beside the last."""
     first, second = tmp_path / "a.toml", tmp_path / "later" / "b.toml"
     second.parent.mkdir()
     first.write_text('[cluster]\nzone = "a"\nspaces = ["a"]\n[cluster.join]\nmin_peers = 2')
@@ -116,7 +116,7 @@ def test_of_several_files_the_later_wins(tmp_path: Path) -> None:
 
 
 def test_engram_config_names_the_files(tmp_path: Path) -> None:
-    """``ENGRAM_CONFIG`` names files as PATH does, and files given in code are read instead."""
+    """``ENGRAM_CONFIG`` lists files separated as in PATH; files given in code replace it."""
     first, second = tmp_path / "a.toml", tmp_path / "b.toml"
     first.write_text('[cluster]\nzone = "a"\nname = "a"')
     second.write_text('[cluster]\nzone = "b"')
@@ -130,7 +130,7 @@ def test_engram_config_names_the_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("by", ["argument", "ENGRAM_CONFIG"])
 def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path, by: str) -> None:
-    """A missing settings file is an error, so that a node never starts alone for it."""
+    """A missing settings file is an error, so that no node starts as a single node without it."""
     missing = tmp_path / "engram.toml"
     files = [missing] if by == "argument" else []
     environ = {"ENGRAM_CONFIG": str(missing)} if by != "argument" else {}
@@ -142,7 +142,7 @@ def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path, by: str) -> No
 
 
 def test_the_default_file_is_read_if_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without any name, engram.toml of the working directory is read, and its absence means the defaults."""
+    """Without any file given, engram.toml in the working directory is read if it exists."""
     monkeypatch.chdir(tmp_path)
 
     without = load_settings(environ={})
@@ -155,20 +155,20 @@ def test_the_default_file_is_read_if_there_is_one(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("name", ["ENGRAM_CLUSTER__NODE_ID", "ENGRAM_cluster__Node_Id"])
 def test_variables_are_read_in_any_case_after_the_prefix(load: Load, name: str) -> None:
-    """The part of a variable's name that names the key is read in lower case."""
+    """The key in a variable's name is converted to lower case."""
     settings = load('[cluster]\nnode_id = "file"', env={name: "env"})
 
     assert settings.cluster.node_id == "env"
 
 
 def test_two_variables_that_differ_in_case_only_must_agree(load: Load) -> None:
-    """Two spellings that disagree are an error: neither takes precedence."""
+    """Two spellings of one variable with different values are an error."""
     with pytest.raises(SettingsError, match="which disagree"):
         load(env={"ENGRAM_CLUSTER__ZONE": "a", "ENGRAM_CLUSTER__zone": "b"})
 
 
 def test_a_key_of_a_file_in_another_case_is_unknown(load: Load) -> None:
-    """Keys of a file are lower-case, and a capital is not silently a second key."""
+    """Keys of a file are lower-case; another case is an unknown key."""
     with pytest.raises(SettingsError, match=r"cluster\.Zone: unknown key .* did you mean zone"):
         load('[cluster]\nZone = "a"', env={"ENGRAM_CLUSTER__ZONE": "b"})
 
@@ -192,13 +192,13 @@ def test_nested_overrides_are_merged_like_a_file(load: Load) -> None:
 
 @pytest.mark.parametrize("text", ["zone", "=a", "a..b=1", ".=1"])
 def test_a_command_line_override_without_key_and_value_is_an_error(load: Load, text: str) -> None:
-    """``--set`` that is no KEY=VALUE is reported, not ignored."""
+    """``--set`` without KEY=VALUE is a problem."""
     with pytest.raises(SettingsError, match="KEY=VALUE"):
         load(cli_overrides=[text])
 
 
-def test_settings_of_other_parts_of_the_program_are_left_alone(load: Load) -> None:
-    """The file and the environment may hold tables and variables that are not ours."""
+def test_settings_of_other_parts_of_the_program_are_ignored(load: Load) -> None:
+    """Tables and variables of other parts of the program are ignored."""
     settings = load('[storage]\npath = "/x"\n[cluster]\nzone = "a"', env={"ENGRAM_STORAGE__PATH": "/y"})
 
     assert settings.cluster.zone == "a"
@@ -214,14 +214,14 @@ def test_settings_of_other_parts_of_the_program_are_left_alone(load: Load) -> No
         ("ENGRAM_CONFG", "ENGRAM_CONFIG"),
     ],
 )
-def test_a_variable_that_was_meant_for_us_is_an_error(load: Load, variable: str, meant: str) -> None:
-    """A misspelt variable stops the start, with the right name."""
+def test_a_misspelt_variable_is_an_error(load: Load, variable: str, meant: str) -> None:
+    """A misspelt variable is an error that suggests the right name."""
     with pytest.raises(SettingsError, match=f"{variable}: unknown variable; did you mean {meant}"):
         load(env={variable: "true"})
 
 
 def test_a_misspelt_top_table_is_an_error(load: Load) -> None:
-    """``[clutser]`` does not mean single-node."""
+    """``[clutser]`` is an error that suggests ``cluster``."""
     with pytest.raises(SettingsError, match=r"clutser: unknown table .* did you mean cluster"):
         load("[clutser]\nenabled = true")
 
@@ -256,8 +256,8 @@ print(*settings.warnings, sep="\\n")
 """
 
 
-def test_switches_hooks_and_local_files_of_dynaconf_are_ignored_and_named(tmp_path: Path) -> None:
-    """What dynaconf alone would obey, in the environment or beside the file, has no effect but a warning."""
+def test_variables_hooks_and_local_files_of_dynaconf_are_ignored_with_a_warning(tmp_path: Path) -> None:
+    """Variables and files that dynaconf's own loaders would read cause a warning and have no other effect."""
     (tmp_path / "engram.toml").write_text('[cluster]\nzone = "mine"\n[cluster.join]\ntimeout = 7')
     (tmp_path / ".secrets.toml").write_text("[cluster.health]\ninterval = 3")
     (tmp_path / "engram.local.toml").write_text('[cluster]\nzone = "local"')
@@ -285,15 +285,15 @@ def test_switches_hooks_and_local_files_of_dynaconf_are_ignored_and_named(tmp_pa
     "text", ["@jinja {{ this }}", "@format {env[HOME]}", "@read_file /etc/hostname", "@int 5", "@none"]
 )
 def test_tokens_are_plain_text(load: Load, text: str) -> None:
-    """Settings are data: a token of dynaconf's is the text that was written."""
+    """A ``@token`` of dynaconf stays the text that was written."""
     from_file = load(f'[cluster]\nzone = "{text}"', cli_overrides=["name=x"])
     from_env = load(env={"ENGRAM_CLUSTER__ZONE": text}, cli_overrides=["name=x"])
 
     assert from_file.cluster.zone == from_env.cluster.zone == text
 
 
-def test_keys_at_the_top_that_steer_dynaconf_are_ignored_and_named(load: Load) -> None:
-    """A settings file includes no other file and switches nothing."""
+def test_top_level_keys_that_control_dynaconf_are_ignored_with_a_warning(load: Load) -> None:
+    """Keys that control dynaconf at the top of a file cause a warning and have no other effect."""
     settings = load('dynaconf_include = ["more.toml"]\n[cluster]\nzone = "a"', cli_overrides=["name=b"])
 
     assert settings.cluster.zone == "a"
@@ -301,7 +301,7 @@ def test_keys_at_the_top_that_steer_dynaconf_are_ignored_and_named(load: Load) -
 
 
 def test_keys_that_differ_in_case_or_by_a_space_are_different_keys(load: Load) -> None:
-    """Layers are merged by the very name of a key, in free tables too."""
+    """Layers are merged by the exact name of a key, also in free tables."""
     dns = '[cluster.dns]\nservice = "x"\nmeta = { Rack = "a", a_b = "1" }'
     toml = f'[cluster]\nenabled = true\ndiscovery = "dns"\n{dns}'
     overrides = {"cluster": {"dns": {"meta": {"rack": "b", "A B": "2"}}}}
@@ -326,7 +326,7 @@ TREES = st.recursive(
 
 
 def _reference(lower: Any, higher: Any) -> Any:
-    """Define the merge in five lines."""
+    """Merge two trees: the definition that ``merge`` must match."""
     if not (isinstance(lower, dict) and isinstance(higher, dict)):
         return higher
     both = {key: _reference(lower[key], higher[key]) for key in lower if key in higher}
@@ -334,8 +334,8 @@ def _reference(lower: Any, higher: Any) -> Any:
 
 
 @given(st.lists(TREES, min_size=2, max_size=4))
-def test_merging_is_what_it_says(trees: list[Any]) -> None:
-    """Tables are merged key by key, everything else is replaced, and the layers stay as they were."""
+def test_merge_matches_its_definition(trees: list[Any]) -> None:
+    """Tables are merged key by key, other values replaced, and the input layers not changed."""
     before = repr(trees)
     expected = functools.reduce(_reference, trees)
 
@@ -346,8 +346,8 @@ def test_merging_is_what_it_says(trees: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("key", ["dynaconf_merge", "dynaconf_include", "DYNACONF_MERGE_UNIQUE"])
-def test_keys_that_steer_dynaconf_are_unknown(load: Load, key: str) -> None:
-    """A key that dynaconf would act on and remove is refused like any unknown one."""
+def test_keys_that_control_dynaconf_are_unknown_keys(load: Load, key: str) -> None:
+    """A key inside ``[cluster]`` that dynaconf would act on is an unknown key."""
     toml = f'[cluster.network]\n{key} = false\nswim_bind = "127.0.0.1:1"'
 
     with pytest.raises(SettingsError, match=f"{key}: unknown key"):
@@ -355,7 +355,7 @@ def test_keys_that_steer_dynaconf_are_unknown(load: Load, key: str) -> None:
 
 
 def test_settings_from_a_mapping_need_no_dynaconf() -> None:
-    """A program that gives its settings in code does not pay for the import of dynaconf."""
+    """Settings from a mapping do not import dynaconf."""
     script = (
         "import sys\n"
         "from engram_discovery.settings import settings_from\n"
@@ -374,6 +374,6 @@ def test_settings_from_a_mapping_need_no_dynaconf() -> None:
 @pytest.mark.parametrize(
     "name", ["SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_GOSSIP", "PORT", "PORT_7946_TCP_ADDR"]
 )
-def test_what_kubernetes_sets_for_a_service_is_left_alone(load: Load, name: str) -> None:
-    """A service called engram-cluster causes variables with the same prefix, in every pod."""
+def test_variables_of_a_kubernetes_service_are_ignored(load: Load, name: str) -> None:
+    """Variables that Kubernetes sets for a service engram-cluster are ignored."""
     load(env={f"ENGRAM_CLUSTER_{name}": "10.0.0.1"})

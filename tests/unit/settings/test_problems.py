@@ -151,7 +151,7 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_broken_rule_is_one_problem_at_one_key(rule: str) -> None:
-    """What cannot work together or alone is refused at the key that is to be changed."""
+    """A broken rule is reported at the key that must be changed."""
     cluster, key = RULES[rule]
 
     with pytest.raises(SettingsError) as raised:
@@ -172,8 +172,8 @@ ALLOWED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("cluster", ALLOWED)
-def test_what_keeps_the_rules_is_accepted(cluster: dict[str, Any]) -> None:
-    """The rules refuse nothing that works."""
+def test_settings_that_keep_the_rules_are_accepted(cluster: dict[str, Any]) -> None:
+    """Valid combinations of keys are accepted."""
     settings_from({"cluster": {"enabled": True, **cluster}})
 
 
@@ -186,17 +186,15 @@ def test_what_keeps_the_rules_is_accepted(cluster: dict[str, Any]) -> None:
         ({"network": {"swim_bind": "[::1]:1"}}, False),
     ],
 )
-def test_gossip_in_the_clear_beyond_this_machine_is_warned_of(
-    cluster: dict[str, Any], *, warned: bool
-) -> None:
-    """The default runs, and warns that any process that reaches it can join."""
+def test_unencrypted_gossip_beyond_loopback_is_a_warning(cluster: dict[str, Any], *, warned: bool) -> None:
+    """The defaults are valid, and warn that any process that reaches the node can join."""
     settings = settings_from({"cluster": {"enabled": True, **cluster}})
 
     assert ["cluster.security.keys" in str(warning) for warning in settings.warnings] == [True] * warned
 
 
 def test_a_provider_that_is_not_installed_is_an_error_if_selected(load: Load) -> None:
-    """The error names who selected it and how to install it."""
+    """The error names the origin of the selection and the command that installs the provider."""
     with pytest.raises(SettingsError) as raised:
         load('[cluster]\nenabled = true\ndiscovery = "consul"', host=Installed())
 
@@ -206,7 +204,7 @@ def test_a_provider_that_is_not_installed_is_an_error_if_selected(load: Load) ->
 
 
 def test_a_table_of_a_provider_that_is_not_installed_is_a_warning(load: Load) -> None:
-    """One file may serve several installations."""
+    """A table of a provider that is not installed is a warning, so one file can serve several installations."""
     settings = load(
         "[cluster]\nenabled = true\n[cluster.consul]\nx = 1\n[cluster.dnss]\ny = 1", host=Installed()
     )
@@ -217,8 +215,8 @@ def test_a_table_of_a_provider_that_is_not_installed_is_a_warning(load: Load) ->
 
 
 @pytest.mark.parametrize("toml", ['enabled = true\ndiscovery = "dns"', '[network]\nswim_bind = "a:1"'])
-def test_our_keys_outside_our_table_are_warned_of(load: Load, toml: str) -> None:
-    """A file that forgot the table does not silently make a single node; another program's keys are its own."""
+def test_cluster_keys_outside_the_table_are_a_warning(load: Load, toml: str) -> None:
+    """Keys of ``[cluster]`` at the top of a file cause warnings, unless the file has that table."""
     forgotten = load(toml).warnings
 
     assert [str(warning).partition(" (from ")[0] for warning in forgotten] == [
@@ -229,8 +227,8 @@ def test_our_keys_outside_our_table_are_warned_of(load: Load, toml: str) -> None
     assert not load(f"{toml}\n[cluster]\nenabled = false").warnings
 
 
-def test_a_list_of_tables_is_told_from_a_table(load: Load) -> None:
-    """Two brackets too many are named, for the host's tables and for a provider's."""
+def test_a_list_of_tables_is_refused_with_a_remedy(load: Load) -> None:
+    """``[[table]]`` is refused with the remedy ``[table]``, for the host's tables and a provider's."""
     with pytest.raises(SettingsError) as raised:
         load('[[cluster.network]]\nswim_bind = "a:1"\n[[cluster.static]]\nseed_nodes = ["a:1"]')
 
@@ -240,23 +238,23 @@ def test_a_list_of_tables_is_told_from_a_table(load: Load) -> None:
     ]
 
 
-def test_a_misspelt_table_is_told_once_and_with_its_line(tmp_path: Path) -> None:
-    """What is an error already is no warning besides."""
+def test_a_misspelt_table_is_reported_once_with_its_line(tmp_path: Path) -> None:
+    """A misspelt table is reported as an error and not again as a warning."""
     path = tmp_path / "engram.toml"
     path.write_text("[clutser]\nx = 1\n[cluster]\nenabled = true\n[cluster.netwrok]\ny = 1")
 
-    outcome = try_load(path, environ={}, host=Installed())
+    result = try_load(path, environ={}, host=Installed())
 
-    assert [(problem.key, problem.origin.rpartition(":")[2]) for problem in outcome.problems] == [
+    assert [(problem.key, problem.origin.rpartition(":")[2]) for problem in result.problems] == [
         ("clutser", "2"),
         ("cluster.netwrok", "6"),
     ]
-    assert [warning.key for warning in outcome.warnings] == ["cluster.security.keys"]
+    assert [warning.key for warning in result.warnings] == ["cluster.security.keys"]
 
 
 @pytest.mark.parametrize("table", ["netwrok", "helth", "securty", "statc"])
 def test_a_misspelt_table_of_the_host_or_a_selected_provider_is_an_error(load: Load, table: str) -> None:
-    """A table whose name is nearly that of a provider is an error."""
+    """A table whose name resembles one of the host or of a selected provider is an error."""
     with pytest.raises(SettingsError, match=f"cluster.{table}: unknown table .* did you mean"):
         load(f"[cluster.{table}]\nx = 1")
 
@@ -265,11 +263,11 @@ def test_a_misspelt_table_of_the_host_or_a_selected_provider_is_an_error(load: L
     "name", ["network", "swim", "replication", "health", "plugins", "registration", "join"]
 )
 def test_names_of_the_hosts_tables_are_reserved(name: str) -> None:
-    """No provider can be called what the host calls its own."""
+    """A provider cannot have the name of a key of the host."""
     assert name in RESERVED_TABLES
 
 
-def test_the_rules_of_a_plugins_model_are_reported_like_ours(load: Load) -> None:
+def test_the_rules_of_a_plugins_model_are_reported_like_those_of_the_host(load: Load) -> None:
     """Validators of a field or a whole model, of any pydantic model, become problems with key and origin."""
 
     class Own(BaseModel):
@@ -297,7 +295,7 @@ def test_the_rules_of_a_plugins_model_are_reported_like_ours(load: Load) -> None
 
 
 def test_a_pattern_and_a_length_are_named(load: Load) -> None:
-    """Text of the wrong form is not reported as if it were no text."""
+    """Text of the wrong form is reported with its rule, not as a value of another type."""
 
     class Own(BaseModel):
         a: str = Field(default="x", pattern="^[a-z]$")
@@ -314,7 +312,7 @@ def test_a_pattern_and_a_length_are_named(load: Load) -> None:
 
 
 def test_a_value_in_an_error_is_short(load: Load) -> None:
-    """A megabyte of text in a field of a number does not become a megabyte of error."""
+    """An error cuts a long value."""
     with pytest.raises(SettingsError) as raised:
         load(overrides={"expected_size": "x" * 1_000_000})
 

@@ -1,4 +1,4 @@
-"""Secrets: from where they are read, and that they are shown nowhere."""
+"""Secrets are read from values and files, and are absent from every output."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _dns(settings: Settings) -> Any:
     return settings.provider_settings(Installed().provider("dns"))
 
 
-# --- where they come from ----------------------------------------------------------------------------------
+# --- reading -----------------------------------------------------------------------------------------------
 
 
 def _file(tmp_path: Path, content: bytes = b"s3cret\n", mode: int = 0o600) -> Path:
@@ -48,28 +48,28 @@ def _file(tmp_path: Path, content: bytes = b"s3cret\n", mode: int = 0o600) -> Pa
 
 @pytest.mark.parametrize("toml", ['token = "s3cret"', 'token = "file:token"', 'token_file = "token"'])
 def test_a_secret_is_written_or_read_from_a_file(load: Load, tmp_path: Path, toml: str) -> None:
-    """A value, a reference and a key with ``_file`` are the same; a path is relative to the settings file."""
+    """A value, a ``file:`` reference and a ``_file`` key are equivalent; paths are relative to the settings file."""
     _file(tmp_path)
 
     assert _dns(load(DNS + toml)).token.get_secret_value() == "s3cret"
 
 
 def test_a_secret_file_may_be_named_by_a_variable(load: Load, tmp_path: Path) -> None:
-    """A variable names a file as the settings file does, and overrides it."""
+    """A variable with ``_FILE`` is read like the key with ``_file``, and overrides it."""
     env = {"ENGRAM_CLUSTER__DNS__TOKEN_FILE": str(_file(tmp_path))}
 
     assert _dns(load(DNS + 'token = "other"', env=env)).token.get_secret_value() == "s3cret"
 
 
 def test_the_secrets_file_overrides_the_settings_file(load: Load) -> None:
-    """A token in .secrets.toml wins over one in engram.toml, and its neighbours stay."""
+    """A token in .secrets.toml overrides that of engram.toml; the other keys of the table stay."""
     provider = _dns(load(DNS + 'token = "old"', secrets='[cluster.dns]\ntoken = "new"'))
 
     assert (provider.token.get_secret_value(), provider.service) == ("new", "x")
 
 
 def test_lists_and_tables_of_secrets_take_references_too(load: Load, tmp_path: Path) -> None:
-    """Each element may be a reference, and ``_file`` of a list holds one a line."""
+    """Each element may be a reference; the ``_file`` of a list has one secret per line."""
     _file(tmp_path, b"one\ntwo\n\n")
     settings = load(DNS + 'tokens_file = "token"\nheaders = { A = "file:token", B = "b" }')
 
@@ -84,7 +84,7 @@ def test_lists_and_tables_of_secrets_take_references_too(load: Load, tmp_path: P
     ("content", "value"), [(b"a", "a"), (b"a\n", "a"), (b"a\r\n", "a"), (b"a\n\n", "a\n"), (b" a ", " a ")]
 )
 def test_one_newline_at_the_end_is_dropped(tmp_path: Path, content: bytes, value: str) -> None:
-    """The newline that editors append is no part of a secret; anything else is."""
+    """One newline at the end is dropped; all other characters belong to the secret."""
     assert read_secret(_file(tmp_path, content))[0] == value
 
 
@@ -110,7 +110,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("case", UNUSABLE)
 def test_a_secret_file_that_cannot_be_used_is_a_problem(load: Load, tmp_path: Path, case: str) -> None:
-    """The problem names key, file and reason, never what the file holds, and nothing waits for a pipe."""
+    """The problem names key, file and reason, never the content; a pipe does not block the load."""
     break_it, reason = UNUSABLE[case]
     break_it(_file(tmp_path))
 
@@ -124,10 +124,10 @@ def test_a_secret_file_that_cannot_be_used_is_a_problem(load: Load, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o644, True), (0o604, True)])
-def test_a_secret_file_that_others_can_read_is_warned_of(
+def test_a_secret_file_that_others_can_read_is_a_warning(
     load: Load, tmp_path: Path, mode: int, *, warned: bool
 ) -> None:
-    """Owner and group may read a secret, others get a warning."""
+    """A secret file that others can read causes a warning; owner and group may read it."""
     _file(tmp_path, mode=mode)
 
     settings = load(DNS + 'token_file = "token"', host=Installed())
@@ -135,8 +135,8 @@ def test_a_secret_file_that_others_can_read_is_warned_of(
     assert any("can be read by others" in str(warning) for warning in settings.warnings) == warned
 
 
-def test_a_secrets_file_that_others_can_read_is_warned_of(load: Load, tmp_path: Path) -> None:
-    """The secrets file is checked too."""
+def test_a_secrets_file_that_others_can_read_is_a_warning(load: Load, tmp_path: Path) -> None:
+    """The permissions of .secrets.toml are checked like those of a secret file."""
     load(secrets="[cluster]")
     (tmp_path / ".secrets.toml").chmod(0o644)
 
@@ -145,7 +145,7 @@ def test_a_secrets_file_that_others_can_read_is_warned_of(load: Load, tmp_path: 
     assert any("chmod 600" in str(warning) for warning in settings.warnings)
 
 
-# --- shown nowhere -----------------------------------------------------------------------------------------
+# --- redaction ---------------------------------------------------------------------------------------------
 
 
 def _forms(secret: str) -> list[str]:
@@ -171,7 +171,7 @@ meta = {{ url = "https://user:{CANARY}@example.com/" }}
 
 @pytest.mark.parametrize("where", ["file", "secrets", "keyword"])
 def test_settings_show_no_secret(load: Load, where: str) -> None:
-    """No repr, string, row or explanation of the settings holds a secret, wherever it was written."""
+    """No repr, string, row or explanation of the settings contains a secret, whatever layer set it."""
     toml = DNS.replace("[cluster.dns]\n", "") if where == "file" else DNS
     if where == "file":
         settings = load(toml.replace('service = "x"\n', "") + SECRETS + 'service = "x"\n', host=Installed())
@@ -203,7 +203,7 @@ def test_settings_show_no_secret(load: Load, where: str) -> None:
 
 
 class Quoting(Table):
-    """A plugin whose validator quotes what it refuses."""
+    """Settings of a plugin whose validator quotes the refused value."""
 
     token: Secret | None = Field(default=None, description="A token.")
     tokens: tuple[Secret, ...] = Field(default=(), description="Tokens.")
@@ -255,7 +255,7 @@ FAILING: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("case", FAILING)
 def test_no_error_holds_a_secret(load: Load, case: str) -> None:
-    """No message, problem, cause or local variable of our frames holds a secret, however the load failed."""
+    """No message, problem, cause or local variable of this package's frames contains a secret after a failed load."""
     arguments = {"toml": "", "host": Installed(), **FAILING[case]}
 
     with pytest.raises(SettingsError) as raised:
@@ -271,18 +271,18 @@ def test_no_error_holds_a_secret(load: Load, case: str) -> None:
     _is_clean("\n".join(shown))
 
 
-def test_what_came_of_a_load_shows_no_secret(tmp_path: Path) -> None:
-    """The outcome that the commands work with has no secret in its repr either."""
+def test_a_load_result_shows_no_secret(tmp_path: Path) -> None:
+    """The repr of a ``LoadResult`` contains no secret."""
     path = tmp_path / "engram.toml"
     path.write_text(SECRETS)
 
-    outcome = try_load(path, environ={"ENGRAM_CLUSTER__DNS__TOKEN": CANARY})
+    result = try_load(path, environ={"ENGRAM_CLUSTER__DNS__TOKEN": CANARY})
 
-    _is_clean(repr(outcome))
+    _is_clean(repr(result))
 
 
 def test_a_secret_can_be_copied_but_not_read_by_mistake() -> None:
-    """Formatting a secret in any way shows stars."""
+    """No format of a secret shows its value; ``pickle`` keeps it."""
     secret = Secret(CANARY)
 
     _is_clean(f"{secret} {secret!r} {secret!s} {[secret]} { ({'a': secret}) }")

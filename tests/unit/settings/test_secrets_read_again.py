@@ -18,7 +18,7 @@ def _file(tmp_path: Path, content: bytes) -> Path:
 
 
 class FakeClock:
-    """Time that passes when the test advances it."""
+    """A clock whose sleepers continue when the test advances it."""
 
     def __init__(self) -> None:
         self.waiting: asyncio.Queue[tuple[float, asyncio.Event]] = asyncio.Queue()
@@ -35,7 +35,7 @@ class FakeClock:
         await done.wait()
 
     async def tick(self) -> float:
-        """Let the one sleeper go on, and return for how long it wanted to sleep."""
+        """Wake the next sleeper; return the seconds that it asked for."""
         seconds, done = await self.waiting.get()
         done.set()
         return seconds
@@ -47,7 +47,7 @@ async def _until_asleep(clock: FakeClock) -> None:
 
 
 async def test_a_secret_is_read_again_when_its_file_changes(tmp_path: Path) -> None:
-    """Each change is seen at the next read, whether the file is replaced, rewritten or switched by a link."""
+    """A change is detected at the next read, whether the file is replaced, rewritten or switched by a link."""
     first, second = tmp_path / "v1", tmp_path / "v2"
     first.write_text("one\n")
     second.write_text("two\n")
@@ -98,11 +98,11 @@ async def test_the_last_good_secret_stays_while_the_file_is_gone(tmp_path: Path)
 
 
 async def test_a_secret_without_a_file_is_not_watched() -> None:
-    """There is nothing to wait for, so the watch ends at once."""
+    """``watch`` returns at once for a secret without a file."""
     await Secret("one").watch(lambda: None, clock=FakeClock())
 
 
-def test_the_version_tells_each_consumer_of_a_change(tmp_path: Path) -> None:
+def test_the_version_rises_with_each_change(tmp_path: Path) -> None:
     """A program that compares versions detects a change also if another consumer read it before."""
     path = _file(tmp_path, b"one")
     secret = Secret("one", path)
@@ -117,7 +117,7 @@ def test_the_version_tells_each_consumer_of_a_change(tmp_path: Path) -> None:
 
 
 def test_a_secret_without_a_file_stays_as_it_is() -> None:
-    """There is nothing to read again."""
+    """``refresh`` changes nothing for a secret without a file."""
     secret = Secret("x")
 
     secret.refresh()
@@ -125,7 +125,7 @@ def test_a_secret_without_a_file_stays_as_it_is() -> None:
     assert (secret.version, secret.get_secret_value()) == (0, "x")
 
 
-async def test_everyone_who_watches_a_shared_secret_is_told(tmp_path: Path) -> None:
+async def test_every_watcher_of_a_shared_secret_is_notified(tmp_path: Path) -> None:
     """Each watcher is notified of a change once, whichever of them read the file first."""
     path = _file(tmp_path, b"one")
     secret, clocks, told = Secret("one", path), (FakeClock(), FakeClock()), list[str]()

@@ -1,4 +1,4 @@
-"""Where a key stands in a file."""
+"""The line of a key in a TOML file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BLANKS = st.sampled_from(["", "\n", "# comment = 1\n", "  # [no.table]\n\n"])
 
 @st.composite
 def documents(draw: st.DrawFn) -> tuple[str, dict[tuple[str, ...], int]]:
-    """Write a document key by key, and note where each stands."""
+    """Build a document key by key, with the line of each."""
     text = ""
     places: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ def _bare(name: str) -> str:
 
 @given(documents())
 def test_every_key_and_table_is_found_on_its_line(document: tuple[str, dict[tuple[str, ...], int]]) -> None:
-    """Strings, comments, inline tables and values of several lines never move a key to another line."""
+    """Strings, comments, inline tables and multi-line values do not change the line of a key."""
     text, places = document
     parsed: dict[str, Any] = tomllib.loads(text)
 
@@ -70,21 +70,21 @@ def test_every_key_and_table_is_found_on_its_line(document: tuple[str, dict[tupl
 
 
 def test_arrays_of_tables_and_the_last_line_without_a_newline() -> None:
-    """An array of tables is found at its first header, and a last line need not end."""
+    """An array of tables has the line of its first header; the last line needs no newline."""
     found = Document("[[a]]\nb = 1\n[[a]]\nb = 2\n[c]\nd = 3")
 
     assert [found.line(path) for path in (("a",), ("c",), ("c", "d"))] == [1, 5, 6]
 
 
 def test_a_key_of_an_inline_table_stands_on_the_line_of_the_table() -> None:
-    """What has no line of its own has that of the nearest table that has one; a stranger has none."""
+    """A key without a line of its own has that of its nearest table; an unknown key has none."""
     found = Document("[a]\nb = { c = 1 }")
 
     assert [found.line(path) for path in (("a", "b", "c"), ("a", "x"), ("y",))] == [2, 1, None]
 
 
-def test_a_document_shows_nothing_of_itself() -> None:
-    """The text may hold secrets."""
+def test_the_repr_of_a_document_shows_no_text() -> None:
+    """The text of a document may contain secrets, so its repr omits it."""
     assert "canary" not in repr(Document('token = "canary"'))
 
 
@@ -92,6 +92,6 @@ def test_a_document_shows_nothing_of_itself() -> None:
     "text", ["a.a.a = 1", '"a"."a"."a" = 1', "[a . a . a]", "x = { a.a.a = 1 }", "x = [\n{ 'a' . a.a = 1 }]"]
 )
 def test_keys_of_too_many_parts_are_found(text: str) -> None:
-    """The dots of a key are counted wherever a key can stand, before the parser spends its time on them."""
+    """Keys with too many parts are found before parsing, in every position of a key."""
     assert not has_long_key(text, 3)
     assert has_long_key(text, 2)

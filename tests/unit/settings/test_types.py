@@ -1,4 +1,4 @@
-"""Values keep the type that they were written with, and nothing is guessed."""
+"""Values get the type of their field; no type is guessed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _provider(load: Load, key: str, text: str) -> Any:
     "text", ["1e5", "true", "0123", "null", "1_000", "[1]", "0x10", "", "1979-05-27", "'q'"]
 )
 def test_text_stays_as_it_was_written(load: Load, text: str) -> None:
-    """Where text is wanted, a variable and a command line option mean their very characters."""
+    """For a text field, a variable or an option keeps its exact characters."""
     settings = load(env={"ENGRAM_CLUSTER__ZONE": text}, cli_overrides=[f"cluster.spaces={text},b"])
 
     assert settings.cluster.zone == text
@@ -35,7 +35,7 @@ def test_text_stays_as_it_was_written(load: Load, text: str) -> None:
 
 
 def test_text_from_the_command_line_keeps_equals_signs(load: Load) -> None:
-    """Only the first equals sign parts key and value."""
+    """Only the first equals sign separates key and value."""
     assert load(cli_overrides=["zone=a=b=c"]).cluster.zone == "a=b=c"
 
 
@@ -59,8 +59,8 @@ def test_text_from_the_command_line_keeps_equals_signs(load: Load) -> None:
         ("refresh_interval", "1m30s", 90.0),
     ],
 )
-def test_text_becomes_what_the_model_wants(load: Load, key: str, text: str, value: Any) -> None:
-    """Text of a variable becomes a number, a truth, a list or a table where that is wanted."""
+def test_text_is_converted_to_the_type_of_the_field(load: Load, key: str, text: str, value: Any) -> None:
+    """Text of a variable is converted to the number, boolean, list or table of its field."""
     assert _provider(load, key, text) == value
 
 
@@ -126,8 +126,8 @@ def test_text_of_another_kind_is_refused(load: Load, key: str, text: str) -> Non
         ("zone = 1979-05-27", "expected text, got 1979-05-27"),
     ],
 )
-def test_a_file_says_types_itself(load: Load, toml: str, message: str) -> None:
-    """In a file a quoted number is no number, and one is not true: nothing is converted."""
+def test_values_of_a_file_are_not_converted(load: Load, toml: str, message: str) -> None:
+    """Values of a file are not converted: ``"3"`` is not a number and ``1`` is not ``true``."""
     with pytest.raises(SettingsError) as raised:
         load(f"[cluster]\n{toml}")
 
@@ -162,8 +162,8 @@ def test_two_ways_to_write_one_setting_exclude_each_other_in_a_layer(load: Load)
         load("[cluster.dns]\nrefresh_interval = 1\nrefresh_interval_ms = 1", overrides=DNS, host=Installed())
 
 
-def test_of_two_ways_to_write_one_setting_the_higher_layer_wins(load: Load) -> None:
-    """The environment overrides the file whichever of the keys either uses."""
+def test_of_two_ways_to_write_one_setting_the_higher_layer_takes_precedence(load: Load) -> None:
+    """The environment overrides the file, whichever alias either uses."""
     installed = Installed()
     env = {"ENGRAM_CLUSTER__DNS__REFRESH_INTERVAL_MS": "500"}
 
@@ -182,7 +182,7 @@ def test_a_bad_unit_is_reported_under_the_key_that_was_written(load: Load) -> No
 
 
 def test_free_tables_keep_their_keys(load: Load) -> None:
-    """A table without a model keeps its keys in the case they were written, nested by layers."""
+    """A table without a model keeps the case of its keys, and is merged across layers."""
     installed = Installed()
     env = {"ENGRAM_CLUSTER__DNS__META__REGION": "eu"}
 
