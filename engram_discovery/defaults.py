@@ -51,19 +51,19 @@ MAX_RESTART_INTERVAL = 60.0
 
 # --- settings: files, environment, secrets -------------------------------------------------------------------
 
-#: Bytes of a settings file; that of a hundred nodes has a few thousand, so a larger file is the wrong one.
+#: Bytes of a settings file (ADR 11); that of a hundred nodes has a few thousand, so a larger file is the wrong one.
 MAX_SETTINGS_FILE_SIZE = 1024 * 1024
 
 #: Keys, tables and list elements of one file together: every file is read or refused within 0.2 s (ADR 11).
 MAX_SETTINGS_PARTS = 10_000
 
-#: Levels of nested tables and lists; deeper ones are refused before any recursion over them.
+#: Levels of nested tables and lists (ADR 11); deeper ones are refused before any recursion over them.
 MAX_TABLE_DEPTH = 16
 
-#: Problems of one kind that one table or list reports; the rest is counted. With more, the table itself is the error.
+#: Problems of one kind that one table or list reports (ADR 11); the rest is counted. With more, the table is the error.
 MAX_SIMILAR_PROBLEMS = 20
 
-#: Bytes of a secret's file: a token, a password or a key; a larger file is the wrong one.
+#: Bytes of a secret's file (ADR 12): a token, a password or a key; a larger file is the wrong one.
 MAX_SECRET_SIZE = 64 * 1024
 
 #: Seconds between two reads of a secret's file (ADR 12). A shorter interval costs reads; a longer one delays the use of
