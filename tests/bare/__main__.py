@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, help="make the root here, or use it again; it is not removed")
     parser.add_argument("--run", action="append", metavar="COMMAND", help="instead of the README's commands")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the root is removed
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that the root is removed
     commands = options.run or readme_commands((CHECKOUT / "README.md").read_text(encoding="utf-8"))
     try:
         with _root(options.root) as root:

@@ -1,9 +1,8 @@
-"""Plugins that are really installed, and a logger that remembers."""
+"""Plugins that are really installed, and hosts over them."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from engram_discovery.hookspecs import PluginContext
 from engram_discovery.host import PluginHost
 from engram_discovery.runtime.clock import SystemClock
+from engram_discovery.testing import RecordingLogger
 from tests.support.installed_plugins import Site, working
 
 if TYPE_CHECKING:
@@ -26,35 +26,13 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         del sys.modules[name]
 
 
-@dataclass
-class Log:
-    """A logger that remembers."""
-
-    events: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
-
-    def debug(self, event: str, **facts: Any) -> None:
-        self.events.append(("debug", event, facts))
-
-    def info(self, event: str, **facts: Any) -> None:
-        self.events.append(("info", event, facts))
-
-    def warning(self, event: str, **facts: Any) -> None:
-        self.events.append(("warning", event, facts))
-
-    def error(self, event: str, **facts: Any) -> None:
-        self.events.append(("error", event, facts))
-
-    def bind(self, **_facts: Any) -> Log:
-        return self
+@pytest.fixture
+def log() -> RecordingLogger:
+    return RecordingLogger()
 
 
 @pytest.fixture
-def log() -> Log:
-    return Log()
-
-
-@pytest.fixture
-def context(log: Log) -> PluginContext:
+def context(log: RecordingLogger) -> PluginContext:
     return PluginContext(provider="acme", identity=None, logger=log, clock=SystemClock())
 
 

@@ -13,6 +13,7 @@ from engram_discovery.hookspecs import PROJECT_NAME, HookSpecs, hookspec
 from engram_discovery.host.calls import HookCalls
 from engram_discovery.host.catalogue import Catalogue
 from engram_discovery.protocols import Discoverer
+from engram_discovery.testing import LogEvent
 from engram_discovery.types import Empty
 from tests.support.installed_plugins import Site
 
@@ -93,7 +94,7 @@ def test_what_is_deprecated_is_told_and_works(
     record = load().record()
 
     text = f'plugin "acme" (acme-discovery 1.2) {said}'
-    assert ("warning", "plugin.deprecated", {"plugin": "acme", "error": text}) in log.events
+    assert LogEvent("warning", "plugin.deprecated", {"plugin": "acme", "error": text}) in log.events
     assert text in record.warnings
     assert (record.state, record.error) == ("loaded", None)
 

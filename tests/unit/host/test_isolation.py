@@ -303,9 +303,9 @@ def test_what_nobody_selected_is_logged_once(site: Site, host: Any, log: Any, pl
     plugins.load_all()
 
     warned = [
-        facts["plugin"]
-        for level, event, facts in log.events
-        if (level, event) == ("warning", "plugin.load_failed")
+        line.facts["plugin"]
+        for line in log.events
+        if (line.level, line.event) == ("warning", "plugin.load_failed")
     ]
     assert warned.count("acme") == 1
 

@@ -149,4 +149,4 @@ async def test_a_broken_wrapper_is_left_out(site: Site, context: Any, plugin_sou
     discoverer = host.create_discoverer("acme", None, context)
 
     assert await discoverer.discover() == Empty("nobody")
-    assert [facts["plugin"] for _, event, facts in log.events if event == "plugin.load_failed"] == ["loud"]
+    assert [line.facts["plugin"] for line in log.events if line.event == "plugin.load_failed"] == ["loud"]
